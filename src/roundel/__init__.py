@@ -1,0 +1,20 @@
+"""Learned image compression in real files. Names load on first use, so that importing costs nothing."""
+
+from typing import TYPE_CHECKING, Any
+
+from roundel._version import __version__
+
+if TYPE_CHECKING:
+    from roundel.codec import decode, decode_array, encode, info, load_model
+
+_HOME = {name: "roundel.codec" for name in ("encode", "decode", "decode_array", "info", "load_model")}
+
+__all__ = ["__version__", "decode", "decode_array", "encode", "info", "load_model"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        from importlib import import_module
+
+        return getattr(import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'roundel' has no attribute {name!r}")
