@@ -1,0 +1,73 @@
+"""What every codec model offers: a tile of pixels to passes of bytes, and any prefix of the passes back to pixels."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from roundel.container import Kind
+
+
+class Window(NamedTuple):
+    """Where a tile lies inside an array that also carries context around it, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+class Encoded(NamedTuple):
+    """One coded tile."""
+
+    passes: list[bytes]
+    """In decoding order; each pass improves what the ones before it decode to."""
+    crc: int
+    """CRC-32 of what the tile decodes to: a lossy tile's symbols, a lossless tile's pixels."""
+
+
+class Decoded(NamedTuple):
+    """One decoded tile."""
+
+    latents: np.ndarray
+    """(C, h, w): float32 latents of a lossy tile; a lossless model's own form of the pixels."""
+    crc: int | None
+    """As in `Encoded`, or None when passes are missing."""
+
+
+class Model(Protocol):
+    """A trained codec model, safe to share between threads."""
+
+    name: str
+    id: int
+    kind: Kind
+    weights_hash: bytes
+    """First 8 bytes of the SHA-256 of the weights file."""
+    passes: int
+    align_px: int
+    """Tile sides are multiples of this; only tiles at the right and bottom of a picture may be ragged."""
+    latent_px: int
+    """Pixels per latent along each axis: a tile of h × w pixels has ceil(h / latent_px) × ceil(w / latent_px) latents."""
+    halo_px: int
+    """Context that `encode` and `render` want on each side of a tile, clipped at the picture's border; a multiple of `latent_px`."""
+
+    def encode(self, pixels: np.ndarray, window: Window, quality: int) -> Encoded:
+        """Code the tile `window` of `pixels`, uint8 (H, W, 3); what lies around it is context only."""
+        ...
+
+    def decode(self, passes: Sequence[bytes], height: int, width: int, quality: int) -> Decoded:
+        """Decode a tile of height × width pixels from a prefix of its passes.
+
+        Raises:
+            FormatError: when the passes are damaged.
+        """
+        ...
+
+    def render(self, latents: np.ndarray, window: Window, quality: int) -> np.ndarray:
+        """Pixels of a tile, uint8 (window.height, window.width, 3).
+
+        Args:
+            latents: (C, h, w) of the tile and up to `halo_px` of context on each side.
+            window: the tile inside the area that `latents` covers, in pixels.
+        """
+        ...
