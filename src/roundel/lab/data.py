@@ -1,0 +1,96 @@
+"""Training images: decoded once, held in memory, cropped at random."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from roundel.errors import ImageError
+
+SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm"}
+
+
+def find_images(folders: Sequence[Path]) -> list[Path]:
+    """Picture files directly inside the folders, sorted by name within each.
+
+    Raises:
+        ImageError: when a folder is missing or none of them holds a picture.
+    """
+    found: list[Path] = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise ImageError(f"{folder}: not a folder; --data takes folders of pictures")
+        found += sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    if not found:
+        raise ImageError(f"{', '.join(map(str, folders))}: no pictures ({', '.join(sorted(SUFFIXES))})")
+    return found
+
+
+def split(paths: Sequence[Path], every: int = 10) -> tuple[list[Path], list[Path]]:
+    """(training, validation): every tenth path validates."""
+    return [p for i, p in enumerate(paths) if i % every], [p for i, p in enumerate(paths) if i % every == 0]
+
+
+def load(paths: Sequence[Path], scales: Sequence[float] = (1.0,)) -> list[np.ndarray]:
+    """Each picture at each scale (Lanczos), uint8 (H, W, 3)."""
+    images = []
+    for path in paths:
+        with Image.open(path) as file:
+            picture = file.convert("RGB")
+        for scale in scales:
+            size = (round(picture.width * scale), round(picture.height * scale))
+            images.append(np.asarray(picture if scale == 1 else picture.resize(size, Image.Resampling.LANCZOS)))
+    return images
+
+
+@dataclass
+class Crops:
+    """Random crops with flips and quarter turns, pictures drawn in proportion to their area.
+
+    Args:
+        images: uint8 (H, W, 3). generator: the only source of randomness.
+    """
+
+    images: list[np.ndarray]
+    generator: np.random.Generator
+    _shares: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        area = np.array([image.shape[0] * image.shape[1] for image in self.images], float)
+        self._shares = area / area.sum()
+
+    def batch(self, count: int, side: int) -> Tensor:
+        """`count` crops as uint8 (count, 3, side, side).
+
+        Raises:
+            ImageError: when no picture is as large as the crop.
+        """
+        fits = np.array([min(image.shape[:2]) >= side for image in self.images])
+        if not fits.any():
+            raise ImageError(f"every training picture is smaller than the crop of {side} × {side} pixels")
+        shares = np.where(fits, self._shares, 0)
+        rng = self.generator
+        out = np.empty((count, side, side, 3), np.uint8)
+        for k, index in enumerate(rng.choice(len(self.images), count, p=shares / shares.sum())):
+            image = self.images[index]
+            top = rng.integers(image.shape[0] - side + 1)
+            left = rng.integers(image.shape[1] - side + 1)
+            crop = np.rot90(image[top : top + side, left : left + side], rng.integers(4))
+            out[k] = crop[:, ::-1] if rng.integers(2) else crop
+        return torch.from_numpy(out).permute(0, 3, 1, 2)
+
+
+def centre_crops(images: Sequence[np.ndarray], side: int) -> Tensor:
+    """The middle of every picture that is large enough, uint8 (N, 3, side, side)."""
+    kept = []
+    for image in images:
+        top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+        if top >= 0 and left >= 0:
+            kept.append(image[top : top + side, left : left + side])
+    if not kept:
+        raise ImageError(f"every validation picture is smaller than {side} × {side} pixels")
+    return torch.from_numpy(np.stack(kept)).permute(0, 3, 1, 2)

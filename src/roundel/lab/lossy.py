@@ -1,0 +1,61 @@
+"""Training of the lossy models: all rates at once, each image of a batch at its own quality."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from roundel.lab.data import Crops
+from roundel.models.hyperprior import MeanScaleHyperprior
+
+VALIDATION_QUALITIES = (0.1, 0.3, 0.5, 0.7, 0.9)
+
+
+def sample_blocks(images: Sequence[np.ndarray], generator: np.random.Generator, count: int = 60_000) -> Tensor:
+    """16 × 16 blocks (count, 768) float64 less ½, ordered as `pixel_unshuffle` orders channels."""
+    crops = Crops(list(images), generator).batch(count // 16, 64).double().div_(255).sub_(0.5)
+    return F.pixel_unshuffle(crops, 16).permute(0, 2, 3, 1).reshape(-1, 768)
+
+
+@dataclass
+class LossyTask:
+    """Rate–distortion training of a model whose forward takes (x, t) and gives a `RateDistortion`.
+
+    Each image's loss is divided by λ^balance: at 0 the high rates own the gradient, at ½ all rates weigh about the same.
+    """
+
+    model: MeanScaleHyperprior
+    crops: Crops
+    validation: Tensor
+    """uint8 (N, 3, H, W), sides multiples of 64."""
+    balance: float = 0.25
+
+    def batch(self, count: int, side: int) -> Tensor:
+        return self.crops.batch(count, side)
+
+    def loss(self, model: nn.Module, x: Tensor, progress: float) -> tuple[Tensor, dict[str, float]]:
+        # Stratified qualities: every batch sees the whole range.
+        t = (torch.arange(len(x), device=x.device) + torch.rand(len(x), device=x.device)) / len(x)
+        rd = model(x, t)
+        weight = (rd.lmbda / 0.02) ** -self.balance
+        loss = (rd.loss * weight).mean()
+        return loss, {"loss": loss.item(), "y_bpp": rd.y_bpp.mean().item(), "z_bpp": rd.z_bpp.mean().item()}
+
+    @torch.no_grad()
+    def validate(self, model: nn.Module) -> tuple[float, dict[str, float]]:
+        device = next(model.parameters()).device
+        total, values = 0.0, {}
+        for quality in VALIDATION_QUALITIES:
+            parts = []
+            for x in self.validation.split(8):
+                pixels = x.to(device).float().div(255).contiguous(memory_format=torch.channels_last)
+                with torch.autocast(device.type, torch.bfloat16):
+                    rd = model(pixels, torch.full((len(x),), quality, device=device))
+                parts.append(torch.stack([rd.loss, rd.y_bpp + rd.z_bpp, rd.z_bpp, -10 * torch.log10(rd.mse / 255**2)]))
+            loss, bpp, z_bpp, psnr = torch.cat(parts, 1).mean(1).tolist()
+            total += np.log(loss) / len(VALIDATION_QUALITIES)
+            values |= {f"bpp_{quality}": bpp, f"psnr_{quality}": psnr, f"z_{quality}": z_bpp}
+        return total, values

@@ -1,0 +1,137 @@
+"""The mean-scale hyperprior that ships: one network for all rates, trained here, coded by `models.lossy`."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from roundel.entropy.densities import gaussian_bits, logistic_bits
+from roundel.exact import clamp_leaky, round_ste
+from roundel.nets.hyper import MAX_SYMBOL, HyperAnalysis, MeanNet, ScaleNet
+from roundel.nets.quality import QualityTable
+from roundel.nets.transforms import Analysis, Synthesis
+from roundel.quantizers import Mixed, Quantizer
+
+SCALES = 64
+SCALE_MIN, SCALE_MAX = 0.11, 256.0
+SCALE_STEP = math.log(SCALE_MAX / SCALE_MIN) / (SCALES - 1)
+"""The grid of scales: SCALE_MIN · exp(SCALE_STEP · index), index 0 … 63."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of the network. Source of the layout: reference of the residual hyperprior family (Minnen et al. 2018)."""
+
+    c8: int = 128
+    c16: int = 192
+    latents: int = 256
+    hyper: int = 96
+    hyper_width: int = 192
+    scale_width: int = 96
+    blocks8: int = 3
+    blocks16: int = 2
+    anchors: int = 9
+    lmbda_min: float = 0.0008
+    lmbda_max: float = 0.5
+
+
+class RateDistortion(NamedTuple):
+    """Per image of a batch (B,)."""
+
+    y_bpp: Tensor
+    z_bpp: Tensor
+    mse: Tensor
+    """Mean squared error with pixels in [0, 255]."""
+    lmbda: Tensor
+
+    @property
+    def loss(self) -> Tensor:
+        """R + λ·D in bits per pixel."""
+        return self.y_bpp + self.z_bpp + self.lmbda * self.mse
+
+
+def scale_of(index: Tensor) -> Tensor:
+    """Standard deviation of a (possibly straight-through) scale index."""
+    return SCALE_MIN * torch.exp(SCALE_STEP * index)
+
+
+class MeanScaleHyperprior(nn.Module):
+    """Analysis, synthesis and hyper nets with their quality tables.
+
+    Qualities are t in [0, 1]: λ(t) is geometric between `lmbda_min` and `lmbda_max` (R in bits per pixel, D the mean
+    squared error in [0, 255], as in CompressAI). Latents are multiplied by `gain(t)` before they are rounded.
+
+    Source: Minnen et al. 2018 (mean-scale hyperprior), Cui et al. 2021 (gains); scales from ẑ alone by integers.
+    """
+
+    def __init__(self, shape: Shape, quantizer: Quantizer | None = None) -> None:
+        super().__init__()
+        self.shape = s = shape
+        self.quantizer = quantizer if quantizer is not None else Mixed()
+        transform = {"blocks8": s.blocks8, "blocks16": s.blocks16, "anchors": s.anchors}
+        self.analysis = Analysis(s.c8, s.c16, s.latents, **transform)
+        self.synthesis = Synthesis(s.c8, s.c16, s.latents, **(transform | {"blocks8": s.blocks8 + 1}))
+        self.hyper_analysis = HyperAnalysis(s.latents, s.hyper_width, s.hyper, anchors=s.anchors)
+        self.mean_net = MeanNet(s.hyper, s.hyper_width, s.latents, anchors=s.anchors)
+        self.scale_net = ScaleNet(s.hyper, s.scale_width, s.latents, anchors=s.anchors)
+        # High-rate theory: the step of λ is Δ² = 26/λ in 8-bit units, so the gain on [0, 1] latents is 255/Δ.
+        lmbda = self.lmbda(torch.linspace(0, 1, s.anchors))
+        self.log_gain = QualityTable(s.latents, s.anchors, torch.log(255 * torch.sqrt(lmbda / 26))[:, None])
+        self.index_offset = QualityTable(s.latents, s.anchors)
+        self.z_loc = QualityTable(s.hyper, s.anchors)
+        self.z_log_scale = QualityTable(s.hyper, s.anchors)
+
+    def lmbda(self, t: Tensor) -> Tensor:
+        return self.shape.lmbda_min * (self.shape.lmbda_max / self.shape.lmbda_min) ** t
+
+    @torch.no_grad()
+    def initialise(self, blocks: Tensor) -> None:
+        """Start as the best block transform codec of the data.
+
+        Args:
+            blocks: (N, 768) float64, pixels of 16 × 16 blocks less ½, in `pixel_unshuffle` order.
+        """
+        mean = blocks.mean(0)
+        energy, basis = torch.linalg.eigh(torch.cov(blocks.T))
+        m = self.shape.latents
+        energy, basis = energy.flip(0)[:m], basis.flip(1)[:, :m].T
+        self.analysis.set_basis(basis.float(), mean.float())
+        self.synthesis.set_basis(basis.float(), mean.float())
+        # log σ of the unit-gain latents; Laplacian-like latents are mostly smaller than their deviation says.
+        self.index_offset.knots.copy_(torch.log(energy.clamp_min(1e-10).sqrt().float() * 0.5 / SCALE_MIN) / SCALE_STEP)
+
+    def gain_offset(self, t: Tensor) -> Tensor:
+        """What the quality adds to the scale indices (B, M): the gain in grid steps plus a learned correction."""
+        return self.log_gain(t) / SCALE_STEP + self.index_offset(t)
+
+    def scale_index(self, z_hat: Tensor, t: Tensor) -> Tensor:
+        """Scale indices (B, M, h, w) in 0 … 63 from hyper-latent symbols."""
+        raw = self.scale_net(z_hat, self.scale_net.offsets(t))
+        return clamp_leaky(raw + round_ste(self.gain_offset(t))[:, :, None, None], 0, SCALES - 1)
+
+    def forward(self, x: Tensor, t: Tensor) -> RateDistortion:
+        """Rate and distortion of images x (B, 3, H, W) in [0, 1], sides multiples of 64, at qualities t (B,)."""
+        y = self.analysis(x, t)
+        gain = torch.exp(self.log_gain(t))[:, :, None, None]
+        y = y.float() * gain
+        z = self.hyper_analysis(y, t).float().clamp(-MAX_SYMBOL, MAX_SYMBOL)
+        z_loc, z_scale = self.z_loc(t)[:, :, None, None], torch.exp(self.z_log_scale(t))[:, :, None, None]
+        z_hat = round_ste(z)
+        z_noisy = z + torch.rand_like(z) - 0.5 if self.training else z_hat
+        mean = self.mean_net(z_hat, t).float()
+        scale = scale_of(self.scale_index(z_hat, t))
+        if self.training:
+            y_hat, for_rate = self.quantizer.train(y, mean)
+            residual = for_rate - mean
+        else:
+            residual, y_hat = self.quantizer.test(y, mean)
+        x_hat = self.synthesis(y_hat / gain, t).float()
+        pixels = x.shape[2] * x.shape[3]
+        return RateDistortion(
+            gaussian_bits(residual, scale).sum((1, 2, 3)) / pixels,
+            logistic_bits(z_noisy - z_loc, z_scale).sum((1, 2, 3)) / pixels,
+            (x - x_hat).square().mean((1, 2, 3)) * 255**2,
+            self.lmbda(t),
+        )

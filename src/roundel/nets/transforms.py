@@ -1,0 +1,84 @@
+"""Analysis and synthesis of the lossy model: a 16 × 16 block transform with residual branches beside it."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from roundel.nets.quality import QualityTable
+from roundel.nets.residual import ResidualBlock
+
+STRIDE = 16
+"""Pixels per latent along each axis."""
+MIDDLE_GREY = 0.5
+
+
+def _zero(conv: nn.Conv2d) -> nn.Conv2d:
+    nn.init.zeros_(conv.weight)
+    assert conv.bias is not None
+    nn.init.zeros_(conv.bias)
+    return conv
+
+
+class Analysis(nn.Module):
+    """Pixels (B, 3, H, W) in [0, 1] to latents (B, M, H/16, W/16); H and W are multiples of 16.
+
+    A linear shortcut on 16 × 16 blocks (the PCA of natural images after `set_basis`) plus a branch at 1/8 and 1/16 that
+    starts at zero: the codec is a transform codec before its first training step. The branch knows the quality through a
+    gain and a bias per channel.
+    """
+
+    def __init__(self, c8: int, c16: int, latents: int, *, blocks8: int, blocks16: int, anchors: int) -> None:
+        super().__init__()
+        self.linear = nn.Conv2d(3 * STRIDE**2, latents, 1)
+        self.enter = nn.Conv2d(3 * 8**2, c8, 3, padding=1)
+        self.gain = QualityTable(c8, anchors, 1.0)
+        self.shift = QualityTable(c8, anchors)
+        self.blocks8 = nn.Sequential(*(ResidualBlock(c8) for _ in range(blocks8)))
+        self.down = nn.Conv2d(c8, c16, 3, stride=2, padding=1)
+        self.blocks16 = nn.Sequential(*(ResidualBlock(c16) for _ in range(blocks16)))
+        self.leave = _zero(nn.Conv2d(c16, latents, 1))
+
+    @torch.no_grad()
+    def set_basis(self, basis: Tensor, mean: Tensor) -> None:
+        """Start the shortcut as the projection on `basis` (M, 768) of blocks (768,) less their `mean`."""
+        self.linear.weight.copy_(basis[:, :, None, None])
+        self.linear.bias.copy_(-basis @ mean)  # type: ignore[union-attr]
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        x = x - MIDDLE_GREY
+        h = self.enter(F.pixel_unshuffle(x, 8))
+        h = h * self.gain(t)[:, :, None, None] + self.shift(t)[:, :, None, None]
+        h = self.blocks16(self.down(self.blocks8(h)))
+        return self.linear(F.pixel_unshuffle(x, STRIDE)) + self.leave(h)
+
+
+class Synthesis(nn.Module):
+    """Latents (B, M, h, w) to pixels (B, 3, 16 h, 16 w), not clamped: the mirror of `Analysis`."""
+
+    def __init__(self, c8: int, c16: int, latents: int, *, blocks8: int, blocks16: int, anchors: int) -> None:
+        super().__init__()
+        self.linear = nn.Conv2d(latents, 3 * STRIDE**2, 1)
+        self.enter = nn.Conv2d(latents, c16, 1)
+        self.gain = QualityTable(c16, anchors, 1.0)
+        self.shift = QualityTable(c16, anchors)
+        self.blocks16 = nn.Sequential(*(ResidualBlock(c16) for _ in range(blocks16)))
+        self.up = nn.Conv2d(c16, 4 * c8, 1)
+        self.blocks8 = nn.Sequential(*(ResidualBlock(c8) for _ in range(blocks8)))
+        self.leave = _zero(nn.Conv2d(c8, 3 * 8**2, 3, padding=1))
+
+    @torch.no_grad()
+    def set_basis(self, basis: Tensor, mean: Tensor) -> None:
+        """Start the shortcut as the transpose of an orthonormal `basis` (M, 768), plus `mean` (768,)."""
+        self.linear.weight.copy_(basis.T[:, :, None, None])
+        self.linear.bias.copy_(mean)  # type: ignore[union-attr]
+
+    @property
+    def reach(self) -> int:
+        """Latents on each side that a pixel can depend on."""
+        # Each 3 × 3 at 1/8 reaches half a latent; the last convolution adds one more half.
+        return 2 * len(self.blocks16) + -(-(2 * len(self.blocks8) + 1) // 2)
+
+    def forward(self, y: Tensor, t: Tensor) -> Tensor:
+        h = self.enter(y) * self.gain(t)[:, :, None, None] + self.shift(t)[:, :, None, None]
+        h = self.blocks8(F.pixel_shuffle(self.up(self.blocks16(h)), 2))
+        return F.pixel_shuffle(self.linear(y), STRIDE) + F.pixel_shuffle(self.leave(h), 8) + MIDDLE_GREY
