@@ -1,0 +1,29 @@
+"""The file: header, boxes, index and payload. numpy and bytes only; docs/format.md is the specification."""
+
+from roundel.container.format import MAGIC, VERSION, Box, Header, Kind, Rect, Tag
+from roundel.container.info import BoxInfo, FileInfo, read_info
+from roundel.container.pack import Pack, read_pack, write_pack
+from roundel.container.reader import DEFAULT_MAX_PIXELS, Damage, File, read
+from roundel.container.writer import write, write_to
+
+__all__ = [
+    "DEFAULT_MAX_PIXELS",
+    "MAGIC",
+    "VERSION",
+    "Box",
+    "BoxInfo",
+    "Damage",
+    "File",
+    "FileInfo",
+    "Header",
+    "Kind",
+    "Pack",
+    "Rect",
+    "Tag",
+    "read",
+    "read_info",
+    "read_pack",
+    "write",
+    "write_pack",
+    "write_to",
+]

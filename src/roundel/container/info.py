@@ -1,0 +1,83 @@
+"""What a file says about itself, from its first kilobyte."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from roundel.container.format import CRITICAL, VERSION, Header, tag_name
+from roundel.container.head import unpack_head
+from roundel.container.layout import lay_out, read_index
+from roundel.errors import TruncatedError
+
+
+class BoxInfo(NamedTuple):
+    """A box of the directory; `name` is its number in hexadecimal where this version does not know it."""
+
+    tag: int
+    name: str
+    bytes: int
+    critical: bool
+
+
+@dataclass(frozen=True)
+class FileInfo:
+    """Facts of a file.
+
+    Args:
+        images: of a pack, else 1. group: images coded together in a pack, else 1. pack: whether it is one.
+        tiles: of the picture, or groups of the pack.
+        boxes: the whole directory. pass_bytes: payload of each pass, or None if the index ends behind the prefix; so
+            are total_bytes (what the file should have) and overhead_bytes (all but boxes and payload).
+        file_bytes: what the file has, if known.
+    """
+
+    version: int
+    header: Header
+    pack: bool
+    images: int
+    group: int
+    tiles: int
+    boxes: tuple[BoxInfo, ...]
+    pass_bytes: tuple[int, ...] | None
+    overhead_bytes: int | None
+    total_bytes: int | None
+    file_bytes: int | None
+
+    @property
+    def missing_bytes(self) -> int | None:
+        """Bytes that the file should have and has not (negative: bytes after its end), or None if unknown."""
+        return None if self.total_bytes is None or self.file_bytes is None else self.total_bytes - self.file_bytes
+
+
+def read_info(prefix: bytes, file_size: int | None = None) -> FileInfo:
+    """Facts from the beginning of a file; 1024 bytes are enough for all but the passes of many tiles.
+
+    Args: prefix: the first bytes, or the whole file. file_size: bytes of the file, if known.
+    Raises: as `read`, save that payload and boxes are not looked at.
+    """
+    head = unpack_head(prefix)
+    header = head.header
+    pass_bytes = overhead = total = None
+    try:
+        index = read_index(prefix, head)
+    except TruncatedError:
+        if file_size is not None and file_size <= len(prefix):
+            raise
+    else:
+        lengths = (index.starts[1:] - index.starts[:-1]).reshape(
+            (head.units, header.passes) if head.images else (header.passes, head.units)
+        )
+        pass_bytes = tuple(int(n) for n in lengths.sum(axis=0 if head.images else 1))
+        overhead, total = index.end, lay_out(head, index.end, sum(pass_bytes)).end
+    return FileInfo(
+        version=VERSION,
+        header=header,
+        pack=bool(head.images),
+        images=head.images or 1,
+        group=head.group or 1,
+        tiles=head.units,
+        boxes=tuple(BoxInfo(e.tag, tag_name(e.tag), e.length, bool(e.tag & CRITICAL)) for e in head.entries),
+        pass_bytes=pass_bytes,
+        overhead_bytes=overhead,
+        total_bytes=total,
+        file_bytes=file_size,
+    )

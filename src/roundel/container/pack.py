@@ -1,0 +1,207 @@
+"""Many images in one file, under one header: groups of images in order, random access to each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+
+import numpy as np
+
+from roundel.container.format import MAX_GROUP, PACK_TILE_PX, Box, Header, Tag
+from roundel.container.head import unpack_head
+from roundel.container.index import Index, plane_count, planes, unplanes
+from roundel.container.layout import BLOCK_IMAGES, Layout, check_size, lay_out, read_boxes, read_index
+from roundel.container.reader import DEFAULT_MAX_PIXELS
+from roundel.container.sections import check, deflate, inflate
+from roundel.container.writer import assemble, pad_passes
+from roundel.errors import ChecksumError, FormatError, TruncatedError, UnsupportedError
+
+MAX_NAMES_BYTES = 2**26
+
+
+def write_pack(
+    header: Header,
+    sizes: Sequence[tuple[int, int]],
+    units: Sequence[Sequence[bytes]],
+    *,
+    group: int = 1,
+    names: Sequence[str] | None = None,
+    labels: Sequence[int] | None = None,
+    boxes: Sequence[Box] = (),
+) -> bytes:
+    """The file of many images.
+
+    Args:
+        header: facts that all images share; width, height and tile_px are replaced.
+        sizes: (width, height) of each image, px. units: the passes of each group of `group` images, in order; the last
+            group may be smaller. names: one for each image. labels: 0..2^32-1, one for each image.
+    Raises: FormatError if the arguments disagree; UnsupportedError beyond the format's limits.
+    """
+    if not sizes or not 1 <= group <= MAX_GROUP:
+        raise FormatError(f"a pack of {len(sizes)} images in groups of {group}; both must be positive")
+    if len(units) != -(-len(sizes) // group):
+        raise FormatError(f"{len(units)} groups given, {len(sizes)} images in groups of {group} expected")
+    extra = []
+    if len(set(sizes)) > 1:
+        table = np.asarray(sizes, dtype=np.int64)
+        extra.append(Box(Tag.SIZES, deflate(planes(table[:, 0], 4) + planes(table[:, 1], 4))))
+    if names is not None:
+        extra.append(Box(Tag.NAMES, _pack_names(names, len(sizes))))
+    if labels is not None:
+        extra.append(Box(Tag.LABELS, _pack_labels(labels, len(sizes))))
+    header = replace(header, tile_px=PACK_TILE_PX, width=max(w for w, _ in sizes), height=max(h for _, h in sizes))
+    rows = [pad_passes(unit, header.passes) for unit in units]
+    step = max(1, BLOCK_IMAGES // group)
+    runs = [b"".join(b"".join(row) for row in rows[i : i + step]) for i in range(0, len(rows), step)]
+    cells = [cell for row in rows for cell in row]
+    return b"".join(assemble(header, [*boxes, *extra], cells, runs, images=len(sizes), group=group))
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A pack, opened: header and boxes are verified, the payload is by blocks when it is asked for.
+
+    Args: count: images. group: images coded together. data: the file, bytes or a memory map, not copied.
+    """
+
+    header: Header
+    count: int
+    group: int
+    boxes: tuple[Box, ...]
+    index: Index
+    layout: Layout
+    data: bytes
+    sizes: np.ndarray
+    """int32 (count, 2): width and height of each image, px."""
+    _verified: set[int] = field(default_factory=set, compare=False, repr=False)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def box(self, tag: int) -> bytes | None:
+        """Data of the box with this tag, or None."""
+        return next((box.data for box in self.boxes if box.tag == tag), None)
+
+    @property
+    def units(self) -> int:
+        """Groups of images."""
+        return -(-self.count // self.group)
+
+    @property
+    def names(self) -> tuple[str, ...] | None:
+        """Name of each image, or None if the pack has none."""
+        data = self.box(Tag.NAMES)
+        return None if data is None else _unpack_names(data, self.count)
+
+    @property
+    def labels(self) -> np.ndarray | None:
+        """int64 (count,) label of each image, or None if the pack has none."""
+        data = self.box(Tag.LABELS)
+        return None if data is None else _unpack_labels(data, self.count)
+
+    def locate(self, image: int) -> tuple[int, int]:
+        """Group that holds an image, and the image's place in it."""
+        if not 0 <= image < self.count:
+            raise IndexError(f"image {image} of {self.count}")
+        return divmod(image, self.group)
+
+    def images(self, unit: int) -> range:
+        """Numbers of the images in a group."""
+        return range(unit * self.group, min((unit + 1) * self.group, self.count))
+
+    def passes(self, unit: int) -> list[bytes]:
+        """The passes of a group, verified with their block. Raises: ChecksumError, TruncatedError naming the images."""
+        if not 0 <= unit < self.units:
+            raise IndexError(f"group {unit} of {self.units}")
+        first = unit * self.header.passes
+        self._verify(first // self.index.run)
+        edges = self.index.starts[first : first + self.header.passes + 1] + self.layout.payload
+        return [bytes(self.data[int(a) : int(b)]) for a, b in pairwise(edges)]
+
+    def damaged(self) -> list[range]:
+        """Images whose blocks are damaged or missing, one range for each block."""
+        out = []
+        for block in range(len(self.index.checks)):
+            try:
+                self._verify(block)
+            except (ChecksumError, TruncatedError):
+                out.append(self._block_images(block))
+        return out
+
+    def _block_images(self, block: int) -> range:
+        step = self.index.run // self.header.passes * self.group
+        return range(block * step, min((block + 1) * step, self.count))
+
+    def _verify(self, block: int) -> None:
+        if block in self._verified:
+            return
+        start, end = (self.layout.payload + offset for offset in self.index.span(block))
+        images = self._block_images(block)
+        if end > len(self.data):
+            raise TruncatedError(f"images {images[0]} to {images[-1]} lie behind the end of the data; fetch it again")
+        if check(bytes(self.data[start:end])) != self.index.checks[block]:
+            raise ChecksumError(f"images {images[0]} to {images[-1]} are damaged; fetch the file again")
+        self._verified.add(block)
+
+
+def read_pack(data: bytes, *, allow_truncated: bool = False, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pack:
+    """Open a pack; arguments and errors as for `read`, `max_pixels` being that of the largest image."""
+    head = unpack_head(data)
+    if not head.images:
+        raise UnsupportedError("one picture, not a pack; use `roundel decode` (read)")
+    head.header.check_pixels(max_pixels)
+    index = read_index(data, head)
+    layout = lay_out(head, index.end, int(index.starts[-1]))
+    if not allow_truncated:
+        check_size(len(data), layout.end)
+    boxes, lost = read_boxes(data, layout, lenient=allow_truncated)
+    if any(entry.tag == Tag.SIZES for entry in lost):
+        raise ChecksumError("the table of image sizes is damaged or missing; fetch the file again")
+    packed = next((box.data for box in boxes if box.tag == Tag.SIZES), None)
+    sizes = _unpack_sizes(packed, head.header, head.images)
+    return Pack(head.header, head.images, head.group, boxes, index, layout, data, sizes)
+
+
+def _unpack_sizes(packed: bytes | None, header: Header, count: int) -> np.ndarray:
+    if packed is None:
+        return np.broadcast_to(np.array([header.width, header.height], np.int32), (count, 2))
+    raw = inflate(packed, 8 * count, "table of sizes")
+    if len(raw) != 8 * count:
+        raise FormatError(f"a table of sizes of {len(raw)} bytes, expected {8 * count}; the file is damaged")
+    sizes = np.stack([unplanes(raw[: 4 * count], count), unplanes(raw[4 * count :], count)], axis=1)
+    if sizes.min() < 1 or tuple(sizes.max(axis=0)) != (header.width, header.height):
+        raise FormatError("the table of sizes does not fit the header; the file is damaged")
+    return sizes.astype(np.int32)
+
+
+def _pack_names(names: Sequence[str], count: int) -> bytes:
+    if len(names) != count or any("\0" in name for name in names):
+        raise FormatError(f"{len(names)} names for {count} images; one each is expected, without NUL characters")
+    text = "\0".join(names).encode("utf-8", "surrogateescape")
+    if len(text) > MAX_NAMES_BYTES:
+        raise UnsupportedError(f"names of {len(text)} bytes, the format holds {MAX_NAMES_BYTES}")
+    return deflate(text)
+
+
+def _unpack_names(data: bytes, count: int) -> tuple[str, ...]:
+    names = inflate(data, MAX_NAMES_BYTES, "list of names").decode("utf-8", "surrogateescape").split("\0")
+    if len(names) != count:
+        raise FormatError(f"{len(names)} names for {count} images; the file is damaged")
+    return tuple(names)
+
+
+def _pack_labels(labels: Sequence[int], count: int) -> bytes:
+    values = np.asarray(labels, dtype=np.int64)
+    if values.shape != (count,) or values.min() < 0:
+        raise FormatError(f"labels of shape {values.shape} for {count} images; one non-negative integer each expected")
+    width = plane_count(values)
+    return bytes([width]) + deflate(planes(values, width))
+
+
+def _unpack_labels(data: bytes, count: int) -> np.ndarray:
+    width = data[0] if data else 0
+    if not 1 <= width <= 4:
+        raise FormatError(f"labels of {width} bytes, must be 1 to 4; the file is damaged")
+    raw = inflate(data[1:], width * count, "list of labels")
+    if len(raw) != width * count:
+        raise FormatError(f"a list of labels of {len(raw)} bytes, expected {width * count}; the file is damaged")
+    return unplanes(raw, count)
