@@ -28,12 +28,18 @@ def encode(symbols: ArrayLike, table_index: ArrayLike, tables: Tables) -> bytes:
         >>> decode(encode([3, 1, 99], [0, 0, 0], tables), [0, 0, 0], tables)
         array([ 3,  1, 99], dtype=int32)
     """
-    symbols = _symbols(symbols)
-    index = _index(table_index, tables)
+    symbols, index = _symbols(symbols), _index(table_index, tables)
     if symbols.shape != index.shape:
         raise ValueError(f"{symbols.size} symbols with {index.size} table indices")
     order, counts = _group(index, tables)
-    return _write(symbols if order is None else symbols.take(order), counts, tables)
+    grouped = symbols if order is None else symbols.take(order)
+    last = np.repeat((tables.sizes - 1).astype(np.uint32), counts)
+    # Unsigned wrap-around puts symbols below a table far above it, so one comparison finds both kinds of escape.
+    slots = grouped.view(np.uint32) - np.repeat(tables.offsets.view(np.uint32), counts)
+    escaped = np.flatnonzero(slots >= last)
+    slots[escaped] = last[escaped]
+    e = escapes.distances(grouped[escaped].astype(np.int64), *_edges(escaped, counts, tables))
+    return _write(slots.view(np.int32), e, counts, tables)
 
 
 def decode(data: bytes, table_index: ArrayLike, tables: Tables) -> NDArray[np.int32]:
@@ -51,52 +57,49 @@ def decode(data: bytes, table_index: ArrayLike, tables: Tables) -> NDArray[np.in
     index = _index(table_index, tables)
     order, counts = _group(index, tables)
     reader = Reader(data)
-    used = np.flatnonzero(counts)
-    slots = [reader.take(counts[t], tables.models[t]) for t in used.tolist()]
-    by_table = np.concatenate([np.empty(0, np.int32), *slots])
-    escaped = np.flatnonzero(by_table == _repeat(tables.sizes - 1, counts).astype(np.int32))
-    by_table += _repeat(tables.offsets, counts)
-    if escaped.size:
-        e = escapes.take(reader, escaped.size)
-        by_table[escaped] = escapes.values(e, *_edges(_repeat(np.arange(len(tables)), counts)[escaped], tables))
-    if _write(by_table, counts, tables) != data:
-        raise FormatError(
-            f"{len(data)} bytes of coded data are not the code of {index.size} symbols; the file is damaged"
-        )
+    runs = [reader.take(counts[t], tables.models[t]) for t in np.flatnonzero(counts).tolist()]
+    slots = np.concatenate(runs) if runs else np.empty(0, np.int32)
+    escaped = np.flatnonzero(slots == np.repeat((tables.sizes - 1).astype(np.int32), counts))
+    e = escapes.take(reader, escaped.size)
+    if _write(slots, e, counts, tables) != data:
+        raise FormatError(f"{len(data)} bytes are not the code of {index.size} symbols; the file is damaged")
+    grouped = slots + np.repeat(tables.offsets, counts)
+    grouped[escaped] = escapes.values(e, *_edges(escaped, counts, tables))
     if order is None:
-        return by_table
-    symbols = np.empty_like(by_table)
-    symbols[order] = by_table
+        return grouped
+    symbols = np.empty_like(grouped)
+    symbols[order] = grouped
     return symbols
 
 
 def cost_bits(symbols: ArrayLike, table_index: ArrayLike, tables: Tables) -> float:
     """Ideal length in bits under the integer tables, escapes included; arguments as `encode`."""
     symbols, index = _symbols(symbols), _index(table_index, tables)
-    sizes = tables.sizes[index]
-    slots = np.minimum(symbols.astype(np.int64) - tables.offsets[index] & 0xFFFFFFFF, sizes - 1)
-    bits = float(tables.slot_bits[tables.starts[index] + slots].sum())
-    escaped = slots == sizes - 1
-    e = escapes.distances(symbols[escaped].astype(np.int64), *_edges(index[escaped], tables))
-    return bits + escapes.cost_bits(e)
+    if symbols.shape != index.shape:
+        raise ValueError(f"{symbols.size} symbols with {index.size} table indices")
+    first, last = tables.offsets[index].astype(np.int64), tables.lasts[index]
+    escaped = (symbols < first) | (symbols > last)
+    slots = np.where(escaped, tables.sizes[index] - 1, symbols - first)
+    e = escapes.distances(symbols[escaped].astype(np.int64), first[escaped], last[escaped])
+    return float(tables.slot_bits[tables.starts[index] + slots].sum()) + escapes.cost_bits(e)
 
 
-def _write(by_table: NDArray[np.int32], counts: NDArray[np.int64], tables: Tables) -> bytes:
-    """Code symbols that are already grouped by table."""
-    last = _repeat(tables.sizes - 1, counts).astype(np.uint32)
-    # Unsigned wrap-around puts symbols below a table far above it, so one comparison finds both kinds of escape.
-    slots = by_table.view(np.uint32) - _repeat(tables.offsets, counts).view(np.uint32)
-    escaped = np.flatnonzero(slots >= last)
-    within = np.minimum(slots, last).view(np.int32)
+def _write(slots: NDArray[np.int32], e: NDArray[np.int64], counts: NDArray[np.int64], tables: Tables) -> bytes:
+    """The stream of slots grouped by table, then of the escapes' distances."""
     writer = Writer()
     used = np.flatnonzero(counts)
     for t, end in zip(used.tolist(), np.cumsum(counts[used]).tolist(), strict=True):
-        writer.put(within[end - counts[t] : end], tables.models[t])
-    if escaped.size:
-        outside = by_table[escaped].astype(np.int64)
-        edges = _edges(_repeat(np.arange(len(tables)), counts)[escaped], tables)
-        escapes.put(writer, escapes.distances(outside, *edges))
+        writer.put(slots[end - counts[t] : end], tables.models[t])
+    escapes.put(writer, e)
     return writer.close()
+
+
+def _edges(
+    positions: NDArray[np.intp], counts: NDArray[np.int64], tables: Tables
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """First and last symbol of the tables of symbols at these positions in the grouped order."""
+    index = np.searchsorted(np.cumsum(counts), positions, side="right")
+    return tables.offsets[index].astype(np.int64), tables.lasts[index]
 
 
 def _symbols(symbols: ArrayLike) -> NDArray[np.int32]:
@@ -124,13 +127,3 @@ def _group(index: NDArray[np.uint16], tables: Tables) -> tuple[NDArray[np.intp] 
     if np.count_nonzero(counts) <= 1:
         return None, counts
     return np.argsort(index, kind="stable"), counts
-
-
-def _repeat(per_table: NDArray, counts: NDArray[np.int64]) -> NDArray:
-    return np.repeat(per_table, counts)
-
-
-def _edges(index: NDArray[np.integer], tables: Tables) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First and last symbol of each index's table."""
-    first = tables.offsets[index].astype(np.int64)
-    return first, first + tables.sizes[index] - 2

@@ -44,7 +44,7 @@ class Tables:
             raise ModelError("probability tables do not follow one another, two slots or more each")
         if f.min() < 1 or np.any(np.add.reduceat(f.astype(np.int64), starts[:-1]) != TOTAL):
             raise ModelError("a probability table has an empty slot or does not sum to 2^24")
-        if np.any(offsets.astype(np.int64) + self.sizes - 2 > np.iinfo(np.int32).max):
+        if self.lasts.max() >= 2**31:
             raise ModelError("a probability table reaches beyond 32-bit symbols")
         for array in (f, starts, offsets):
             array.flags.writeable = False
@@ -56,6 +56,11 @@ class Tables:
     def sizes(self) -> NDArray[np.int64]:
         """(T,) slots of each table, the escape included."""
         return np.diff(self.starts)
+
+    @cached_property
+    def lasts(self) -> NDArray[np.int64]:
+        """(T,) largest symbol of each table."""
+        return self.offsets + self.sizes - 2
 
     @cached_property
     def models(self) -> tuple[Model, ...]:
