@@ -27,3 +27,7 @@ class ModelError(RoundelError):
 
 class ImageError(RoundelError):
     """A picture cannot be read, written or coded."""
+
+
+class RoundelWarning(UserWarning):
+    """Something was dropped or changed on the way, and the result is still good; one line, fit to print."""
