@@ -134,12 +134,13 @@ class Header:
         top, left = row * self.tile_px, column * self.tile_px
         return Rect(top, left, min(self.tile_px, self.height - top), min(self.tile_px, self.width - left))
 
-    def check_pixels(self, max_pixels: int) -> None:
-        """Raises: UnsupportedError if the picture, or the largest of a pack, has more than `max_pixels` pixels."""
-        if self.width * self.height > max_pixels:
+    def check_pixels(self, max_pixels: int, together: int = 1) -> None:
+        """Raises: UnsupportedError if `together` pictures of this size have more than `max_pixels` pixels."""
+        pixels = self.width * self.height * together
+        if pixels > max_pixels:
             raise UnsupportedError(
-                f"{self.width}×{self.height} = {self.width * self.height} pixels, more than the limit of {max_pixels}; "
-                "raise the limit (--max-pixels, max_pixels=) if the file is to be trusted"
+                f"{self.width}×{self.height} px{f' × {together} images' * (together > 1)} = {pixels} pixels, "
+                f"more than the limit of {max_pixels}; raise it (--max-pixels, max_pixels=) if you trust the file"
             )
 
 

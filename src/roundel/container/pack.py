@@ -33,13 +33,16 @@ def write_pack(
     Args:
         header: facts that all images share; width, height and tile_px are replaced.
         sizes: (width, height) of each image, px. units: the passes of each group of `group` images, in order; the last
-            group may be smaller. names: one for each image. labels: 0..2^32-1, one for each image.
+            group may be smaller. names: a different relative path for each image, "/" between folders.
+        labels: 0..2^32-1, one for each image.
     Raises: FormatError if the arguments disagree; UnsupportedError beyond the format's limits.
     """
     if not sizes or not 1 <= group <= MAX_GROUP:
         raise FormatError(f"a pack of {len(sizes)} images in groups of {group}; both must be positive")
     if len(units) != -(-len(sizes) // group):
         raise FormatError(f"{len(units)} groups given, {len(sizes)} images in groups of {group} expected")
+    if min(map(min, sizes)) < 1:
+        raise FormatError("an image without pixels cannot be packed")
     extra = []
     if len(set(sizes)) > 1:
         table = np.asarray(sizes, dtype=np.int64)
@@ -144,11 +147,11 @@ class Pack:
 
 
 def read_pack(data: bytes, *, allow_truncated: bool = False, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pack:
-    """Open a pack; arguments and errors as for `read`, `max_pixels` being that of the largest image."""
+    """Open a pack; arguments and errors as for `read`, `max_pixels` being that of a group of images."""
     head = unpack_head(data)
     if not head.images:
         raise UnsupportedError("one picture, not a pack; use `roundel decode` (read)")
-    head.header.check_pixels(max_pixels)
+    head.header.check_pixels(max_pixels, min(head.group, head.images))
     index = read_index(data, head)
     layout = lay_out(head, index.end, int(index.starts[-1]))
     if not allow_truncated:
@@ -174,8 +177,7 @@ def _unpack_sizes(packed: bytes | None, header: Header, count: int) -> np.ndarra
 
 
 def _pack_names(names: Sequence[str], count: int) -> bytes:
-    if len(names) != count or any("\0" in name for name in names):
-        raise FormatError(f"{len(names)} names for {count} images; one each is expected, without NUL characters")
+    _check_names(names, count)
     text = "\0".join(names).encode("utf-8", "surrogateescape")
     if len(text) > MAX_NAMES_BYTES:
         raise UnsupportedError(f"names of {len(text)} bytes, the format holds {MAX_NAMES_BYTES}")
@@ -184,9 +186,19 @@ def _pack_names(names: Sequence[str], count: int) -> bytes:
 
 def _unpack_names(data: bytes, count: int) -> tuple[str, ...]:
     names = inflate(data, MAX_NAMES_BYTES, "list of names").decode("utf-8", "surrogateescape").split("\0")
-    if len(names) != count:
-        raise FormatError(f"{len(names)} names for {count} images; the file is damaged")
+    _check_names(names, count)
     return tuple(names)
+
+
+def _check_names(names: Sequence[str], count: int) -> None:
+    """Names become paths when a pack is unpacked: none may lead out of the folder or over another image."""
+    if len(names) != count:
+        raise FormatError(f"{len(names)} names for {count} images, one each is expected")
+    if len(set(names)) != count:
+        raise FormatError("two images of the pack have the same name")
+    for name in names:
+        if "\0" in name or "\\" in name or name[1:2] == ":" or not {"", ".", ".."}.isdisjoint(name.split("/")):
+            raise FormatError(f"image name {name!r} is not a plain relative path with / between folders")
 
 
 def _pack_labels(labels: Sequence[int], count: int) -> bytes:
