@@ -1,0 +1,35 @@
+# make demo [IMAGE=my.jpg]   compress a picture at several qualities, beside JPEG, WebP and AVIF
+# make test                  every test        make lint    style and types
+# make bench                 timings           make fuzz    10,000 mutated files
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint bench fuzz clean
+
+demo: $(READY)
+	$(BIN)/roundel demo $(if $(IMAGE),"$(IMAGE)") --output out/demo
+
+test: $(READY)
+	$(BIN)/python -m pytest
+
+lint: $(READY)
+	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests
+	$(BIN)/mypy
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+fuzz: $(READY)
+	$(BIN)/python -m tests.fuzz.run --mutations 10000
+
+clean:
+	rm -rf $(VENV) out build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis src/*.egg-info
+
+# Installed anew only when the requirements change. Any index will do; where yours has CPU builds of torch, they are enough.
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV) || { echo "roundel: 'python3 -m venv' failed; on Debian: apt install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,lab,compare]'
+	touch $@

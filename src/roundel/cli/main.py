@@ -1,0 +1,120 @@
+"""The command `roundel`: subcommands that load when they are called, and one place where errors become exit codes."""
+
+import os
+import sys
+import warnings
+from importlib import import_module
+
+import click
+
+from roundel._version import __version__
+from roundel.errors import RoundelError, RoundelWarning
+
+FAILURE, USAGE, INTERRUPTED = 1, 2, 130
+
+COMMANDS = {
+    "encode": "Compress pictures into .rndl files.",
+    "decode": "Turn .rndl files back into pictures.",
+    "info": "Say what is in a .rndl file, from its first kilobyte.",
+    "verify": "Check that .rndl files are whole and decode to what was encoded.",
+    "compare": "Measure how far two pictures are apart.",
+    "eval": "Rate and distortion over a folder of pictures, beside other codecs.",
+    "models": "List the models and their weights.",
+    "train": "Train a model.",
+    "demo": "Encode a picture at several qualities beside JPEG, WebP and AVIF.",
+}
+
+
+class Commands(click.Group):
+    """A group whose commands live in modules of their own, imported on use, so that `--help` stays quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the help page."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command's module and take its `command`."""
+        return import_module(f"roundel.cli.{cmd_name}").command if cmd_name in COMMANDS else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="roundel", message="%(prog)s %(version)s")
+def group() -> None:
+    """Compress pictures with trained networks into files that decode to the same thing on every machine.
+
+    \b
+      roundel encode photo.jpg              photo.rndl, quality 75
+      roundel decode photo.rndl -o out.png
+      roundel info photo.rndl
+
+    `-` is stdin or stdout. `roundel COMMAND --help` explains a command.
+    """
+
+
+def complain(error: BaseException | str) -> None:
+    """One line about an error on stderr."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    print(f"roundel: error: {text}", file=sys.stderr)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: what follows the program's name; None for those of the process.
+
+    Returns:
+        The exit code: 0, 1 for a failure, 2 for wrong usage, 130 when interrupted.
+    """
+    warnings.showwarning = _show_warning
+    try:
+        code = group.main(arguments, prog_name="roundel", standalone_mode=False)
+        sys.stdout.flush()
+        return int(code or 0)
+    except click.UsageError as error:
+        if error.ctx:
+            print(error.ctx.get_usage(), file=sys.stderr)
+        complain(error.format_message())
+        return USAGE
+    except (click.Abort, KeyboardInterrupt):
+        print("roundel: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+        return FAILURE
+    except (RoundelError, click.ClickException) as error:
+        complain(error)
+    except OSError as error:
+        complain(f"{error.filename}: {error.strerror}" if error.filename else error.strerror or error)
+        _discard_stdout()
+    except MemoryError:
+        complain("not enough memory: use smaller tiles or fewer jobs (-j)")
+    except RuntimeError as error:
+        if "memory" not in str(error):  # torch has no error class of its own for the CPU
+            raise
+        complain(f"not enough memory: use smaller tiles or fewer jobs (-j): {str(error).splitlines()[0]}")
+    return FAILURE
+
+
+def main() -> None:
+    """Entry point of the command `roundel`."""
+    sys.exit(run())
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    """Print roundel's own warnings as one line; drop those that libraries address to programmers."""
+    if issubclass(category, RoundelWarning):
+        print(f"roundel: warning: {message}", file=sys.stderr)
+
+
+def _discard_stdout() -> None:
+    """Let the interpreter end without trying once more to flush what could not be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,50 @@
+"""The alpha plane, kept without loss as a grey PNG inside the file."""
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from roundel.errors import FormatError
+
+_DTYPES = {"L": np.uint8, "I;16": np.uint16}
+
+
+def pack_plane(plane: np.ndarray) -> bytes:
+    """One plane as the bytes of a grey PNG.
+
+    Args:
+        plane: (H, W) uint8 or uint16.
+
+    Returns:
+        A PNG file of the same depth.
+    """
+    buffer = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(plane)).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def unpack_plane(data: bytes, height: int, width: int) -> np.ndarray:
+    """The plane that `pack_plane` took.
+
+    Args:
+        data: bytes of a grey PNG.
+        height: rows that the plane must have.
+        width: columns that the plane must have.
+
+    Returns:
+        (height, width) uint8 or uint16.
+
+    Raises:
+        FormatError: the bytes are no such PNG.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+            if image.size != (width, height) or image.mode not in _DTYPES:
+                raise FormatError(
+                    f"the alpha plane is {image.mode} {image.size[0]}×{image.size[1]}, "
+                    f"not grey {width}×{height}: the file is damaged"
+                )
+            return np.array(image, dtype=_DTYPES[image.mode])
+    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+        raise FormatError(f"the alpha plane cannot be read ({error}): the file is damaged") from error
