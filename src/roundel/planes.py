@@ -47,4 +47,4 @@ def unpack_plane(data: bytes, height: int, width: int) -> np.ndarray:
                 )
             return np.array(image, dtype=_DTYPES[image.mode])
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
-        raise FormatError(f"the alpha plane cannot be read ({error}): the file is damaged") from error
+        raise FormatError("the alpha plane is no grey PNG: the file is damaged") from error

@@ -138,9 +138,7 @@ def restore(
     decoded = list(tiles.values())
     fewest = min(tile.passes for tile in decoded)
     if wanted == grid.bounds and fewest == header.passes and _crc(decoded) != header.checksum:
-        raise ChecksumError(
-            "what was decoded does not match the file's checksum: the file is damaged, or the model computes wrongly here"
-        )
+        raise ChecksumError("what was decoded does not match the file's checksum: file or model weights are damaged")
     damaged = tuple(index for index, tile in tiles.items() if tile.damaged)
     shown = sum(1 for _ in grid.touching(wanted))
     return Restored(_with_boxes(pixels, file, wanted), shown, fewest, damaged)
