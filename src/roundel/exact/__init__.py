@@ -2,5 +2,6 @@
 
 from roundel.exact.gemm import convolve, headroom
 from roundel.exact.layers import ExactConv2d, clamp_leaky, round_ste
+from roundel.exact.selftest import check, selftest
 
-__all__ = ["ExactConv2d", "clamp_leaky", "convolve", "headroom", "round_ste"]
+__all__ = ["ExactConv2d", "check", "clamp_leaky", "convolve", "headroom", "round_ste", "selftest"]

@@ -1,11 +1,11 @@
-"""Layers on integers: trained with rounding in the loop, run as integer arithmetic that is the same on every machine."""
+"""Layers on integers: trained with rounding in the loop, run as integer arithmetic that is the same everywhere."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roundel.errors import ModelError
-from roundel.exact.gemm import EXACT_LIMIT, convolve, headroom
+from roundel.exact.gemm import EXACT_LIMIT, convolve, headroom, worst_sums
 
 
 def round_ste(x: Tensor) -> Tensor:
@@ -27,7 +27,8 @@ class ExactConv2d(nn.Module):
 
     While training, weights are real and only the output is rounded (straight-through), which is what the exported layer
     computes but for weight rounding. `freeze` turns the weights into integers w = round(weight·2^shift), one shift per
-    output channel, the largest with Σ|w|·max_input + |b| < 2^24 and |w| < 2^15, and from then on `forward` is exact.
+    output channel, the largest up to 22 with Σ|w|·max_input + |b| + 2^(shift−1) ≤ 2^24 and |w| < 2^15, and from then on
+    `forward` is exact, and has no gradient.
 
     Args:
         c_in, c_out: channels. kernel: odd side. max_input: bound of |input|, promised by the caller.
@@ -46,29 +47,34 @@ class ExactConv2d(nn.Module):
         nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
         self.register_buffer("int_weight", None)
         self.register_buffer("int_bias", None)
-        self.register_buffer("shift", None)
+        self.register_buffer("factor", None)  # 2^-shift (C_out, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) integers to (B, C_out, H, W) integers, both as float32."""
         if self.int_weight is None:
             y = F.conv2d(x, self.weight, padding="same").float() + (self.bias * self.unit)[:, None, None]
             return clamp_leaky(round_ste(y), *self.out_range)
-        acc = convolve(x, self.int_weight, self.int_bias)
-        return torch.floor_(acc.mul_(torch.exp2(-self.shift)[:, None, None]).add_(0.5)).clamp_(*self.out_range)
+        return convolve(x, self.int_weight, self.int_bias, self._requantize)
+
+    def _requantize(self, sums: Tensor) -> None:
+        """Blocks of sums (C_out, n) to outputs, in place: times 2^-shift, floor(· + ½), clamp."""
+        torch.floor_(sums.mul_(self.factor.to(sums.dtype)).add_(0.5)).clamp_(*self.out_range)
 
     @torch.no_grad()
     def integers(self) -> tuple[Tensor, Tensor, Tensor]:
-        """The frozen form of the present weights: weight int16 (C_out, C_in, k, k), bias int32 and shift int8 (C_out,)."""
-        weight, bias = self.weight.double(), self.bias.double() * self.unit
-        l1 = weight.abs().flatten(1).sum(1) * self.max_input + bias.abs() + 1e-12
-        # Rounding adds at most ½ per weight; the margin of 1/16 covers it for any layer that fits in memory.
-        shift = torch.floor(torch.log2(EXACT_LIMIT * 15 / 16 / l1))
-        peak = torch.maximum(weight.abs().flatten(1).amax(1), bias.abs() / 2**8) + 1e-12
-        shift = torch.minimum(shift, torch.floor(torch.log2((2**15 - 1) / peak))).clamp(-8, 22)
-        scale = torch.exp2(shift)
-        int_weight = torch.floor(weight * scale[:, None, None, None] + 0.5)
-        int_bias = torch.floor(bias * scale + 0.5)
-        return int_weight.to(torch.int16), int_bias.to(torch.int32), shift.to(torch.int8)
+        """The frozen form of the present weights: int16 (C_out, C_in, k, k), bias int32 and shift int8 (C_out,)."""
+        weight, bias = self.weight.detach().double(), self.bias.detach().double() * self.unit
+        # The ½ is what rounding adds to a sum before it is floored: it must fit as well.
+        bound = worst_sums(weight, bias, self.max_input) + 0.5
+        shift = torch.floor(torch.log2(torch.minimum(EXACT_LIMIT / bound, (2**15 - 1) / _peak(weight)))).clamp(-8, 22)
+        while True:
+            int_weight = torch.floor(weight * torch.exp2(shift)[:, None, None, None] + 0.5)
+            int_bias = torch.floor(bias * torch.exp2(shift) + 0.5)
+            # Rounded weights can be larger in sum than the real ones.
+            over = worst_sums(int_weight, int_bias, self.max_input) + torch.exp2(shift - 1) > EXACT_LIMIT
+            if not bool((over & (shift > -8)).any()):
+                return int_weight.to(torch.int16), int_bias.to(torch.int32), shift.to(torch.int8)
+            shift = shift - over.double()
 
     def load_integers(self, weight: Tensor, bias: Tensor, shift: Tensor, name: str = "layer") -> None:
         """Make the layer exact with stored integers.
@@ -76,13 +82,23 @@ class ExactConv2d(nn.Module):
         Raises:
             ModelError: when an input within `max_input` could overflow the exact range of float32.
         """
-        weight, bias = weight.float(), bias.float()
-        if weight.shape != self.weight.shape or bias.shape != self.bias.shape:
-            raise ModelError(f"{name}: integer weights have shape {tuple(weight.shape)}, the layer {tuple(self.weight.shape)}")
-        if (room := headroom(weight, bias, self.max_input)) >= 1:
+        if weight.shape != self.weight.shape or bias.shape != self.bias.shape or shift.shape != bias.shape:
+            found, wanted = (weight.shape, bias.shape, shift.shape), (self.weight.shape, self.bias.shape)
+            raise ModelError(f"{name}: integers of shapes {[tuple(s) for s in found]} for {[tuple(s) for s in wanted]}")
+        if any(t.is_floating_point() for t in (weight, bias, shift)) or bool((shift.abs() > 24).any()):
+            raise ModelError(f"{name}: weights, biases and shifts must be integers, shifts at most 24")
+        powers = [2.0 ** -int(s) for s in shift.tolist()]  # not torch.exp2, which need not be exact everywhere
+        rounding = torch.tensor([0.5 / p for p in powers], dtype=torch.float64)
+        if (room := headroom(weight.cpu(), bias.cpu(), self.max_input, rounding)) > 1:
             raise ModelError(f"{name}: partial sums may reach {room:.2f} × 2^24, so the layer is not exact")
-        self.int_weight, self.int_bias, self.shift = weight, bias, shift.float()
+        device = self.weight.device
+        self.int_weight, self.int_bias = weight.to(device, torch.float32), bias.to(device, torch.float32)
+        self.factor = torch.tensor(powers, device=device)[:, None]
 
     def freeze(self) -> None:
         """Become exact with the present weights."""
         self.load_integers(*self.integers())
+
+
+def _peak(weight: Tensor) -> Tensor:
+    return weight.abs().flatten(1).amax(1).clamp_min(1e-12)
