@@ -52,18 +52,17 @@ class Crops:
     """Random crops with flips and quarter turns, pictures drawn in proportion to their area.
 
     Args:
-        images: uint8 (H, W, 3). generator: the only source of randomness.
+        images: uint8 (H, W, 3).
     """
 
     images: list[np.ndarray]
-    generator: np.random.Generator
     _shares: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         area = np.array([image.shape[0] * image.shape[1] for image in self.images], float)
         self._shares = area / area.sum()
 
-    def batch(self, count: int, side: int) -> Tensor:
+    def batch(self, count: int, side: int, generator: np.random.Generator) -> Tensor:
         """`count` crops as uint8 (count, 3, side, side).
 
         Raises:
@@ -73,14 +72,13 @@ class Crops:
         if not fits.any():
             raise ImageError(f"every training picture is smaller than the crop of {side} × {side} pixels")
         shares = np.where(fits, self._shares, 0)
-        rng = self.generator
         out = np.empty((count, side, side, 3), np.uint8)
-        for k, index in enumerate(rng.choice(len(self.images), count, p=shares / shares.sum())):
+        for k, index in enumerate(generator.choice(len(self.images), count, p=shares / shares.sum())):
             image = self.images[index]
-            top = rng.integers(image.shape[0] - side + 1)
-            left = rng.integers(image.shape[1] - side + 1)
-            crop = np.rot90(image[top : top + side, left : left + side], rng.integers(4))
-            out[k] = crop[:, ::-1] if rng.integers(2) else crop
+            top = generator.integers(image.shape[0] - side + 1)
+            left = generator.integers(image.shape[1] - side + 1)
+            crop = np.rot90(image[top : top + side, left : left + side], int(generator.integers(4)))
+            out[k] = crop[:, ::-1] if generator.integers(2) else crop
         return torch.from_numpy(out).permute(0, 3, 1, 2)
 
 

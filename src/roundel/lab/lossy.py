@@ -9,14 +9,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roundel.lab.data import Crops
-from roundel.models.hyperprior import MeanScaleHyperprior
 
 VALIDATION_QUALITIES = (0.1, 0.3, 0.5, 0.7, 0.9)
 
 
 def sample_blocks(images: Sequence[np.ndarray], generator: np.random.Generator, count: int = 60_000) -> Tensor:
-    """16 × 16 blocks (count, 768) float64 less ½, ordered as `pixel_unshuffle` orders channels."""
-    crops = Crops(list(images), generator).batch(count // 16, 64).double().div_(255).sub_(0.5)
+    """16 × 16 blocks (count, 768) float64 less ½, in the order of `pixel_unshuffle`."""
+    crops = Crops(list(images)).batch(count // 16, 64, generator).double().div_(255).sub_(0.5)
     return F.pixel_unshuffle(crops, 16).permute(0, 2, 3, 1).reshape(-1, 768)
 
 
@@ -24,17 +23,17 @@ def sample_blocks(images: Sequence[np.ndarray], generator: np.random.Generator, 
 class LossyTask:
     """Rate–distortion training of a model whose forward takes (x, t) and gives a `RateDistortion`.
 
-    Each image's loss is divided by λ^balance: at 0 the high rates own the gradient, at ½ all rates weigh about the same.
+    Each image's loss is divided by λ^balance: at 0 the high rates own the gradient, at ½ all weigh about the same.
     """
 
-    model: MeanScaleHyperprior
+    model: nn.Module
     crops: Crops
     validation: Tensor
     """uint8 (N, 3, H, W), sides multiples of 64."""
     balance: float = 0.25
 
-    def batch(self, count: int, side: int) -> Tensor:
-        return self.crops.batch(count, side)
+    def batch(self, count: int, side: int, generator: np.random.Generator) -> Tensor:
+        return self.crops.batch(count, side, generator)
 
     def loss(self, model: nn.Module, x: Tensor, progress: float) -> tuple[Tensor, dict[str, float]]:
         # Stratified qualities: every batch sees the whole range.
@@ -47,7 +46,8 @@ class LossyTask:
     @torch.no_grad()
     def validate(self, model: nn.Module) -> tuple[float, dict[str, float]]:
         device = next(model.parameters()).device
-        total, values = 0.0, {}
+        total = 0.0
+        values: dict[str, float] = {}
         for quality in VALIDATION_QUALITIES:
             parts = []
             for x in self.validation.split(8):

@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import os
+import pickle
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,8 +44,8 @@ class Task(Protocol):
 
     model: nn.Module
 
-    def batch(self, count: int, side: int) -> Tensor:
-        """Training crops, uint8 (count, 3, side, side)."""
+    def batch(self, count: int, side: int, generator: np.random.Generator) -> Tensor:
+        """Training crops, uint8 (count, 3, side, side), drawn with this generator only."""
         ...
 
     def loss(self, model: nn.Module, x: Tensor, progress: float) -> tuple[Tensor, dict[str, float]]:
@@ -75,79 +76,136 @@ class Log:
                 self.board.add_scalar(key, value, step)
 
 
+class Trainer:
+    """A model in training: its average, optimisers, and the checkpoint that holds them all."""
+
+    def __init__(self, task: Task, schedule: Schedule, out: Path, device: str) -> None:
+        self.task, self.schedule, self.out, self.device = task, schedule, out, device
+        self.checkpoint = out / "checkpoint.pt"
+        self.model = task.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.model).eval()
+        self.optimizers = optim.build(self.model, schedule.lr, schedule.muon, schedule.linear_lr)
+        self.step = 0
+
+    def save(self) -> None:
+        """Replace the checkpoint in one move."""
+        parts = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizers": [o.state_dict() for o in self.optimizers],
+            "step": self.step,
+            "schedule": json.dumps(asdict(self.schedule)),
+        }
+        temporary = self.checkpoint.with_suffix(".tmp")
+        torch.save(parts, temporary)
+        temporary.replace(self.checkpoint)
+
+    def load(self) -> None:
+        """Go on from the checkpoint, if there is one.
+
+        Raises:
+            ModelError: it is damaged or of another model.
+        """
+        if not self.checkpoint.exists():
+            return
+        try:
+            state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            for optimizer, part in zip(self.optimizers, state["optimizers"], strict=True):
+                optimizer.load_state_dict(part)
+            self.step = state["step"]
+        except (KeyError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"{self.checkpoint}: cannot resume from this checkpoint: {reason}") from error
+
+    def advance(self, model: nn.Module, rank: int) -> dict[str, float]:
+        """One step; `model` is the network as the forward pass sees it. Returns what to log.
+
+        Raises:
+            ModelError: the loss is not finite.
+        """
+        schedule, step = self.schedule, self.step
+        factor = optim.cosine(step, schedule.steps, schedule.warmup)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak_lr"] * factor
+        # Randomness depends on the step alone, so that a resumed run is the run that was not broken off.
+        torch.manual_seed(schedule.seed * 1_000_003 + step * 1_009 + rank)
+        side, count = schedule.crop(step)
+        x = self.task.batch(count, side, np.random.default_rng([schedule.seed, rank, step]))
+        x = x.to(self.device, memory_format=torch.channels_last).float().div_(255)
+        with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=schedule.bf16):
+            loss, values = self.task.loss(model, x, step / schedule.steps)
+        if not math.isfinite(values["loss"]):
+            where = f"the last good checkpoint is {self.checkpoint}"
+            raise ModelError(
+                f"step {step}: the loss is {values['loss']}; lower the learning rate and --resume; {where}"
+            )
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), schedule.clip)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self._average(min(schedule.ema, (1 + step) / (10 + step)))
+        self.step += 1
+        return {**values, "grad_norm": float(norm), "lr": schedule.lr * factor}
+
+    @torch.no_grad()
+    def _average(self, decay: float) -> None:
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
+        for mean, value in zip(self.average.buffers(), self.model.buffers(), strict=True):
+            mean.copy_(value)
+
+
 def train(task: Task, schedule: Schedule, out: Path, *, resume: bool = False, device: str = "cpu",
           stop_after_s: float = math.inf, progress: bool = True) -> nn.Module:  # fmt: skip
     """Train to the end of the schedule (or for `stop_after_s`) and return the averaged model.
 
     Under torchrun every process trains on its own batches and gradients are averaged; the first one logs and saves.
-    `out` receives log.jsonl and checkpoint.pt, replaced in one move; `resume` goes on from it exactly.
+    `out` receives log.jsonl and checkpoint.pt; `resume` goes on from it exactly.
 
     Raises:
-        ModelError: when the loss is not finite; the last good checkpoint stays.
+        ModelError: the loss is not finite (the last good checkpoint stays), or the checkpoint does not fit.
     """
-    world, rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
+    from tqdm import tqdm
+
+    world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
     if world > 1:
         torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
         device = f"cuda:{os.environ['LOCAL_RANK']}" if device.startswith("cuda") else device
-    torch.manual_seed(schedule.seed + rank)
     out.mkdir(parents=True, exist_ok=True)
-    model = task.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    average = copy.deepcopy(model).eval()
-    optimizers = optim.build(model, schedule.lr, schedule.muon, schedule.linear_lr)
-    start, saved = 0, out / "checkpoint.pt"
-    if resume and saved.exists():
-        state = torch.load(saved, map_location=device, weights_only=True)
-        model.load_state_dict(state["model"])
-        average.load_state_dict(state["average"])
-        for optimizer, part in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(part)
-        start = state["step"]
-        torch.manual_seed(schedule.seed + rank + start)
-    distributed: nn.Module = nn.parallel.DistributedDataParallel(model) if world > 1 else model
+    trainer = Trainer(task, schedule, out, device)
+    if resume:
+        trainer.load()
+    model: nn.Module = nn.parallel.DistributedDataParallel(trainer.model) if world > 1 else trainer.model
     log = Log(out) if rank == 0 else None
     begun = time.monotonic()
-
-    def save(step: int) -> None:
-        parts = {"model": model.state_dict(), "average": average.state_dict(), "step": step,
-                 "optimizers": [o.state_dict() for o in optimizers], "schedule": json.dumps(asdict(schedule))}  # fmt: skip
-        torch.save(parts, out / "checkpoint.tmp")
-        (out / "checkpoint.tmp").replace(saved)
-
-    from tqdm import tqdm
-
-    for step in tqdm(range(start, schedule.steps), initial=start, total=schedule.steps, disable=not progress or rank > 0):
-        factor = optim.cosine(step, schedule.steps, schedule.warmup)
-        for optimizer in optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["peak_lr"] * factor
-        side, count = schedule.crop(step)
-        x = task.batch(count, side).to(device, non_blocking=True)
-        x = x.to(memory_format=torch.channels_last).float().div_(255)
-        with torch.autocast(device.split(":")[0], torch.bfloat16, enabled=schedule.bf16):
-            loss, values = task.loss(distributed, x, step / schedule.steps)
-        if not math.isfinite(values["loss"]):
-            raise ModelError(f"step {step}: the loss is {values['loss']}; lower the learning rate and --resume from {saved}")
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(model.parameters(), schedule.clip)
-        for optimizer in optimizers:
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-        decay = min(schedule.ema, (1 + step) / (10 + step))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
-        done = step + 1
-        stopping = time.monotonic() - begun > stop_after_s
-        if log is not None and done % 50 == 0:
-            log.write(done, {**values, "grad_norm": float(norm), "lr": schedule.lr * factor, "s": time.monotonic() - begun})
-        if log is not None and (done % schedule.validate_every == 0 or done == schedule.steps or stopping):
-            score, values = task.validate(average)
-            log.write(done, {"score": score, **values, "s": time.monotonic() - begun})
-            save(done)
-        if stopping:
-            break
-    return average
+    with tqdm(initial=trainer.step, total=schedule.steps, disable=not progress or rank > 0) as bar:
+        stopping = False
+        while trainer.step < schedule.steps and not stopping:
+            values = trainer.advance(model, rank)
+            bar.update()
+            done, elapsed_s = trainer.step, time.monotonic() - begun
+            stopping = elapsed_s > stop_after_s
+            if log is None:
+                continue
+            if done % 50 == 0:
+                log.write(done, {**values, "s": elapsed_s})
+            if done % schedule.validate_every == 0 or done == schedule.steps or stopping:
+                score, found = task.validate(trainer.average)
+                log.write(done, {"score": score, **found, "s": elapsed_s})
+                trainer.save()
+    return trainer.average
 
 
-def seeded(seed: int) -> np.random.Generator:
-    """The generator that draws crops; ranks of a distributed run differ."""
-    return np.random.default_rng([seed, int(os.environ.get("RANK", 0))])
+def load_initial(model: nn.Module, checkpoint: Path) -> None:
+    """Start a model from the averaged weights of a checkpoint.
+
+    Raises:
+        ModelError: the checkpoint is missing or of another model.
+    """
+    try:
+        model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["average"])
+    except (OSError, KeyError, RuntimeError) as error:
+        raise ModelError(f"{checkpoint}: cannot start from this checkpoint: {str(error).splitlines()[0]}") from error

@@ -47,9 +47,12 @@ class Model(Protocol):
     align_px: int
     """Tile sides are multiples of this; only tiles at the right and bottom of a picture may be ragged."""
     latent_px: int
-    """Pixels per latent along each axis: a tile of h × w pixels has ceil(h / latent_px) × ceil(w / latent_px) latents."""
+    """Pixels per latent along each axis; a tile of h × w pixels has ceil(h / latent_px) × ceil(w / latent_px)."""
     halo_px: int
-    """Context that `encode` and `render` want on each side of a tile, clipped at the picture's border; a multiple of `latent_px`."""
+    """Context that `encode` and `render` want on each side of a tile, clipped at the picture's border.
+
+    A multiple of `latent_px`.
+    """
 
     def encode(self, pixels: np.ndarray, window: Window, quality: int) -> Encoded:
         """Code the tile `window` of `pixels`, uint8 (H, W, 3); what lies around it is context only."""

@@ -1,4 +1,4 @@
-"""The models that ship: a permanent id for each, its weights file and its class. Loads torch only when a model is asked for."""
+"""The models that ship: a permanent id for each, its weights file, its class. torch loads when a model is asked for."""
 
 import hashlib
 from functools import lru_cache
@@ -103,5 +103,5 @@ def _toml(path: Path) -> dict[str, Any]:
     try:
         import tomllib
     except ImportError:
-        import tomli as tomllib  # type: ignore[no-redef, import-not-found]
+        import tomli as tomllib  # type: ignore[no-redef]
     return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,5 +1,7 @@
 """The hyper nets: what the side information z says about the latents' means and scales."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -59,12 +61,12 @@ class ScaleNet(nn.Module):
 
     def __init__(self, hyper: int, width: int, latents: int, *, anchors: int, index_limit: int = 128) -> None:
         super().__init__()
-        hidden = {"max_input": 255, "out_range": (0, 255)}
+        hidden = partial(ExactConv2d, max_input=255, out_range=(0, 255))
         self.enter = ExactConv2d(hyper, width, max_input=MAX_SYMBOL, out_range=(-255, 255))
         self.shift = QualityTable(width, anchors)
-        self.up1 = ExactConv2d(width, 4 * width, 1, **hidden)
-        self.middle = ExactConv2d(width, width, **hidden)
-        self.up2 = ExactConv2d(width, 4 * width, 1, **hidden)
+        self.up1 = hidden(width, 4 * width, 1)
+        self.middle = hidden(width, width)
+        self.up2 = hidden(width, 4 * width, 1)
         self.leave = ExactConv2d(width, latents, 1, max_input=255, out_range=(-index_limit, index_limit), unit=1)
         with torch.no_grad():
             self.enter.weight.mul_(8.0)  # symbols are mostly 0 and ±1; activations count sixteenths

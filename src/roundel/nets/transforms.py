@@ -23,8 +23,8 @@ class Analysis(nn.Module):
     """Pixels (B, 3, H, W) in [0, 1] to latents (B, M, H/16, W/16); H and W are multiples of 16.
 
     A linear shortcut on 16 × 16 blocks (the PCA of natural images after `set_basis`) plus a branch at 1/8 and 1/16 that
-    starts at zero: the codec is a transform codec before its first training step. The branch knows the quality through a
-    gain and a bias per channel.
+    starts at zero: the codec is a transform codec before its first training step. The branch knows the quality through
+    a gain and a bias per channel.
     """
 
     def __init__(self, c8: int, c16: int, latents: int, *, blocks8: int, blocks16: int, anchors: int) -> None:

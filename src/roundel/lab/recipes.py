@@ -1,0 +1,102 @@
+"""Training recipes: a TOML file to a task and a schedule, and what to do with the trained model."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from torch import nn
+
+from roundel.errors import ModelError
+from roundel.lab import data
+from roundel.lab.train import Schedule, Task
+
+T = TypeVar("T")
+Build = Callable[[dict[str, Any], Sequence[Path], int], Task]
+Export = Callable[[nn.Module, Task, Path, dict[str, str]], None]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A configuration, read and checked."""
+
+    kind: str
+    schedule: Schedule
+    task: Task
+    export: Export
+    """(averaged model, task, path, notes) writes a weights file."""
+
+
+def record(cls: type[T], values: dict[str, Any], where: str) -> T:
+    """A dataclass from a TOML table.
+
+    Raises:
+        ModelError: a key is unknown, with the known ones.
+    """
+    known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+    if unknown := set(values) - set(known):
+        raise ModelError(f"[{where}] has no setting {sorted(unknown)[0]!r}; known: {', '.join(known)}")
+    frozen = {k: _tuples(v) for k, v in values.items()}
+    try:
+        return cls(**frozen)
+    except TypeError as error:
+        raise ModelError(f"[{where}]: {error}") from error
+
+
+def load(path: Path, folders: Sequence[Path]) -> Recipe:
+    """Read a configuration and the pictures in the folders.
+
+    Raises:
+        ModelError: the file is missing, is not TOML, or has unknown settings.
+        ImageError: a folder holds no pictures.
+    """
+    try:
+        import tomllib
+    except ImportError:
+        import tomli as tomllib  # type: ignore[no-redef]
+    try:
+        config = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: cannot read the configuration: {error}") from error
+    kind = config.get("kind")
+    if kind not in RECIPES:
+        raise ModelError(f"{path}: kind = {kind!r} is unknown; known: {', '.join(RECIPES)}")
+    schedule = record(Schedule, config.get("schedule", {}), "schedule")
+    build, export = RECIPES[kind]()
+    return Recipe(kind, schedule, build(config, folders, schedule.seed), export)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+
+
+def _lossy() -> tuple[Build, Export]:
+    from roundel.lab import lossy, lossy_export
+    from roundel.models.hyperprior import MeanScaleHyperprior, Shape
+
+    def build(config: dict[str, Any], folders: Sequence[Path], seed: int) -> Task:
+        settings = config.get("data", {})
+        training, validating = data.split(data.find_images(folders))
+        images = data.load(training, settings.get("scales", [1.0]))
+        model = MeanScaleHyperprior(record(Shape, config.get("shape", {}), "shape"))
+        model.initialise(lossy.sample_blocks(images, np.random.default_rng(seed)))
+        validation = data.centre_crops(data.load(validating), settings.get("validation_px", 256))
+        return lossy.LossyTask(model, data.Crops(images), validation, settings.get("balance", 0.25))
+
+    return build, lossy_export.export
+
+
+def _lossless() -> tuple[Build, Export]:
+    from roundel.lab import lossless, lossless_export
+    from roundel.nets.pyramid import Pyramid, PyramidShape
+
+    def build(config: dict[str, Any], folders: Sequence[Path], seed: int) -> Task:
+        model = Pyramid(record(PyramidShape, config.get("shape", {}), "shape"))
+        return lossless.build(model, config.get("data", {}), folders, seeded(seed))
+
+    return build, lossless_export.export
+
+
+RECIPES: dict[str, Callable[[], tuple[Build, Export]]] = {"lossy": _lossy, "lossless": _lossless}
+"""Recipes by the `kind` of a configuration; imported when chosen."""

@@ -1,0 +1,97 @@
+"""The lossy models of the literature, for research: factorized prior, scale hyperprior, mean-scale hyperprior.
+
+They train at one λ each and report estimated rates; the model that makes files is `models.hyperprior`.
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from roundel.entropy.densities import gaussian_bits
+from roundel.entropy.factorized import Factorized
+from roundel.models.hyperprior import SCALE_MIN, RateDistortion
+from roundel.nets.gdn import GDN
+from roundel.quantizers import Mixed, Quantizer
+
+
+def _conv(c_in: int, c_out: int, kernel: int = 5, stride: int = 2) -> nn.Conv2d:
+    return nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2)
+
+
+def _up(c_in: int, c_out: int, kernel: int = 5, stride: int = 2) -> nn.ConvTranspose2d:
+    return nn.ConvTranspose2d(c_in, c_out, kernel, stride, kernel // 2, output_padding=stride - 1)
+
+
+def analysis(n: int, m: int) -> nn.Sequential:
+    """Pixels (B, 3, H, W) to latents (B, m, H/16, W/16)."""
+    return nn.Sequential(_conv(3, n), GDN(n), _conv(n, n), GDN(n), _conv(n, n), GDN(n), _conv(n, m))
+
+
+def synthesis(n: int, m: int) -> nn.Sequential:
+    """The mirror of `analysis`."""
+    gdn = [GDN(n, inverse=True) for _ in range(3)]
+    return nn.Sequential(_up(m, n), gdn[0], _up(n, n), gdn[1], _up(n, n), gdn[2], _up(n, 3))
+
+
+class FactorizedPrior(nn.Module):
+    """Latents coded under one learned density per channel. Source: Ballé et al. 2017, the density of 2018."""
+
+    def __init__(self, n: int = 128, m: int = 192, lmbda: float = 0.013, quantizer: Quantizer | None = None) -> None:
+        super().__init__()
+        self.lmbda, self.quantizer = lmbda, quantizer if quantizer is not None else Mixed()
+        self.analysis, self.synthesis = analysis(n, m), synthesis(n, m)
+        self.density = Factorized(m)
+
+    def forward(self, x: Tensor, t: Tensor) -> RateDistortion:
+        """Rates and distortion of x (B, 3, H, W) in [0, 1], sides multiples of 16; t is not used: λ is fixed."""
+        y = self.analysis(x).float()
+        decoder, rate = _quantize(self.quantizer, y, torch.zeros_like(y), self.training)
+        return _result(x, self.synthesis(decoder), self.density.bits(rate), torch.zeros_like(x[:, :1]), self.lmbda)
+
+
+class Hyperprior(nn.Module):
+    """Latents coded as Gaussians whose scales, and means if `means`, come from a hyper-latent.
+
+    Source: Ballé et al. 2018 (scales, from |y|), Minnen et al. 2018 without its context model (means too).
+    """
+
+    def __init__(
+        self, n: int = 128, m: int = 192, lmbda: float = 0.013, *, means: bool, quantizer: Quantizer | None = None
+    ) -> None:
+        super().__init__()
+        self.lmbda, self.means, self.quantizer = lmbda, means, quantizer if quantizer is not None else Mixed()
+        self.analysis, self.synthesis = analysis(n, m), synthesis(n, m)
+        self.density = Factorized(n)
+        relu = nn.ReLU()
+        self.hyper_analysis = nn.Sequential(_conv(m, n, 3, 1), relu, _conv(n, n), relu, _conv(n, n))
+        wide, out = (m * 3 // 2, 2 * m) if means else (n, m)
+        self.hyper_synthesis = nn.Sequential(_up(n, n), relu, _up(n, wide), relu, _conv(wide, out, 3, 1))
+
+    def forward(self, x: Tensor, t: Tensor) -> RateDistortion:
+        """Rates and distortion of x (B, 3, H, W) in [0, 1], sides multiples of 64; t is not used: λ is fixed."""
+        y = self.analysis(x).float()
+        z = self.hyper_analysis(y if self.means else y.abs()).float()
+        # The side information is always trained with noise and coded by rounding.
+        z_hat = z + torch.rand_like(z) - 0.5 if self.training else torch.floor(z + 0.5)
+        hyper = self.hyper_synthesis(z_hat).float()
+        scale, mean = hyper.chunk(2, 1) if self.means else (hyper, torch.zeros_like(hyper))
+        scale = SCALE_MIN + F.softplus(scale)
+        decoder, rate = _quantize(self.quantizer, y, mean, self.training)
+        y_bits = gaussian_bits(rate - mean, scale)
+        return _result(x, self.synthesis(decoder), y_bits, self.density.bits(z_hat), self.lmbda)
+
+
+def _quantize(quantizer: Quantizer, y: Tensor, loc: Tensor, training: bool) -> tuple[Tensor, Tensor]:
+    """What the decoder and the rate see."""
+    if training:
+        return quantizer.train(y, loc)
+    y_hat = quantizer.test(y, loc).y_hat
+    return y_hat, y_hat
+
+
+def _result(x: Tensor, x_hat: Tensor, y_bits: Tensor, z_bits: Tensor, lmbda: float) -> RateDistortion:
+    pixels = x.shape[2] * x.shape[3]
+    mse = (x - x_hat.float()).square().mean((1, 2, 3)) * 255**2
+    return RateDistortion(
+        y_bits.sum((1, 2, 3)) / pixels, z_bits.sum((1, 2, 3)) / pixels, mse, torch.full_like(mse, lmbda)
+    )

@@ -1,0 +1,159 @@
+"""The trainer: learns, resumes, and keeps the last good checkpoint."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from PIL import Image
+from torch import Tensor, nn
+
+from roundel.cli.train import command
+from roundel.errors import ImageError, ModelError
+from roundel.lab import recipes
+from roundel.lab.data import Crops, find_images, split
+from roundel.lab.optim import Muon, cosine, orthogonalise
+from roundel.lab.train import Schedule, train
+
+CONFIG = """
+kind = "lossy"
+[shape]
+c8 = 16
+c16 = 16
+latents = 32
+hyper = 8
+hyper_width = 16
+scale_width = 16
+[data]
+validation_px = 64
+[schedule]
+steps = 6
+warmup = 2
+validate_every = 3
+crops = [[0.0, 64, 2], [0.5, 128, 1]]
+bf16 = false
+"""
+
+
+class Line:
+    """Fit y = 3x with one weight."""
+
+    def __init__(self, poison_at: float = 2.0) -> None:
+        self.model = nn.Linear(1, 1)
+        self.poison_at = poison_at
+
+    def batch(self, count: int, side: int, generator: np.random.Generator) -> Tensor:
+        return torch.full((count, 3, side, side), 255, dtype=torch.uint8)
+
+    def loss(self, model: nn.Module, x: Tensor, progress: float) -> tuple[Tensor, dict[str, float]]:
+        loss = (model(x.mean().view(1, 1)) - 3).square().mean()
+        loss = loss * float("nan") if progress >= self.poison_at else loss
+        return loss, {"loss": loss.item()}
+
+    def validate(self, model: nn.Module) -> tuple[float, dict[str, float]]:
+        return (model(torch.ones(1, 1)) - 3).square().item(), {}
+
+
+SHORT = Schedule(steps=60, lr=0.1, warmup=2, muon=False, ema=0.9, crops=((0.0, 8, 1),), validate_every=20, bf16=False)
+
+
+def test_training_reaches_the_optimum(tmp_path: Path) -> None:
+    task = Line()
+    average = train(task, SHORT, tmp_path, progress=False)
+    assert task.validate(average)[0] < 0.05
+    assert [json.loads(line) for line in (tmp_path / "log.jsonl").open()][-1]["step"] == 60
+
+
+def test_resuming_gives_what_an_unbroken_run_gives(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    first = Line()
+    start = {k: v.clone() for k, v in first.model.state_dict().items()}
+    whole = train(first, SHORT, tmp_path / "whole", progress=False)
+    halves = Line()
+    halves.model.load_state_dict(start)
+    train(halves, SHORT, tmp_path / "halves", stop_after_s=0, progress=False)
+    resumed = train(Line(), SHORT, tmp_path / "halves", resume=True, progress=False)
+    for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
+        assert torch.allclose(a, b, atol=1e-6)
+
+
+def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="loss is nan"):
+        train(Line(poison_at=0.5), SHORT, tmp_path, progress=False)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 20
+    assert all(torch.isfinite(v).all() for v in state["model"].values())
+
+
+def test_train_command_exports_weights_that_encode(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for k in range(3):
+        Image.fromarray(rng.integers(0, 256, (140, 150, 3), dtype=np.uint8)).save(pictures / f"{k}.png")
+    (tmp_path / "tiny.toml").write_text(CONFIG)
+    args = [str(tmp_path / "tiny.toml"), "--data", str(pictures), "--out", str(tmp_path / "run")]
+    result = CliRunner().invoke(command, args, catch_exceptions=False)
+    assert result.exit_code == 0
+    from roundel.models import zoo
+    from roundel.models.protocol import Window
+
+    model = zoo.get(str(tmp_path / "run" / "weights.safetensors"))
+    coded = model.encode(np.zeros((64, 64, 3), np.uint8), Window(0, 0, 64, 64), 50)
+    assert model.decode(coded.passes, 64, 64, 50).crc == coded.crc
+
+
+def test_wrong_configurations_are_named(tmp_path: Path) -> None:
+    for text, complaint in [("kind = 'unheard-of'", "unheard-of"), ("kind = ", "cannot read"),
+                            (CONFIG + "speed = 3", "'speed'")]:  # fmt: skip
+        (tmp_path / "c.toml").write_text(text)
+        with pytest.raises(ModelError, match=complaint):
+            recipes.load(tmp_path / "c.toml", [tmp_path])
+    with pytest.raises(ModelError, match="cannot read"):
+        recipes.load(tmp_path / "absent.toml", [tmp_path])
+    (tmp_path / "c.toml").write_text(CONFIG)
+    with pytest.raises(ImageError, match="no pictures"):
+        recipes.load(tmp_path / "c.toml", [tmp_path])
+    with pytest.raises(ImageError, match="not a folder"):
+        find_images([tmp_path / "nowhere"])
+
+
+def test_crops_larger_than_every_picture_are_refused() -> None:
+    crops, rng = Crops([np.zeros((40, 90, 3), np.uint8)]), np.random.default_rng(0)
+    assert crops.batch(2, 40, rng).shape == (2, 3, 40, 40)
+    with pytest.raises(ImageError, match="smaller than the crop"):
+        crops.batch(1, 41, rng)
+
+
+def test_split_keeps_every_tenth_for_validation() -> None:
+    training, validation = split([Path(str(k)) for k in range(25)])
+    assert [int(str(p)) for p in validation] == [0, 10, 20]
+    assert len(training) == 22
+
+
+def test_orthogonalised_updates_have_singular_values_near_one() -> None:
+    torch.manual_seed(0)
+    values = torch.linalg.svdvals(orthogonalise(torch.randn(24, 60)).float())
+    assert values.min() > 0.5
+    assert values.max() < 1.4
+
+
+def test_muon_descends() -> None:
+    torch.manual_seed(0)
+    target, weight = torch.randn(20, 16, 1, 1), nn.Parameter(torch.zeros(20, 16, 1, 1))
+    optimizer = Muon([weight], lr=0.05)
+    for _ in range(200):
+        optimizer.zero_grad()
+        (weight - target).square().sum().backward()
+        optimizer.step()
+    assert (weight - target).square().mean() < 0.05
+
+
+def test_learning_rate_rises_then_falls_to_zero() -> None:
+    factors = [cosine(step, 1000, 100) for step in range(1001)]
+    assert factors[0] == pytest.approx(0.01)
+    assert max(factors) == factors[100] == 1
+    assert factors[550] == pytest.approx(0.5)
+    assert factors[1000] == 0
