@@ -1,6 +1,7 @@
 """The index."""
 
-import numpy as np
+from itertools import accumulate
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +25,7 @@ def test_round_trip(lengths, run):
     cells = [bytes([i & 255]) * n for i, n in enumerate(lengths)]
     data, shape = index_of(cells, run=run)
     index = unpack_index(data + b"payload", 4, **shape)
-    assert index.starts.tolist() == [0, *np.cumsum(lengths)]
+    assert index.starts.tolist() == [0, *accumulate(lengths)]
     assert index.checks.tolist() == [check(b"".join(cells[i : i + run])) for i in range(0, len(cells), run)]
     assert index.end == len(data)
     last = (len(cells) - 1) // run
@@ -32,19 +33,19 @@ def test_round_trip(lengths, run):
 
 
 def test_planes_by_hand():
-    values = np.array([0x010203, 0x0A0B0C])
+    values = [0x010203, 0x0A0B0C]
     assert planes(values, 3) == bytes([3, 12, 2, 11, 1, 10])
-    assert unplanes(planes(values, 3), 2).tolist() == values.tolist()
+    assert unplanes(planes(values, 3), 2).tolist() == values
 
 
 @pytest.mark.parametrize(("largest", "width"), [(0, 1), (255, 1), (256, 2), (2**32 - 1, 4)])
 def test_plane_count(largest, width):
-    assert plane_count(np.array([largest])) == width
+    assert plane_count([largest]) == width
 
 
 def test_sections_of_4_gib_do_not_fit():
-    with pytest.raises(UnsupportedError, match="fewer than 2\\^32"):
-        plane_count(np.array([2**32]))
+    with pytest.raises(UnsupportedError, match="2\\^32 - 1"):
+        plane_count([2**32])
 
 
 def test_constant_tiles_cost_almost_nothing():

@@ -37,7 +37,7 @@ def test_groups_of_equal_images(equal):
     pack = read_pack(equal)
     assert (len(pack), pack.group, pack.units) == (1000, 4, 250)
     assert [pack.passes(unit) for unit in range(pack.units)] == EQUAL_UNITS
-    assert np.array_equal(pack.sizes, EQUAL_SIZES)
+    assert [pack.size(k) for k in range(1000)] == EQUAL_SIZES
     assert (pack.header.width, pack.header.height) == (32, 32)
     assert pack.names is None
     assert pack.labels is None
@@ -59,7 +59,7 @@ def test_images_are_found_in_their_groups(equal):
 
 def test_images_of_all_sizes_with_names_and_labels(mixed):
     pack = read_pack(mixed)
-    assert pack.sizes.tolist() == [list(size) for size in MIXED_SIZES]
+    assert [pack.size(k) for k in range(3)] == MIXED_SIZES
     assert (pack.header.width, pack.header.height) == (300, 32)
     assert pack.names == tuple(MIXED_NAMES)
     assert pack.labels.tolist() == MIXED_LABELS

@@ -112,7 +112,7 @@ def test_sizes_of_passes(tiled):
 @pytest.mark.parametrize(("tile", "pass_"), [(0, 1), (4, 0), (4, 2)])
 def test_damage_is_named_and_stays_in_its_tile(tiled, tile, pass_):
     file = read(tiled)
-    start = file.layout.payload + int(file.index.starts[pass_ * 6 + tile])
+    start = file.layout.payload + file.index.starts[pass_ * 6 + tile]
     broken = bytearray(tiled)
     broken[start] ^= 0x10
     file = read(bytes(broken))

@@ -1,4 +1,4 @@
-"""The file: header, boxes, index and payload. numpy and bytes only; docs/format.md is the specification."""
+"""The file: header, boxes, index and payload. Standard library only; docs/format.md is the specification."""
 
 from roundel.container.format import MAGIC, VERSION, Box, Header, Kind, Rect, Tag
 from roundel.container.info import BoxInfo, FileInfo, read_info

@@ -1,12 +1,16 @@
-"""The index: where each cell of the payload lies, and the checks. A cell is one pass of one tile, or of one group."""
+"""The index: where each cell of the payload lies, and the checks. A cell is one pass of one tile, or of one group.
 
-from collections.abc import Sequence
+Plain Python on purpose: `info` reads an index without waiting for numpy, and four million cells take a second or two.
+"""
+
+import sys
+from array import array
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-import numpy as np
-
 from roundel.container.format import MAX_CELLS
-from roundel.container.sections import LONG, Cursor, check, check_bytes, deflate, inflate, pack_check, pack_varint
+from roundel.container.sections import Cursor, check, check_bytes, deflate, inflate, pack_check, pack_varint
 from roundel.errors import ChecksumError, FormatError, UnsupportedError
 
 
@@ -14,42 +18,49 @@ class Index(NamedTuple):
     """Places and checks of the payload.
 
     Args:
-        starts: int64 (cells + 1,), offset of each cell from the payload's first byte; the last is the payload's length.
-        checks: uint32 (runs,), one check for each run of `run` consecutive cells (the last run may be shorter).
+        starts: cells + 1 offsets of the cells from the payload's first byte; the last is the payload's length.
+        checks: one for each run of `run` consecutive cells (the last run may be shorter).
         run: cells per check. end: offset in the file of the first byte after the index.
     """
 
-    starts: np.ndarray
-    checks: np.ndarray
+    starts: "array[int]"
+    checks: "array[int]"
     run: int
     end: int
 
     def span(self, run: int) -> tuple[int, int]:
         """First and last + 1 byte of a run, from the payload's first byte."""
-        cells = len(self.starts) - 1
-        return int(self.starts[run * self.run]), int(self.starts[min((run + 1) * self.run, cells)])
+        return self.starts[run * self.run], self.starts[min((run + 1) * self.run, len(self.starts) - 1)]
 
 
-def planes(values: np.ndarray, width: int) -> bytes:
+def planes(values: Iterable[int], width: int) -> bytes:
     """Unsigned integers as `width` planes of bytes: the low byte of each, then the next byte of each, and so on."""
-    return np.ascontiguousarray(values.astype("<u4").view(np.uint8).reshape(-1, 4)[:, :width].T).tobytes()
+    data = _little_endian(array("Q", values)).tobytes()
+    return b"".join(data[place::8] for place in range(width))
 
 
-def unplanes(data: bytes, count: int) -> np.ndarray:
-    """Inverse of `planes`: int64 (count,)."""
-    bytes_ = np.frombuffer(data, np.uint8).reshape(-1, count)
-    values = np.zeros(count, np.int64)
-    for place, plane in enumerate(bytes_):
-        values |= plane.astype(np.int64) << 8 * place
+def unplanes(data: bytes, count: int) -> "array[int]":
+    """Inverse of `planes`: `count` numbers."""
+    spread = bytearray(8 * count)
+    for place in range(len(data) // count):
+        spread[place::8] = data[place * count : (place + 1) * count]
+    values = array("Q")
+    values.frombytes(spread)
+    return _little_endian(values)
+
+
+def _little_endian(values: "array[int]") -> "array[int]":
+    if sys.byteorder == "big":
+        values.byteswap()
     return values
 
 
-def plane_count(values: np.ndarray) -> int:
+def plane_count(values: Sequence[int]) -> int:
     """Least width that holds all values: 1 to 4. Raises: UnsupportedError from 2^32 on."""
-    width = max(1, (int(values.max(initial=0)).bit_length() + 7) // 8)
-    if width > 4:
-        raise UnsupportedError(f"a section of {int(values.max())} bytes, the format holds fewer than 2^32")
-    return width
+    largest = max(values, default=0)
+    if largest >= 2**32:
+        raise UnsupportedError(f"{largest} is more than a length or label of the format holds, 2^32 - 1")
+    return max(1, (largest.bit_length() + 7) // 8)
 
 
 def check_cells(cells: int) -> None:
@@ -68,10 +79,9 @@ class PackedLengths(NamedTuple):
 
 def pack_lengths(lengths: Sequence[int]) -> PackedLengths:
     """Lengths of all cells as byte planes, deflated where that is shorter."""
-    values = np.asarray(lengths, dtype=np.int64)
-    check_cells(len(values))
-    width = plane_count(values)
-    raw = planes(values, width)
+    check_cells(len(lengths))
+    width = plane_count(lengths)
+    raw = planes(lengths, width)
     packed = deflate(raw) if len(raw) >= 64 else raw
     small = pack_varint(len(packed)) + packed
     return PackedLengths(small, width, True) if len(small) < len(raw) else PackedLengths(raw, width, False)
@@ -98,24 +108,16 @@ def unpack_index(data: bytes, at: int, *, cells: int, run: int, width: int, defl
             raise FormatError(f"the index inflates to {len(raw)} bytes, expected {cells * width}; the file is damaged")
     else:
         raw = cursor.take(cells * width, "index")
-    starts = np.zeros(cells + 1, np.int64)
-    np.cumsum(unplanes(raw, cells), out=starts[1:])
-    bounds = np.append(starts[:-1:run], starts[-1])
-    checks = _read_checks(cursor, np.diff(bounds))
+    starts = array("Q", accumulate(unplanes(raw, cells), initial=0))
+    edges = [*starts[:-1:run], starts[-1]]
+    widths = [check_bytes(after - before) for before, after in pairwise(edges)]
+    raw = cursor.take(sum(widths), "index")
+    ends = accumulate(widths)
+    checks = array(
+        "L", (int.from_bytes(raw[end - width : end], "little") for width, end in zip(widths, ends, strict=True))
+    )
     content = bytes(data[: cursor.at])
     found, expected = check(content), cursor.uint(check_bytes(len(content)), "index")
     if found != expected:
         raise ChecksumError(f"the index is damaged: its check is {found:#x}, expected {expected:#x}; fetch it again")
     return Index(starts, checks, run, cursor.at)
-
-
-def _read_checks(cursor: Cursor, lengths: np.ndarray) -> np.ndarray:
-    """One check for each length, as wide as `check_bytes` says: uint32 (runs,)."""
-    widths = np.where(lengths == 0, 0, np.where(lengths < LONG, 2, 4))
-    ends = np.cumsum(widths)
-    raw = np.frombuffer(cursor.take(int(ends[-1]), "index"), np.uint8).astype(np.uint32)
-    checks = np.zeros(len(lengths), np.uint32)
-    for place in range(4):
-        has = widths > place
-        checks[has] |= raw[(ends - widths)[has] + place] << np.uint32(8 * place)
-    return checks

@@ -1,10 +1,12 @@
 """What a file says about itself, from its first kilobyte."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from roundel.container.format import CRITICAL, VERSION, Header, tag_name
-from roundel.container.head import unpack_head
+from roundel.container.head import Head, unpack_head
 from roundel.container.layout import lay_out, read_index
 from roundel.errors import TruncatedError
 
@@ -63,10 +65,8 @@ def read_info(prefix: bytes, file_size: int | None = None) -> FileInfo:
         if file_size is not None and file_size <= len(prefix):
             raise
     else:
-        lengths = (index.starts[1:] - index.starts[:-1]).reshape(
-            (head.units, header.passes) if head.images else (header.passes, head.units)
-        )
-        pass_bytes = tuple(int(n) for n in lengths.sum(axis=0 if head.images else 1))
+        lengths = [after - before for before, after in pairwise(index.starts)]
+        pass_bytes = tuple(sum(cells) for cells in _by_pass(lengths, head))
         overhead, total = index.end, lay_out(head, index.end, sum(pass_bytes)).end
     return FileInfo(
         version=VERSION,
@@ -81,3 +81,8 @@ def read_info(prefix: bytes, file_size: int | None = None) -> FileInfo:
         total_bytes=total,
         file_bytes=file_size,
     )
+
+
+def _by_pass(lengths: list[int], head: Head) -> Iterator[list[int]]:
+    for p in range(head.header.passes):
+        yield lengths[p :: head.header.passes] if head.images else lengths[p * head.units : (p + 1) * head.units]

@@ -1,10 +1,10 @@
 """Many images in one file, under one header: groups of images in order, random access to each."""
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-
-import numpy as np
+from typing import NamedTuple
 
 from roundel.container.format import MAX_GROUP, PACK_TILE_PX, Box, Header, Tag
 from roundel.container.head import unpack_head
@@ -45,8 +45,7 @@ def write_pack(
         raise FormatError("an image without pixels cannot be packed")
     extra = []
     if len(set(sizes)) > 1:
-        table = np.asarray(sizes, dtype=np.int64)
-        extra.append(Box(Tag.SIZES, deflate(planes(table[:, 0], 4) + planes(table[:, 1], 4))))
+        extra.append(Box(Tag.SIZES, deflate(planes((w for w, _ in sizes), 4) + planes((h for _, h in sizes), 4))))
     if names is not None:
         extra.append(Box(Tag.NAMES, _pack_names(names, len(sizes))))
     if labels is not None:
@@ -57,6 +56,13 @@ def write_pack(
     runs = [b"".join(b"".join(row) for row in rows[i : i + step]) for i in range(0, len(rows), step)]
     cells = [cell for row in rows for cell in row]
     return b"".join(assemble(header, [*boxes, *extra], cells, runs, images=len(sizes), group=group))
+
+
+class Sizes(NamedTuple):
+    """Widths and heights of images that are not all alike, px."""
+
+    widths: "array[int]"
+    heights: "array[int]"
 
 
 @dataclass(frozen=True)
@@ -73,8 +79,7 @@ class Pack:
     index: Index
     layout: Layout
     data: bytes
-    sizes: np.ndarray
-    """int32 (count, 2): width and height of each image, px."""
+    _sizes: "Sizes | None"
     _verified: set[int] = field(default_factory=set, compare=False, repr=False)
 
     def __len__(self) -> int:
@@ -96,10 +101,17 @@ class Pack:
         return None if data is None else _unpack_names(data, self.count)
 
     @property
-    def labels(self) -> np.ndarray | None:
-        """int64 (count,) label of each image, or None if the pack has none."""
+    def labels(self) -> "array[int] | None":
+        """Label of each image, or None if the pack has none."""
         data = self.box(Tag.LABELS)
         return None if data is None else _unpack_labels(data, self.count)
+
+    def size(self, image: int) -> tuple[int, int]:
+        """Width and height of an image, px."""
+        self.locate(image)
+        if self._sizes is None:
+            return self.header.width, self.header.height
+        return self._sizes.widths[image], self._sizes.heights[image]
 
     def locate(self, image: int) -> tuple[int, int]:
         """Group that holds an image, and the image's place in it."""
@@ -117,8 +129,8 @@ class Pack:
             raise IndexError(f"group {unit} of {self.units}")
         first = unit * self.header.passes
         self._verify(first // self.index.run)
-        edges = self.index.starts[first : first + self.header.passes + 1] + self.layout.payload
-        return [bytes(self.data[int(a) : int(b)]) for a, b in pairwise(edges)]
+        edges = [self.layout.payload + start for start in self.index.starts[first : first + self.header.passes + 1]]
+        return [bytes(self.data[start:end]) for start, end in pairwise(edges)]
 
     def damaged(self) -> list[range]:
         """Images whose blocks are damaged or missing, one range for each block."""
@@ -153,27 +165,25 @@ def read_pack(data: bytes, *, allow_truncated: bool = False, max_pixels: int = D
         raise UnsupportedError("one picture, not a pack; use `roundel decode` (read)")
     head.header.check_pixels(max_pixels, min(head.group, head.images))
     index = read_index(data, head)
-    layout = lay_out(head, index.end, int(index.starts[-1]))
+    layout = lay_out(head, index.end, index.starts[-1])
     if not allow_truncated:
         check_size(len(data), layout.end)
     boxes, lost = read_boxes(data, layout, lenient=allow_truncated)
     if any(entry.tag == Tag.SIZES for entry in lost):
         raise ChecksumError("the table of image sizes is damaged or missing; fetch the file again")
     packed = next((box.data for box in boxes if box.tag == Tag.SIZES), None)
-    sizes = _unpack_sizes(packed, head.header, head.images)
+    sizes = None if packed is None else _unpack_sizes(packed, head.header, head.images)
     return Pack(head.header, head.images, head.group, boxes, index, layout, data, sizes)
 
 
-def _unpack_sizes(packed: bytes | None, header: Header, count: int) -> np.ndarray:
-    if packed is None:
-        return np.broadcast_to(np.array([header.width, header.height], np.int32), (count, 2))
+def _unpack_sizes(packed: bytes, header: Header, count: int) -> Sizes:
     raw = inflate(packed, 8 * count, "table of sizes")
     if len(raw) != 8 * count:
         raise FormatError(f"a table of sizes of {len(raw)} bytes, expected {8 * count}; the file is damaged")
-    sizes = np.stack([unplanes(raw[: 4 * count], count), unplanes(raw[4 * count :], count)], axis=1)
-    if sizes.min() < 1 or tuple(sizes.max(axis=0)) != (header.width, header.height):
+    sizes = Sizes(unplanes(raw[: 4 * count], count), unplanes(raw[4 * count :], count))
+    if min(map(min, sizes)) < 1 or tuple(map(max, sizes)) != (header.width, header.height):
         raise FormatError("the table of sizes does not fit the header; the file is damaged")
-    return sizes.astype(np.int32)
+    return sizes
 
 
 def _pack_names(names: Sequence[str], count: int) -> bytes:
@@ -202,14 +212,14 @@ def _check_names(names: Sequence[str], count: int) -> None:
 
 
 def _pack_labels(labels: Sequence[int], count: int) -> bytes:
-    values = np.asarray(labels, dtype=np.int64)
-    if values.shape != (count,) or values.min() < 0:
-        raise FormatError(f"labels of shape {values.shape} for {count} images; one non-negative integer each expected")
+    if len(labels) != count or min(labels) < 0:
+        raise FormatError(f"{len(labels)} labels for {count} images; one non-negative integer each expected")
+    values = [int(label) for label in labels]
     width = plane_count(values)
     return bytes([width]) + deflate(planes(values, width))
 
 
-def _unpack_labels(data: bytes, count: int) -> np.ndarray:
+def _unpack_labels(data: bytes, count: int) -> "array[int]":
     width = data[0] if data else 0
     if not 1 <= width <= 4:
         raise FormatError(f"labels of {width} bytes, must be 1 to 4; the file is damaged")

@@ -50,7 +50,7 @@ class File:
     def pass_bytes(self) -> tuple[int, ...]:
         """Payload bytes of each pass, over all tiles."""
         tiles, starts = self.header.tiles, self.index.starts
-        return tuple(int(starts[(p + 1) * tiles] - starts[p * tiles]) for p in range(self.header.passes))
+        return tuple(starts[(p + 1) * tiles] - starts[p * tiles] for p in range(self.header.passes))
 
     def prefix_bytes(self, passes: int) -> int:
         """Bytes of the file's beginning that hold the first `passes` passes of every tile."""
@@ -132,7 +132,7 @@ def read(data: bytes, *, allow_truncated: bool = False, max_pixels: int = DEFAUL
         raise UnsupportedError(f"a pack of {head.images} images, not one picture; use `roundel unpack` (read_pack)")
     head.header.check_pixels(max_pixels)
     index = read_index(data, head)
-    layout = lay_out(head, index.end, int(index.starts[-1]))
+    layout = lay_out(head, index.end, index.starts[-1])
     if not allow_truncated:
         check_size(len(data), layout.end)
     boxes, lost = read_boxes(data, layout, lenient=allow_truncated)
