@@ -72,18 +72,22 @@ def outputs(names: Sequence[str], output: str | None, suffix: str) -> list[str]:
 
 def check_free(name: str, *, force: bool) -> None:
     """Refuse an output that exists before the work is done, not after it."""
+    from roundel.atomic import OutputError
+
     if not force and name != STANDARD and Path(name).is_file():
-        raise RoundelError(f"cannot write {name}: it exists already; choose another name, or force overwriting (-f)")
+        raise OutputError(f"cannot write {name}: it exists already; choose another name, or force overwriting (-f)")
 
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
     """Let errors name the input that they are about."""
+    from roundel.atomic import OutputError
+
     shown = "standard input" if name == STANDARD else name
     try:
         yield
     except RoundelError as error:
-        if shown in str(error):
+        if shown in str(error) or isinstance(error, OutputError):
             raise
         raise type(error)(f"{shown}: {error}") from error
 
