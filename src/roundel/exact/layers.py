@@ -16,7 +16,8 @@ def round_ste(x: Tensor) -> Tensor:
 def clamp_leaky(x: Tensor, low: float, high: float) -> Tensor:
     """Clamp forward; backward, values beyond a bound still feel gradients that push them back inside."""
     clamped = x.clamp(low, high)
-    return clamped + 0.1 * (x - clamped) - (0.1 * (x - clamped)).detach()
+    leak = 0.1 * (x - clamped)
+    return clamped + (leak - leak.detach())  # a zero with a gradient; any other order would not round to an integer
 
 
 class ExactConv2d(nn.Module):
