@@ -105,6 +105,18 @@ def test_train_command_exports_weights_that_encode(tmp_path: Path) -> None:
     assert model.decode(coded.passes, 64, 64, 50).crc == coded.crc
 
 
+@pytest.mark.parametrize("kind", ["factorized-prior", "scale-hyperprior", "mean-scale-hyperprior"])
+def test_models_of_the_literature_have_recipes(kind: str, tmp_path: Path) -> None:
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(tmp_path / "a.png")
+    Image.fromarray(np.full((64, 64, 3), 77, np.uint8)).save(tmp_path / "b.png")
+    schedule = "[schedule]\nsteps = 2\ncrops = [[0.0, 64, 1]]\nbf16 = false"
+    (tmp_path / "c.toml").write_text(f"kind = '{kind}'\n[shape]\nn = 8\nm = 12\n[data]\nvalidation_px = 64\n{schedule}")
+    args = [str(tmp_path / "c.toml"), "--data", str(tmp_path), "--out", str(tmp_path / "run")]
+    assert CliRunner().invoke(command, args, catch_exceptions=False).exit_code == 0
+    assert (tmp_path / "run" / "weights.safetensors").exists()
+    assert "bpp_0.1" in (tmp_path / "run" / "log.jsonl").read_text()
+
+
 def test_wrong_configurations_are_named(tmp_path: Path) -> None:
     for text, complaint in [("kind = 'unheard-of'", "unheard-of"), ("kind = ", "cannot read"),
                             (CONFIG + "speed = 3", "'speed'")]:  # fmt: skip

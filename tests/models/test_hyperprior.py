@@ -7,7 +7,7 @@ import torch
 from roundel.entropy.densities import gaussian_bits, logistic_bits
 from roundel.entropy.factorized import Factorized
 from roundel.lab.lossy import sample_blocks
-from roundel.models.classic import FactorizedPrior, Hyperprior
+from roundel.models.classic import FactorizedPrior, Hyperprior, Size
 from roundel.models.hyperprior import MeanScaleHyperprior, Shape
 
 TINY = Shape(c8=16, c16=16, latents=48, hyper=8, hyper_width=16, scale_width=16)
@@ -41,7 +41,7 @@ def test_every_parameter_learns() -> None:
 
 
 @pytest.mark.parametrize(
-    "net", [FactorizedPrior(16, 24), Hyperprior(16, 24, means=False), Hyperprior(16, 24, means=True)]
+    "net", [FactorizedPrior(Size(16, 24)), Hyperprior(Size(16, 24), means=False), Hyperprior(Size(16, 24), means=True)]
 )
 def test_models_of_the_literature_train(net: torch.nn.Module) -> None:
     torch.manual_seed(0)

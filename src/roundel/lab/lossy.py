@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roundel.lab.data import Crops
+from roundel.models.hyperprior import MeanScaleHyperprior
 
 VALIDATION_QUALITIES = (0.1, 0.3, 0.5, 0.7, 0.9)
 
@@ -17,6 +18,17 @@ def sample_blocks(images: Sequence[np.ndarray], generator: np.random.Generator, 
     """16 × 16 blocks (count, 768) float64 less ½, in the order of `pixel_unshuffle`."""
     crops = Crops(list(images)).batch(count // 16, 64, generator).double().div_(255).sub_(0.5)
     return F.pixel_unshuffle(crops, 16).permute(0, 2, 3, 1).reshape(-1, 768)
+
+
+@dataclass(frozen=True)
+class Data:
+    """How the pictures are used: `[data]` of a configuration."""
+
+    scales: tuple[float, ...] = (1.0,)
+    """Each picture is used at each of these sizes."""
+    validation_px: int = 256
+    balance: float = 0.25
+    """See `LossyTask`."""
 
 
 @dataclass
@@ -48,7 +60,9 @@ class LossyTask:
         device = next(model.parameters()).device
         total = 0.0
         values: dict[str, float] = {}
-        for quality in VALIDATION_QUALITIES:
+        fixed_rate = not isinstance(model, MeanScaleHyperprior)
+        qualities = VALIDATION_QUALITIES[:1] if fixed_rate else VALIDATION_QUALITIES
+        for quality in qualities:
             parts = []
             for x in self.validation.split(8):
                 pixels = x.to(device).float().div(255).contiguous(memory_format=torch.channels_last)
@@ -56,6 +70,6 @@ class LossyTask:
                     rd = model(pixels, torch.full((len(x),), quality, device=device))
                 parts.append(torch.stack([rd.loss, rd.y_bpp + rd.z_bpp, rd.z_bpp, -10 * torch.log10(rd.mse / 255**2)]))
             loss, bpp, z_bpp, psnr = torch.cat(parts, 1).mean(1).tolist()
-            total += np.log(loss) / len(VALIDATION_QUALITIES)
+            total += np.log(loss) / len(qualities)
             values |= {f"bpp_{quality}": bpp, f"psnr_{quality}": psnr, f"z_{quality}": z_bpp}
         return total, values

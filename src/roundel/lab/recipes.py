@@ -71,32 +71,66 @@ def _tuples(value: Any) -> Any:
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
 
+def _photos(
+    config: dict[str, Any], folders: Sequence[Path], seed: int, make: Callable[[list[np.ndarray]], nn.Module]
+) -> Task:
+    """The lossy task on a split of the pictures; `make` builds the model from the training pictures."""
+    from roundel.lab import lossy
+
+    settings = record(lossy.Data, config.get("data", {}), "data")
+    training, validating = data.split(data.find_images(folders))
+    images = data.load(training, settings.scales)
+    validation = data.centre_crops(data.load(validating), settings.validation_px)
+    return lossy.LossyTask(make(images), data.Crops(images), validation, settings.balance)
+
+
 def _lossy() -> tuple[Build, Export]:
     from roundel.lab import lossy, lossy_export
     from roundel.models.hyperprior import MeanScaleHyperprior, Shape
 
     def build(config: dict[str, Any], folders: Sequence[Path], seed: int) -> Task:
-        settings = config.get("data", {})
-        training, validating = data.split(data.find_images(folders))
-        images = data.load(training, settings.get("scales", [1.0]))
-        model = MeanScaleHyperprior(record(Shape, config.get("shape", {}), "shape"))
-        model.initialise(lossy.sample_blocks(images, np.random.default_rng(seed)))
-        validation = data.centre_crops(data.load(validating), settings.get("validation_px", 256))
-        return lossy.LossyTask(model, data.Crops(images), validation, settings.get("balance", 0.25))
+        def make(images: list[np.ndarray]) -> nn.Module:
+            model = MeanScaleHyperprior(record(Shape, config.get("shape", {}), "shape"))
+            model.initialise(lossy.sample_blocks(images, np.random.default_rng(seed)))
+            return model
+
+        return _photos(config, folders, seed, make)
 
     return build, lossy_export.export
 
 
-def _lossless() -> tuple[Build, Export]:
-    from roundel.lab import lossless, lossless_export
-    from roundel.nets.pyramid import Pyramid, PyramidShape
+def _classic(make: Callable[..., nn.Module], **fixed: Any) -> Callable[[], tuple[Build, Export]]:
+    """A model of the literature: `[shape]` has n, m and lmbda. It makes no files; its weights are saved as they are."""
 
     def build(config: dict[str, Any], folders: Sequence[Path], seed: int) -> Task:
-        model = Pyramid(record(PyramidShape, config.get("shape", {}), "shape"))
-        return lossless.build(model, config.get("data", {}), folders, seeded(seed))
+        from roundel.models.classic import Size
 
-    return build, lossless_export.export
+        return _photos(config, folders, seed, lambda _: make(record(Size, config.get("shape", {}), "shape"), **fixed))
+
+    def export(model: nn.Module, task: Task, path: Path, notes: dict[str, str]) -> None:
+        from safetensors.torch import save_file
+
+        save_file({k: v.contiguous() for k, v in model.state_dict().items()}, path, notes)
+
+    return lambda: (build, export)
 
 
-RECIPES: dict[str, Callable[[], tuple[Build, Export]]] = {"lossy": _lossy, "lossless": _lossless}
+def _factorized(size: Any) -> nn.Module:
+    from roundel.models.classic import FactorizedPrior
+
+    return FactorizedPrior(size)
+
+
+def _hyperprior(size: Any, *, means: bool) -> nn.Module:
+    from roundel.models.classic import Hyperprior
+
+    return Hyperprior(size, means=means)
+
+
+RECIPES: dict[str, Callable[[], tuple[Build, Export]]] = {
+    "lossy": _lossy,
+    "factorized-prior": _classic(_factorized),
+    "scale-hyperprior": _classic(_hyperprior, means=False),
+    "mean-scale-hyperprior": _classic(_hyperprior, means=True),
+}
 """Recipes by the `kind` of a configuration; imported when chosen."""

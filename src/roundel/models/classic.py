@@ -3,6 +3,8 @@
 They train at one λ each and report estimated rates; the model that makes files is `models.hyperprior`.
 """
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,6 +14,15 @@ from roundel.entropy.factorized import Factorized
 from roundel.models.hyperprior import SCALE_MIN, RateDistortion
 from roundel.nets.gdn import GDN
 from roundel.quantizers import Mixed, Quantizer
+
+
+@dataclass(frozen=True)
+class Size:
+    """Channels of the hidden layers and of the latents, and the λ that the model is trained for."""
+
+    n: int = 128
+    m: int = 192
+    lmbda: float = 0.013
 
 
 def _conv(c_in: int, c_out: int, kernel: int = 5, stride: int = 2) -> nn.Conv2d:
@@ -36,9 +47,10 @@ def synthesis(n: int, m: int) -> nn.Sequential:
 class FactorizedPrior(nn.Module):
     """Latents coded under one learned density per channel. Source: Ballé et al. 2017, the density of 2018."""
 
-    def __init__(self, n: int = 128, m: int = 192, lmbda: float = 0.013, quantizer: Quantizer | None = None) -> None:
+    def __init__(self, size: Size, quantizer: Quantizer | None = None) -> None:
         super().__init__()
-        self.lmbda, self.quantizer = lmbda, quantizer if quantizer is not None else Mixed()
+        n, m = size.n, size.m
+        self.lmbda, self.quantizer = size.lmbda, quantizer if quantizer is not None else Mixed()
         self.analysis, self.synthesis = analysis(n, m), synthesis(n, m)
         self.density = Factorized(m)
 
@@ -55,11 +67,11 @@ class Hyperprior(nn.Module):
     Source: Ballé et al. 2018 (scales, from |y|), Minnen et al. 2018 without its context model (means too).
     """
 
-    def __init__(
-        self, n: int = 128, m: int = 192, lmbda: float = 0.013, *, means: bool, quantizer: Quantizer | None = None
-    ) -> None:
+    def __init__(self, size: Size, *, means: bool, quantizer: Quantizer | None = None) -> None:
         super().__init__()
-        self.lmbda, self.means, self.quantizer = lmbda, means, quantizer if quantizer is not None else Mixed()
+        n, m = size.n, size.m
+        self.lmbda, self.means = size.lmbda, means
+        self.quantizer = quantizer if quantizer is not None else Mixed()
         self.analysis, self.synthesis = analysis(n, m), synthesis(n, m)
         self.density = Factorized(n)
         relu = nn.ReLU()
