@@ -28,6 +28,13 @@ def encode(symbols: ArrayLike, table_index: ArrayLike, tables: Tables) -> bytes:
         >>> decode(encode([3, 1, 99], [0, 0, 0], tables), [0, 0, 0], tables)
         array([ 3,  1, 99], dtype=int32)
     """
+    writer = Writer()
+    put(writer, symbols, table_index, tables)
+    return writer.close()
+
+
+def put(writer: Writer, symbols: ArrayLike, table_index: ArrayLike, tables: Tables) -> None:
+    """Append symbols to a stream that holds several parts, whose later table indices depend on earlier symbols."""
     symbols, index = _symbols(symbols), _index(table_index, tables)
     if symbols.shape != index.shape:
         raise ValueError(f"{symbols.size} symbols with {index.size} table indices")
@@ -39,7 +46,7 @@ def encode(symbols: ArrayLike, table_index: ArrayLike, tables: Tables) -> bytes:
     escaped = np.flatnonzero(slots >= last)
     slots[escaped] = last[escaped]
     e = escapes.distances(grouped[escaped].astype(np.int64), *_edges(escaped, counts, tables))
-    return _write(slots.view(np.int32), e, counts, tables)
+    _write(writer, slots.view(np.int32), e, counts, tables)
 
 
 def decode(data: bytes, table_index: ArrayLike, tables: Tables) -> NDArray[np.int32]:
@@ -55,14 +62,24 @@ def decode(data: bytes, table_index: ArrayLike, tables: Tables) -> NDArray[np.in
         FormatError: the bytes are not the code of N symbols, or not all of them are used.
     """
     index = _index(table_index, tables)
+    symbols = take(Reader(data), index, tables)
+    if encode(symbols, index, tables) != data:
+        raise FormatError(f"{len(data)} bytes are not the code of {index.size} symbols; the file is damaged")
+    return symbols
+
+
+def take(reader: Reader, table_index: ArrayLike, tables: Tables) -> NDArray[np.int32]:
+    """The next (N,) symbols of a stream to which `put` appended them with the same table indices.
+
+    Raises:
+        FormatError: the bytes are not the code of such symbols. Most damage is not noticed here; checksums find it.
+    """
+    index = _index(table_index, tables)
     order, counts = _group(index, tables)
-    reader = Reader(data)
     runs = [reader.take(counts[t], tables.models[t]) for t in np.flatnonzero(counts).tolist()]
     slots = np.concatenate(runs) if runs else np.empty(0, np.int32)
     escaped = np.flatnonzero(slots == np.repeat((tables.sizes - 1).astype(np.int32), counts))
     e = escapes.take(reader, escaped.size)
-    if _write(slots, e, counts, tables) != data:
-        raise FormatError(f"{len(data)} bytes are not the code of {index.size} symbols; the file is damaged")
     grouped = slots + np.repeat(tables.offsets, counts)
     grouped[escaped] = escapes.values(e, *_edges(escaped, counts, tables))
     if order is None:
@@ -84,14 +101,14 @@ def cost_bits(symbols: ArrayLike, table_index: ArrayLike, tables: Tables) -> flo
     return float(tables.slot_bits[tables.starts[index] + slots].sum()) + escapes.cost_bits(e)
 
 
-def _write(slots: NDArray[np.int32], e: NDArray[np.int64], counts: NDArray[np.int64], tables: Tables) -> bytes:
-    """The stream of slots grouped by table, then of the escapes' distances."""
-    writer = Writer()
+def _write(
+    writer: Writer, slots: NDArray[np.int32], e: NDArray[np.int64], counts: NDArray[np.int64], tables: Tables
+) -> None:
+    """Append slots grouped by table, then the escapes' distances."""
     used = np.flatnonzero(counts)
     for t, end in zip(used.tolist(), np.cumsum(counts[used]).tolist(), strict=True):
         writer.put(slots[end - counts[t] : end], tables.models[t])
     escapes.put(writer, e)
-    return writer.close()
 
 
 def _edges(
