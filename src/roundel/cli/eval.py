@@ -1,0 +1,131 @@
+"""`roundel eval`: rate and distortion over a folder of pictures, beside other codecs."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from roundel.atomic import atomic_write
+from roundel.errors import ImageError
+
+LOSSY = ("roundel", "jpeg", "webp", "avif", "jpeg2000")
+LOSSLESS = ("roundel", "png", "webp-lossless", "jpeg2000-lossless", "jpegls", "jxl-e3", "jxl-e7")
+
+
+@click.command()
+@click.argument("folder", type=click.Path(exists=True, path_type=Path))
+@click.option("-c", "--codec", "specs", multiple=True, metavar="NAME[=S1,S2,…]", help="A codec, and its settings.")
+@click.option("-q", "--quality", "qualities", metavar="Q1,Q2,…", help="Qualities for roundel.")
+@click.option("--bd-anchor", "anchors", multiple=True, metavar="NAME", help="BD-rates against this codec [all].")
+@click.option("--lossless", is_flag=True, help="Bits per subpixel and MB/s of lossless codecs, every pixel checked.")
+@click.option("--published", is_flag=True, help="Put the figures of papers beside (curves are of Kodak).")
+@click.option(
+    "--plot", "plot_path", type=click.Path(dir_okay=False, path_type=Path), help="Draw the curves (.png, .svg)."
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write all results as JSON.")
+@click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+@click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Pictures at the same time; seconds are only meaningful at 1.",
+)
+def command(
+    folder: Path,
+    specs: tuple[str, ...],
+    qualities: str | None,
+    anchors: tuple[str, ...],
+    lossless: bool,
+    published: bool,
+    plot_path: Path | None,
+    output: Path | None,
+    force: bool,
+    as_json: bool,
+    jobs: int,
+) -> int:
+    """Measure codecs over the pictures in FOLDER, from the bytes of real files.
+
+    PSNR is of RGB, of each picture and then averaged; BD-rates are by PCHIP over log-rate. Codecs: roundel,
+    roundel:MODEL, jpeg, jpeg420, webp, avif, jpeg2000, jxl; with --lossless roundel, png, webp-lossless,
+    webp-lossless-m6, jpeg2000-lossless, jpegls, jxl-e3, jxl-e7, jxl-e9.
+
+    \b
+      roundel eval kodak -c roundel -c jpeg -c webp=50,75,90 --bd-anchor jpeg --plot curves.png
+      roundel eval scans --lossless -c roundel -c png -c jxl-e7
+    """
+    from roundel.lab import rd, rd_table
+    from roundel.lab.provenance import command_line, provenance
+    from roundel.lab.published import lossless_rows, lossy_points
+
+    if lossless and (anchors or plot_path or qualities):
+        raise click.UsageError("--bd-anchor, --plot and --quality are about lossy codecs; leave out --lossless.")
+    wanted = specs or (LOSSLESS if lossless else LOSSY)
+    chosen = [rd.codec_of(spec, lossless=lossless, qualities=qualities) for spec in wanted]
+    unmeasured = set(anchors) - {codec.name for codec in chosen}
+    if unmeasured:
+        raise click.UsageError(f"--bd-anchor {unmeasured.pop()} is not among the codecs that are measured.")
+    files = rd.pictures_in(folder)
+    for path in (output, plot_path):
+        if path and path.is_file() and not force:  # before the work, not after it
+            raise ImageError(f"cannot write {path}: it exists already; choose another name, or force overwriting (-f)")
+
+    print_rows = partial(_print, as_json=as_json)
+    results: dict[str, Any] = {"provenance": provenance(command_line(), files), "jobs": jobs}
+    results["settings"] = {codec.name: codec.settings for codec in chosen}
+    with _progress(len(files) * sum(len(codec.ladder) for codec in chosen)) as advance:
+        measured = list(rd.sweep(chosen, files, jobs=jobs, skip_missing=not specs, advance=advance))
+    wrong = 0
+    if lossless:
+        results["lossless"] = rows = [rd.lossless_point(name, samples) for name, _, samples in measured]
+        wrong = sum(row.wrong for row in rows)
+        print_rows(rows, rd_table.lossless_table)
+        if published:
+            print_rows(lossless_rows(), rd_table.published_table)
+    else:
+        points = [rd.lossy_point(*found) for found in measured]
+        print_rows(points, rd_table.points_table)
+        names = dict.fromkeys(point.codec for point in points)
+        points += lossy_points() if published else []
+        compared = rd.comparisons(points, anchors or list(names))
+        print_rows(compared, rd_table.comparisons_table)
+        results |= {"points": points, "bd_rates": compared}
+        if plot_path:
+            from roundel.lab.rd_plot import plot
+
+            plot(points, plot_path, title=f"{len(files)} pictures of {folder.resolve().name}")
+    if output:
+        with atomic_write(output, force=force) as file:
+            file.write((json.dumps(rd_table.record(results), indent=1) + "\n").encode())
+    if wrong:
+        print(f"roundel: error: {wrong} pictures did not come back as they were", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def _print(rows: Sequence[Any], table: Callable[[Any], str], *, as_json: bool) -> None:
+    from roundel.lab.rd_table import record
+
+    if as_json:
+        for row in rows:
+            print(json.dumps({"kind": type(row).__name__} | record(row)))
+    elif rows:
+        print(table(rows) + "\n")
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[], object]]:
+    """A bar over pictures, on a terminal only."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(desc="eval", total=total, unit="picture", leave=False) as bar:
+        yield bar.update
