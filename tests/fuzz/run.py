@@ -1,0 +1,120 @@
+"""Decode damaged files and report whatever is not a RoundelError: `python -m tests.fuzz.run --mutations 10000`."""
+
+import argparse
+import random
+import sys
+import time
+from contextlib import suppress
+from typing import NamedTuple
+
+import numpy as np
+
+from roundel import codec, container
+from roundel.errors import RoundelError
+from roundel.image import Picture
+from roundel.models import zoo
+from roundel.models.protocol import Model
+from roundel.restore import restore
+from tests.fuzz.mutations import BEHIND_CHECKS, BLIND, Mutation
+from tests.standin import BlockMeans, Exact
+from tests.test_codec import scene
+
+SLOWEST_S = 10.0
+
+
+class Case(NamedTuple):
+    """A sound file, the model that wrote it and the pixels that it decodes to."""
+
+    name: str
+    data: bytes
+    model: Model
+    pixels: np.ndarray
+
+
+class Report(NamedTuple):
+    """What became of the damaged files."""
+
+    tried: int
+    refused: int
+    slowest_s: float
+    failures: list[str]
+
+
+def cases() -> list[Case]:
+    """Small files of every kind that can be written here."""
+    alpha = np.arange(90 * 140, dtype=np.uint32).reshape(90, 140).astype(np.uint8)
+    rich = Picture(scene(90, 140), alpha, icc=b"icc" * 20, exif=b"II*\0\x08\0\0\0\0\0\0\0\0\0", xmp=b"<x/>")
+    grey = Picture(scene(33, 50, 1))
+    models: list[Model] = [BlockMeans(), Exact()]
+    models += [zoo.get(entry.id) for entry in zoo.entries() if entry.weights.is_file()]
+    found = []
+    for model in models:
+        for name, picture, tile_px in (("rich", rich, 64), ("grey", grey, None)):
+            data = codec.encode(picture, model=model, tile_px=tile_px)
+            found.append(Case(f"{model.name} {name}", data, model, restore(data, model=model).picture.pixels))
+    return found
+
+
+def attack(case: Case, mutation: Mutation, rng: random.Random) -> tuple[bool, list[str]]:
+    """Damage a file once and use it in every way: (was it refused, what went wrong)."""
+    data = mutation(case.data, rng)
+    failures = []
+    refused = False
+    ways = [
+        ("whole", {}),
+        ("preview", {"partial_file": True, "passes": 1}),
+        ("salvage", {"salvage": True}),
+        ("region", {"region": (3, 4, 30, 20)}),
+    ]
+    for way, options in ways:
+        try:
+            found = restore(data, model=case.model, max_pixels=1 << 24, **options)  # type: ignore[arg-type]
+        except RoundelError:
+            refused = refused or way == "whole"
+        except Exception as error:  # anything else is what we look for
+            failures.append(f"{way}: {type(error).__name__}: {error}")
+        else:
+            blind = mutation in BLIND
+            if way == "whole" and blind and not np.array_equal(found.picture.pixels, case.pixels):
+                failures.append("whole: a wrong picture")
+    with suppress(RoundelError):
+        container.read_info(data[:1024], len(data))
+    return refused, failures
+
+
+def fuzz(mutations: int, seed: int) -> Report:
+    """Try so many damaged files, spread over all cases and ways of damage."""
+    all_cases = cases()
+    refused, slowest_s, failures = 0, 0.0, []
+    for number in range(mutations):
+        rng = random.Random(f"{seed} {number}")
+        case = all_cases[number % len(all_cases)]
+        mutation = rng.choice((*BLIND, *BEHIND_CHECKS))
+        start = time.perf_counter()
+        was_refused, wrong = attack(case, mutation, rng)
+        elapsed_s = time.perf_counter() - start
+        refused += was_refused
+        slowest_s = max(slowest_s, elapsed_s)
+        if elapsed_s > SLOWEST_S:
+            wrong.append(f"took {elapsed_s:.1f} s")
+        failures += [f"#{number} {case.name} {mutation.__name__} {text}" for text in wrong]
+    return Report(mutations, refused, slowest_s, failures)
+
+
+def main() -> None:
+    """Run from the command line; exit 1 if anything was found."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mutations", type=int, default=10_000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    report = fuzz(options.mutations, options.seed)
+    print("\n".join(report.failures[:50]))
+    print(
+        f"{report.tried} damaged files, {report.refused} refused, {len(report.failures)} failures, "
+        f"slowest {report.slowest_s:.2f} s"
+    )
+    sys.exit(bool(report.failures))
+
+
+if __name__ == "__main__":
+    main()
