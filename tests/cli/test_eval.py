@@ -1,0 +1,79 @@
+"""`roundel eval`, end to end on classical codecs."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from roundel import image
+from roundel.cli.eval import command
+from roundel.errors import ImageError, RoundelError
+
+RNG = np.random.default_rng(50)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    y, x = np.mgrid[:48, :64]
+    smooth = np.stack([3 * x, 4 * y, x + y], axis=2).clip(0, 255).astype(np.uint8)
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for k in range(2):
+        noisy = np.clip(smooth + RNG.normal(0, 8, smooth.shape), 0, 255).astype(np.uint8)
+        image.write(image.from_array(noisy), pictures / f"{k}.png")
+    return pictures
+
+
+def run(*arguments: object):
+    return CliRunner().invoke(command, [str(a) for a in arguments], standalone_mode=False, catch_exceptions=False)
+
+
+def test_points_bd_rates_and_a_file_with_provenance(folder, tmp_path) -> None:
+    output = tmp_path / "results.json"
+    found = run(folder, "-c", "jpeg=30,60,90", "-c", "webp=30,60,90", "--bd-anchor", "jpeg", "--json", "-o", output)
+    assert found.return_value == 0
+    rows = [json.loads(line) for line in found.output.splitlines()]
+    assert [row["kind"] for row in rows] == ["Point"] * 6 + ["Comparison"]
+    stored = json.loads(output.read_text())
+    assert stored["provenance"]["data"].startswith("pictures: 2 pictures")
+    assert [p["bpp"] for p in stored["points"]] == [row["bpp"] for row in rows[:6]]
+    files = 8 * sum(len(_jpeg(file, 60)) for file in sorted(folder.iterdir())) / 2 / (48 * 64)
+    assert stored["points"][1]["bpp"] == pytest.approx(files, abs=1e-5)
+    assert stored["bd_rates"][0]["percent"] == rows[-1]["percent"]
+
+
+def _jpeg(file, quality: int) -> bytes:
+    from roundel.baselines import find
+
+    return find("jpeg").encode(image.read(file).pixels, quality)
+
+
+def test_tables_for_people_with_published_rows(folder) -> None:
+    text = run(folder, "-c", "jpeg=30,60,90", "--published").output
+    assert "PSNR dB" in text
+    assert "VTM (published)" in text
+
+
+def test_lossless(folder) -> None:
+    text = run(folder, "--lossless", "-c", "png", "-c", "jpeg2000-lossless", "--published").output
+    assert "bits/subpixel" in text
+    assert "IDF++" in text
+
+
+def test_wrong_pixels_are_a_failure(folder, monkeypatch) -> None:
+    from roundel.baselines import Baseline
+
+    monkeypatch.setattr(Baseline, "decode", lambda self, data: np.zeros((48, 64, 3), np.uint8))
+    assert run(folder, "--lossless", "-c", "png").return_value == 1
+
+
+def test_what_cannot_be_done_is_refused_before_the_work(folder, tmp_path) -> None:
+    existing = tmp_path / "there.json"
+    existing.write_text("{}")
+    with pytest.raises(ImageError, match="exists"):
+        run(folder, "-c", "jpeg", "-o", existing)
+    with pytest.raises(RoundelError, match="known are"):
+        run(folder, "-c", "nothing")
+    assert CliRunner().invoke(command, [str(folder), "-c", "jpeg", "--bd-anchor", "webp"]).exit_code == 2
+    assert CliRunner().invoke(command, [str(folder), "--lossless", "--plot", "a.png"]).exit_code == 2
