@@ -7,7 +7,7 @@ from roundel._version import __version__
 if TYPE_CHECKING:
     from roundel.codec import decode, decode_array, encode, info, load_model
 
-_HOME = {name: "roundel.codec" for name in ("encode", "decode", "decode_array", "info", "load_model")}
+_HOME = dict.fromkeys(("encode", "decode", "decode_array", "info", "load_model"), "roundel.codec")
 
 __all__ = ["__version__", "decode", "decode_array", "encode", "info", "load_model"]
 
