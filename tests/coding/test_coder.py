@@ -1,5 +1,6 @@
 """The coder against a plain one, its length against the ideal, and its manners with damaged bytes."""
 
+import itertools
 import threading
 
 import numpy as np
@@ -68,16 +69,16 @@ def test_a_stream_worked_by_hand() -> None:
     assert cost_bits([2], [0], tables) == pytest.approx(4, abs=1e-4)
 
 
-def test_carry_into_earlier_words() -> None:
-    # The least likely slot again and again narrows the interval at its very top: the shortest string needs carries.
-    tables = Tables.from_pmfs([np.array([1.0, 1e-9])], [0], 2**-23)
-    for count in range(1, 40):
-        for last in (0, 1):
-            symbols = [2 if i % 3 else 1 for i in range(count)] + [last]
-            index = [0] * len(symbols)
+def test_carries_into_earlier_words() -> None:
+    # The middle slot is a sliver around ½, so intervals straddle the ends of words and resolve far behind.
+    tables = Tables(np.array([2**23 - 1, 2, 2**23 - 1], np.uint32), np.array([0, 3]), np.array([0], np.int32))
+    assert encode([1, 2, 2, 2], [0] * 4, tables).hex() == "800000c0"  # 7FFFFF…, carried
+    for count in range(1, 7):
+        for symbols in itertools.product(range(3), repeat=count):
+            index = [0] * count
             data = encode(symbols, index, tables)
             assert data == reference.encode(symbols, index, tables)
-            assert decode(data, index, tables).tolist() == symbols
+            assert decode(data, index, tables).tolist() == list(symbols)
 
 
 @pytest.mark.parametrize("count", [5, 50, 500, 5000])

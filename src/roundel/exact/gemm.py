@@ -12,7 +12,7 @@ from torch import Tensor
 EXACT_LIMIT = 2**24
 """float32 holds every integer up to here, so sums of products below it are exact in any order."""
 
-BLOCK = 4096
+BLOCK = 8192
 """Columns of a product at a time on the CPU, so that the sums stay in the cache from tap to tap."""
 
 
