@@ -1,0 +1,157 @@
+"""The lossless flow: a pyramid whose every 2×2 phase is predicted from the phases already known.
+
+A picture's pixels at even rows and columns (phase a) are the next, coarser picture; the other three follow in the
+order d, b, c, each predicted from all before it. As a flow, every step is a triangular integer coupling whose residual
+keeps a conditional scale. Within a phase luma comes first, and chroma sees luma's actual residual.
+
+Everything is integer-valued: pixels YCoCg-R with luma centred at 0, features in 0..255, and heads whose outputs are
+sixteenths of a sample (means) and 1/64 of a natural-log unit (scales) or of a logit (tail weights).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from roundel.exact.sums import ExactSum, Part
+
+PIXEL_MAX = 255
+FEATURE_MAX = 255
+OUT_MAX = 8191
+MEAN_UNIT = 16
+LOG_UNIT = 64
+# The four nearest known pixels of phases d, b, c, as (known phase, row, column) of a 3×3 kernel: where training starts.
+NEAREST = (
+    ((0, 1, 1), (0, 1, 2), (0, 2, 1), (0, 2, 2)),
+    ((0, 1, 1), (0, 1, 2), (1, 1, 1), (1, 0, 1)),
+    ((0, 1, 1), (0, 2, 1), (1, 1, 1), (1, 1, 0)),
+)
+PHASES = ((1, 1), (0, 1), (1, 0))
+"""(row, column) of phases d, b, c in their 2×2 cell, in coding order."""
+
+
+class Prediction(NamedTuple):
+    """Distribution of each sample, integer-valued (B, n, h, w)."""
+
+    mean: Tensor
+    """In 1/MEAN_UNIT."""
+    log_scale: Tensor
+    """In 1/LOG_UNIT; not yet clamped to the tables' range."""
+    tail: Tensor
+    """Logit of the weight of the wide component, in 1/LOG_UNIT; not yet clamped."""
+
+
+@dataclass(frozen=True)
+class PyramidShape:
+    """Sizes: features of each level, finest first, the last serving all coarser ones; residual blocks; head width."""
+
+    widths: tuple[int, ...] = (64, 64, 48)
+    blocks: int = 1
+    head: int = 64
+
+
+class Step(nn.Module):
+    """Predicts one phase from `known` phases and the features of the step before."""
+
+    def __init__(self, known: int, carried: int, width: int, blocks: int, head: int) -> None:
+        super().__init__()
+        pixels, features = Part(3 * known, 3, PIXEL_MAX), Part(width, 3, FEATURE_MAX)
+        relu, signed = (0, FEATURE_MAX), (-OUT_MAX, OUT_MAX)
+        linear = ExactSum([pixels], 3, signed, unit=MEAN_UNIT, scaled=True)
+        self.linear = nn.ModuleList([linear])  # its name tells the optimiser to tread softly
+        self.enter = ExactSum([pixels, features] if carried else [pixels], width, relu)
+        self.inner = nn.ModuleList(ExactSum([features], width, relu) for _ in range(blocks))
+        self.outer = nn.ModuleList(ExactSum([features], width, relu, gain=0.1) for _ in range(blocks))
+        point, residual, hidden = Part(width, 1, FEATURE_MAX), Part(1, 3, PIXEL_MAX), Part(head, 1, FEATURE_MAX)
+        self.luma_in = ExactSum([point], head, relu)
+        self.luma_out = ExactSum([hidden], 3, signed, unit=LOG_UNIT, gain=0.1)
+        self.chroma_in = ExactSum([point, residual], head, relu)
+        self.chroma_out = ExactSum([hidden], 6, signed, unit=LOG_UNIT, gain=0.1)
+        with torch.no_grad():
+            self.enter.weights[0].mul_(2)
+            predictor = linear.weights[0].zero_()
+            for phase, row, column in NEAREST[known - 1]:
+                for colour in range(3):
+                    predictor[colour, 3 * phase + colour, row, column] = 0.25
+
+    def features(self, known: Tensor, carried: Tensor | None) -> Tensor:
+        """(B, 3k, h, w) pixels of the known phases and the last step's features to this step's (B, width, h, w)."""
+        f = self.enter(known) if carried is None else self.enter(known, carried)
+        for inner, outer in zip(self.inner, self.outer, strict=True):
+            f = outer(inner(f), add=f)
+        return f
+
+    def linear_mean(self, known: Tensor) -> Tensor:
+        """Linear part of the means, (B, 3, h, w); in float32 while training, since bfloat16 cannot hold its digits."""
+        with torch.autocast(known.device.type, enabled=False):
+            return self.linear[0](known)
+
+    def luma(self, f: Tensor, linear: Tensor) -> Prediction:
+        """Distribution of Y, n = 1."""
+        p = self.luma_out(self.luma_in(f)).float()
+        return Prediction(linear[:, :1] + p[:, :1], p[:, 1:2], p[:, 2:3])
+
+    def chroma(self, f: Tensor, linear: Tensor, residual: Tensor) -> Prediction:
+        """Distributions of Co and Cg, n = 2, given Y less its rounded mean."""
+        p = self.chroma_out(self.chroma_in(f, residual)).float()
+        return Prediction(linear[:, 1:] + p[:, :2], p[:, 2:4], p[:, 4:6])
+
+
+def centre(mean: Tensor) -> Tensor:
+    """Means in 1/MEAN_UNIT to the nearest whole sample value."""
+    return torch.floor(mean / MEAN_UNIT + 0.5)
+
+
+def luma_residual(y: Tensor, mean: Tensor) -> Tensor:
+    """What chroma sees of luma, bounded as its layer expects."""
+    return (y - centre(mean)).clamp(-PIXEL_MAX, PIXEL_MAX)
+
+
+class Pyramid(nn.Module):
+    """All steps of all levels; level 0 is the finest."""
+
+    def __init__(self, shape: PyramidShape) -> None:
+        super().__init__()
+        self.shape = shape
+        self.levels = nn.ModuleList(
+            nn.ModuleList(Step(k, width * (k > 1), width, shape.blocks, shape.head) for k in (1, 2, 3))
+            for width in shape.widths
+        )
+
+    def steps(self, level: int) -> Sequence[Step]:
+        """The nets of phases d, b, c at a level, level 0 being the finest."""
+        return self.levels[min(level, len(self.levels) - 1)]  # type: ignore[return-value]
+
+    def forward(self, x: Tensor, level: int = 0) -> tuple[Tensor, Prediction]:
+        """Samples of phases d, b, c and their distributions, for one level whose samples are all known.
+
+        Args:
+            x: (B, 3, H, W) YCoCg-R, luma centred, H and W even. level: whose nets to use.
+
+        Returns:
+            (B, 9, H/2, W/2) samples and their prediction.
+        """
+        known, f = x[:, :, 0::2, 0::2], None
+        samples: list[Tensor] = []
+        predictions: list[Prediction] = []
+        for step, (row, column) in zip(self.steps(level), PHASES, strict=True):
+            known = known.contiguous(memory_format=torch.channels_last)
+            now = x[:, :, row::2, column::2]
+            f, linear = step.features(known, f), step.linear_mean(known)
+            luma = step.luma(f, linear)
+            chroma = step.chroma(f, linear, luma_residual(now[:, :1], luma.mean.detach()))
+            predictions += [luma, chroma]
+            samples.append(now)
+            known = torch.cat([known, now], 1)
+        return torch.cat(samples, 1), Prediction(*(torch.cat(p, 1) for p in zip(*predictions, strict=True)))
+
+
+def to_ycocg(rgb: Tensor) -> Tensor:
+    """(B, 3, H, W) RGB 0..255 as float to YCoCg-R with luma less 128, as float: Y −128..127, Co and Cg −255..255."""
+    r, g, b = rgb.unbind(1)
+    co = r - b
+    t = b + torch.floor(co / 2)
+    cg = g - t
+    return torch.stack([t + torch.floor(cg / 2) - 128, co, cg], 1)
