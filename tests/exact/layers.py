@@ -68,10 +68,10 @@ def int64_sums(x: Tensor, weight: Tensor, bias: Tensor) -> NDArray[np.int64]:
 
 
 def int64_forward(layer: ExactConv2d, x: Tensor) -> NDArray[np.int64]:
-    """A frozen layer in 64-bit integers: (sum + 2^(shift−1)) >> shift, clamped."""
+    """A frozen layer in 64-bit integers: sum >> shift, clamped."""
     shift = np.array([int(-np.log2(f)) for f in layer.factor.flatten().tolist()])[None, :, None, None]
-    sums = int64_sums(x, layer.int_weight, layer.int_bias)
-    return np.clip((sums + (1 << shift >> 1)) >> shift, *layer.out_range)
+    sums = int64_sums(x, layer.int_weight, layer.int_bias)  # this bias has half a step in it
+    return np.clip(sums >> shift, *layer.out_range)
 
 
 def digest(x: Tensor) -> str:

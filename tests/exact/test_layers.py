@@ -137,15 +137,14 @@ def onnx_graph(stack: list[ExactConv2d]) -> bytes:
         k = layer.int_weight.shape[2]
         arrays = {
             "w": layer.int_weight.numpy(), "b": layer.int_bias.numpy(),
-            "factor": layer.factor.numpy()[None, :, :, None], "half": np.float32(0.5),
+            "factor": layer.factor.numpy()[None, :, :, None],
             "low": np.float32(layer.out_range[0]), "high": np.float32(layer.out_range[1]),
         }  # fmt: skip
         values += [numpy_helper.from_array(np.asarray(a), f"{name}{i}") for name, a in arrays.items()]
         nodes += [
             helper.make_node("Conv", [current, f"w{i}", f"b{i}"], [f"sums{i}"], pads=[k // 2] * 4),
             helper.make_node("Mul", [f"sums{i}", f"factor{i}"], [f"scaled{i}"]),
-            helper.make_node("Add", [f"scaled{i}", f"half{i}"], [f"shifted{i}"]),
-            helper.make_node("Floor", [f"shifted{i}"], [f"floor{i}"]),
+            helper.make_node("Floor", [f"scaled{i}"], [f"floor{i}"]),
             helper.make_node("Clip", [f"floor{i}", f"low{i}", f"high{i}"], [f"y{i}"]),
         ]
         current = f"y{i}"

@@ -55,14 +55,9 @@ def convolve(x: Tensor, weight: Tensor, bias: Tensor, finish: Callable[[Tensor],
     return sums.view(c_out, b, h + r, row)[..., :h, :w].transpose(0, 1)
 
 
-def headroom(weight: Tensor, bias: Tensor, max_input: int, rounding: Tensor | float = 0.0) -> float:
-    """Largest |partial sum| that any input can cause, as a fraction of 2^24; up to 1 is proof of exactness.
-
-    Args:
-        weight: (C_out, C_in, k, k) integers. bias: (C_out,) integers. max_input: bound of |input|.
-        rounding: (C_out,) what is added before the sums are divided and floored.
-    """
-    return float(worst_sums(weight, bias, max_input).add(rounding).max()) / EXACT_LIMIT
+def headroom(weight: Tensor, bias: Tensor, max_input: int) -> float:
+    """Largest |partial sum| that any input can cause, as a fraction of 2^24; up to 1 is proof of exactness."""
+    return float(worst_sums(weight, bias, max_input).max()) / EXACT_LIMIT
 
 
 def worst_sums(weight: Tensor, bias: Tensor, max_input: int) -> Tensor:

@@ -46,9 +46,10 @@ class ExactConv2d(nn.Module):
         self.weight = nn.Parameter(torch.empty(c_out, c_in, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(c_out))
         nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
+        # Once frozen, as float32: the integers, half a step of the output added to the bias, and 2^-shift (C_out, 1).
         self.register_buffer("int_weight", None)
         self.register_buffer("int_bias", None)
-        self.register_buffer("factor", None)  # 2^-shift (C_out, 1)
+        self.register_buffer("factor", None)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) integers to (B, C_out, H, W) integers, both as float32."""
@@ -58,8 +59,8 @@ class ExactConv2d(nn.Module):
         return convolve(x, self.int_weight, self.int_bias, self._requantize)
 
     def _requantize(self, sums: Tensor) -> None:
-        """Blocks of sums (C_out, n) to outputs, in place: times 2^-shift, floor(· + ½), clamp."""
-        torch.floor_(sums.mul_(self.factor.to(sums.dtype)).add_(0.5)).clamp_(*self.out_range)
+        """Blocks of sums (C_out, n), rounding half included, to outputs, in place."""
+        sums.mul_(self.factor).floor_().clamp_(*self.out_range)
 
     @torch.no_grad()
     def integers(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -88,13 +89,15 @@ class ExactConv2d(nn.Module):
             raise ModelError(f"{name}: integers of shapes {[tuple(s) for s in found]} for {[tuple(s) for s in wanted]}")
         if any(t.is_floating_point() for t in (weight, bias, shift)) or bool((shift.abs() > 24).any()):
             raise ModelError(f"{name}: weights, biases and shifts must be integers, shifts at most 24")
-        powers = [2.0 ** -int(s) for s in shift.tolist()]  # not torch.exp2, which need not be exact everywhere
-        rounding = torch.tensor([0.5 / p for p in powers], dtype=torch.float64)
-        if (room := headroom(weight.cpu(), bias.cpu(), self.max_input, rounding)) > 1:
+        # Python's powers of two: torch.exp2 need not be exact everywhere. Half a step makes floor round.
+        half = torch.tensor([2 ** (s - 1) if s > 0 else 0 for s in shift.tolist()])
+        factor = torch.tensor([2.0**-s for s in shift.tolist()])
+        bias = bias.cpu() + half
+        if (room := headroom(weight.cpu(), bias, self.max_input)) > 1:
             raise ModelError(f"{name}: partial sums may reach {room:.2f} × 2^24, so the layer is not exact")
         device = self.weight.device
         self.int_weight, self.int_bias = weight.to(device, torch.float32), bias.to(device, torch.float32)
-        self.factor = torch.tensor(powers, device=device)[:, None]
+        self.factor = factor[:, None].to(device)
 
     def freeze(self) -> None:
         """Become exact with the present weights."""
