@@ -184,7 +184,7 @@ def _encode_tile(pixels: np.ndarray, grid: Grid, codec: Model, quality: int, ind
     tile = grid.tile(index)
     around = tile.grow(codec.halo_px, grid.bounds)
     cut = pixels[around.rows, around.columns]
-    rgb = np.ascontiguousarray(np.broadcast_to(cut, (*cut.shape[:2], 3)))
+    rgb = np.array(np.broadcast_to(cut, (*cut.shape[:2], 3)), order="C")  # writable, as torch wants it
     return codec.encode(rgb, Window(*tile.relative_to(around)), quality)
 
 
