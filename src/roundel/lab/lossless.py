@@ -3,21 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from roundel import cifar
 from roundel.entropy.mixture import LOG_SCALE_RANGE, LOG_UNIT, TAIL_RANGE, mixture_bits
 from roundel.errors import ImageError
 from roundel.lab import data
 from roundel.nets.pyramid import MEAN_UNIT, Pyramid, to_ycocg
 
-CIFAR_RECORD = 3073
-CIFAR_SIDE = 32
 VALIDATION_BATCH = 50
+CIFAR_HELD = 1000
 
 
 class Source(Protocol):
@@ -102,28 +102,32 @@ def load_pictures(paths: Sequence[Path]) -> list[np.ndarray]:
     return images
 
 
-def load_cifar(folder: Path, files: str) -> Tensor:
-    """Pictures of CIFAR-10 binary batches that match a pattern, uint8 (N, 3, 32, 32)."""
-    paths = sorted(folder.glob(files))
-    if not paths:
-        raise ImageError(f"{folder}: no CIFAR-10 batches {files}")
-    records = np.concatenate([np.fromfile(p, np.uint8) for p in paths])
-    if records.size % CIFAR_RECORD:
-        raise ImageError(f"{folder}/{files}: not CIFAR-10 batches of {CIFAR_RECORD}-byte records")
-    pixels = records.reshape(-1, CIFAR_RECORD)[:, 1:].reshape(-1, 3, CIFAR_SIDE, CIFAR_SIDE)
-    return torch.from_numpy(np.ascontiguousarray(pixels))
+@dataclass(frozen=True)
+class Data:
+    """The [data] table of a configuration."""
+
+    cifar: bool = False
+    """The folder holds CIFAR-10 binary batches: train on the training ones but for the last 1,000 pictures."""
+    hold_out: int = 0
+    """Keep the last so many pictures, by name, out of training, instead of every tenth."""
+    validation_px: int = 128
+    """Validation uses the middle of each held-out picture, with this side."""
 
 
-def build(model: Pyramid, settings: dict[str, Any], folders: Sequence[Path]) -> PyramidTask:
-    """The task of a configuration's [data] table: CIFAR-10 batches if `cifar` is set, else pictures in the folders.
+def build(model: Pyramid, settings: Data, folders: Sequence[Path]) -> PyramidTask:
+    """The task that a configuration and its folders make.
 
-    `hold_out` keeps the last so many pictures, by name, out of training and validates on them instead of every tenth.
+    Raises:
+        ImageError: a folder does not hold what the configuration says.
     """
-    if settings.get("cifar"):
-        images = load_cifar(folders[0], "data_batch_*.bin")
-        return PyramidTask(model, Flips(images[:-1000]), images[-1000:])
+    if settings.cifar:
+        batches = sorted(folders[0].glob("data_batch_*.bin"))
+        if not batches:
+            raise ImageError(f"{folders[0]}: no CIFAR-10 training batches (data_batch_*.bin)")
+        images = torch.from_numpy(cifar.read(batches)[0]).permute(0, 3, 1, 2).contiguous()
+        return PyramidTask(model, Flips(images[:-CIFAR_HELD]), images[-CIFAR_HELD:])
     paths = data.find_images(folders)
-    held = settings.get("hold_out", 0)
+    held = settings.hold_out
     training, validating = (paths[:-held], paths[-held:]) if held else data.split(paths)
-    validation = data.centre_crops(load_pictures(validating), settings.get("validation_px", 128))
+    validation = data.centre_crops(load_pictures(validating), settings.validation_px)
     return PyramidTask(model, data.Crops(load_pictures(training)), validation)

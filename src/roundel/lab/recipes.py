@@ -127,8 +127,20 @@ def _hyperprior(size: Any, *, means: bool) -> nn.Module:
     return Hyperprior(size, means=means)
 
 
+def _lossless() -> tuple[Build, Export]:
+    from roundel.lab import lossless, lossless_export
+    from roundel.nets.pyramid import Pyramid, PyramidShape
+
+    def build(config: dict[str, Any], folders: Sequence[Path], seed: int) -> Task:
+        model = Pyramid(record(PyramidShape, config.get("shape", {}), "shape"))
+        return lossless.build(model, record(lossless.Data, config.get("data", {}), "data"), folders)
+
+    return build, lossless_export.export
+
+
 RECIPES: dict[str, Callable[[], tuple[Build, Export]]] = {
     "lossy": _lossy,
+    "lossless": _lossless,
     "factorized-prior": _classic(_factorized),
     "scale-hyperprior": _classic(_hyperprior, means=False),
     "mean-scale-hyperprior": _classic(_hyperprior, means=True),
