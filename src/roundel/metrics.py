@@ -7,6 +7,7 @@ import numpy as np
 
 from roundel.errors import RoundelError
 
+_BAND = 1 << 20
 _WINDOW_PX = 11
 _WINDOW_SIGMA = 1.5
 _SCALE_WEIGHTS = np.array([0.0448, 0.2856, 0.3001, 0.2363, 0.1333])  # as published; their sum is 1.0001
@@ -25,8 +26,14 @@ def psnr(first: np.ndarray, second: np.ndarray) -> float:
         48.13
     """
     _check_pair(first, second)
-    difference = first.astype(np.int32) - second
-    error = float(np.mean(np.square(difference, dtype=np.float64)))
+    a, b = first.reshape(-1), second.reshape(-1)
+    total = 0.0
+    for start in range(
+        0, a.size, _BAND
+    ):  # the differences of a large picture at once would take eight times its memory
+        difference = a[start : start + _BAND].astype(np.float32) - b[start : start + _BAND]
+        total += float(np.square(difference, dtype=np.float64).sum())
+    error = total / a.size
     return 10 * math.log10(np.iinfo(first.dtype).max ** 2 / error) if error else math.inf
 
 

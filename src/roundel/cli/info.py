@@ -47,7 +47,8 @@ def describe(name: str) -> dict[str, object]:
     header = facts.header
     known = next((entry.name for entry in zoo.entries() if entry.id == header.model_id), None)
     total = facts.total_bytes or size
-    samples = header.width * header.height * header.channels
+    bits = None if total is None or facts.pack else 8 * total  # the header of a pack has only its largest size
+    pixels = header.width * header.height
     return {
         "file": name,
         "format_version": facts.version,
@@ -69,8 +70,8 @@ def describe(name: str) -> dict[str, object]:
         "overhead_bytes": facts.overhead_bytes,
         "file_bytes": size,
         "missing_bytes": facts.missing_bytes,
-        "bits_per_pixel": None if total is None else round(8 * total / (header.width * header.height), 6),
-        "bits_per_subpixel": None if total is None else round(8 * total / samples, 6),
+        "bits_per_pixel": bits and round(bits / pixels, 6),
+        "bits_per_subpixel": bits and round(bits / (pixels * header.channels), 6),
     }
 
 
