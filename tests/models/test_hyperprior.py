@@ -9,6 +9,7 @@ from roundel.entropy.factorized import Factorized
 from roundel.lab.lossy import sample_blocks
 from roundel.models.classic import FactorizedPrior, Hyperprior, Size
 from roundel.models.hyperprior import MeanScaleHyperprior, Shape
+from roundel.quantizers import Mixed, Quantizer, Thrifty
 
 TINY = Shape(c8=16, c16=16, latents=48, hyper=8, hyper_width=16, scale_width=16)
 
@@ -27,16 +28,17 @@ def test_is_a_block_transform_codec_before_training() -> None:
     left_out = (x - projected).square().mean() * 255**2
     step = 255 / torch.exp(net.log_gain(t))[0, 0]
     expected = left_out + step**2 / 12 * TINY.latents / 768
-    assert net(x, t).mse.item() == pytest.approx(expected.item(), rel=0.02)
+    assert net(x, t, Mixed()).mse.item() == pytest.approx(expected.item(), rel=0.02)
 
 
-def test_every_parameter_learns() -> None:
+@pytest.mark.parametrize("quantizer", [Mixed(), Thrifty()])
+def test_every_parameter_learns(quantizer: Quantizer) -> None:
     torch.manual_seed(0)
     net = MeanScaleHyperprior(TINY).train()
     with torch.no_grad():
         for p in net.parameters():
             p.add_(0.01 * torch.randn_like(p))
-    net(torch.rand(4, 3, 64, 64), torch.tensor([0.0, 0.4, 0.7, 1.0])).loss.mean().backward()
+    net(torch.rand(4, 3, 64, 64), torch.tensor([0.0, 0.4, 0.7, 1.0]), quantizer).loss.mean().backward()
     assert [name for name, p in net.named_parameters() if p.grad is None or not p.grad.any()] == []
 
 
@@ -49,7 +51,7 @@ def test_models_of_the_literature_train(net: torch.nn.Module) -> None:
     optimizer = torch.optim.Adam(net.parameters(), 1e-3)
     losses = []
     for _ in range(30):
-        loss = net(x, torch.zeros(2)).loss.mean()
+        loss = net(x, torch.zeros(2), Mixed()).loss.mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -24,8 +24,9 @@ import click
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.")
 @click.option("--stop-after", type=float, metavar="MINUTES", help="Save and stop; --resume goes on later.")
 @click.option("--initial", type=click.Path(path_type=Path), help="Checkpoint whose weights to start from.")
+@click.option("--export", "only_export", is_flag=True, help="Do not train: export the weights of the checkpoint.")
 def command(config: Path, folders: tuple[Path, ...], out: Path | None, resume: bool, device: str, threads: int | None,
-            stop_after: float | None, initial: Path | None) -> None:  # fmt: skip
+            stop_after: float | None, initial: Path | None, only_export: bool) -> None:  # fmt: skip
     """Train the model that CONFIG (TOML) describes and export its weights.
 
     The folder receives log.jsonl, TensorBoard events, checkpoint.pt and, at the end, weights.safetensors, which
@@ -44,8 +45,12 @@ def command(config: Path, folders: tuple[Path, ...], out: Path | None, resume: b
     recipe = recipes.load(config, folders)
     if initial:
         load_initial(recipe.task.model, initial)
-    model = train(recipe.task, recipe.schedule, out, resume=resume, device=device,
-                  stop_after_s=stop_after * 60 if stop_after else math.inf)  # fmt: skip
+    if only_export:
+        load_initial(recipe.task.model, out / "checkpoint.pt")
+        model = recipe.task.model
+    else:
+        limit_s = stop_after * 60 if stop_after else math.inf
+        model = train(recipe.task, recipe.schedule, out, resume=resume, device=device, stop_after_s=limit_s)
     recipe.export(model, recipe.task, out / "weights.safetensors", {"config": config.name, "commit": _commit()})
     click.echo(out / "weights.safetensors")
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from roundel.lab.data import Crops
 from roundel.models.hyperprior import MeanScaleHyperprior
+from roundel.quantizers import QUANTIZERS, Thrifty
 
 VALIDATION_QUALITIES = (0.1, 0.3, 0.5, 0.7, 0.9)
 
@@ -29,11 +30,13 @@ class Data:
     validation_px: int = 256
     balance: float = 0.25
     """See `LossyTask`."""
+    quantizers: tuple[tuple[float, str], ...] = ((0.0, "mixed"),)
+    """(fraction of training from which it holds, name)."""
 
 
 @dataclass
 class LossyTask:
-    """Rate–distortion training of a model whose forward takes (x, t) and gives a `RateDistortion`.
+    """Rate–distortion training of a model whose forward takes (x, t, quantizer) and gives a `RateDistortion`.
 
     Each image's loss is divided by λ^balance: at 0 the high rates own the gradient, at ½ all weigh about the same.
     """
@@ -43,6 +46,7 @@ class LossyTask:
     validation: Tensor
     """uint8 (N, 3, H, W), sides multiples of 64."""
     balance: float = 0.25
+    quantizers: tuple[tuple[float, str], ...] = ((0.0, "mixed"),)
 
     def batch(self, count: int, side: int, generator: np.random.Generator) -> Tensor:
         return self.crops.batch(count, side, generator)
@@ -50,7 +54,8 @@ class LossyTask:
     def loss(self, model: nn.Module, x: Tensor, progress: float) -> tuple[Tensor, dict[str, float]]:
         # Stratified qualities: every batch sees the whole range.
         t = (torch.arange(len(x), device=x.device) + torch.rand(len(x), device=x.device)) / len(x)
-        rd = model(x, t)
+        name = next(name for start, name in reversed(self.quantizers) if progress >= start)
+        rd = model(x, t, QUANTIZERS[name]())
         weight = (rd.lmbda / 0.02) ** -self.balance
         loss = (rd.loss * weight).mean()
         return loss, {"loss": loss.item(), "y_bpp": rd.y_bpp.mean().item(), "z_bpp": rd.z_bpp.mean().item()}
@@ -67,7 +72,7 @@ class LossyTask:
             for x in self.validation.split(8):
                 pixels = x.to(device).float().div(255).contiguous(memory_format=torch.channels_last)
                 with torch.autocast(device.type, torch.bfloat16):
-                    rd = model(pixels, torch.full((len(x),), quality, device=device))
+                    rd = model(pixels, torch.full((len(x),), quality, device=device), Thrifty())
                 parts.append(torch.stack([rd.loss, rd.y_bpp + rd.z_bpp, rd.z_bpp, -10 * torch.log10(rd.mse / 255**2)]))
             loss, bpp, z_bpp, psnr = torch.cat(parts, 1).mean(1).tolist()
             total += np.log(loss) / len(qualities)

@@ -1,5 +1,6 @@
 """From a trained hyperprior to the weights file that the codec loads."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from roundel.lab.lossy import LossyTask
 from roundel.lab.train import Task
 from roundel.models import lossy_weights
 from roundel.models.hyperprior import MeanScaleHyperprior, scale_of
+from roundel.quantizers import Thrifty
 
 GROUPS = 5
 """Passes after the hyper-latents."""
@@ -29,9 +31,10 @@ def passes(model: MeanScaleHyperprior, validation: Tensor, groups: int = GROUPS)
         t = torch.full((len(x),), ORDER_QUALITY)
         y = model.analysis(x.float() / 255, t) * torch.exp(model.log_gain(t))[:, :, None, None]
         z = torch.floor(model.hyper_analysis(y, t) + 0.5)
-        symbols, _ = model.quantizer.test(y, model.mean_net(z, t))
+        cost = partial(gaussian_bits, scale=scale_of(model.scale_index(z, t)))
+        symbols = Thrifty().test(y, model.mean_net(z, t), cost).symbols
         energy = energy + symbols.square().sum((0, 2, 3)).double()
-        bits = bits + gaussian_bits(symbols, scale_of(model.scale_index(z, t))).sum((0, 2, 3)).double()
+        bits = bits + cost(symbols).sum((0, 2, 3)).double()
     # Where there is nothing to code, the order is by index: channels start in order of energy.
     order = torch.argsort(energy / (bits + 1e3), descending=True, stable=True)
     share = torch.cumsum(bits[order], 0) / bits.sum()

@@ -76,12 +76,15 @@ def _photos(
 ) -> Task:
     """The lossy task on a split of the pictures; `make` builds the model from the training pictures."""
     from roundel.lab import lossy
+    from roundel.quantizers import QUANTIZERS
 
     settings = record(lossy.Data, config.get("data", {}), "data")
     training, validating = data.split(data.find_images(folders))
     images = data.load(training, settings.scales)
     validation = data.centre_crops(data.load(validating), settings.validation_px)
-    return lossy.LossyTask(make(images), data.Crops(images), validation, settings.balance)
+    if unknown := {name for _, name in settings.quantizers} - set(QUANTIZERS):
+        raise ModelError(f"[data] names an unknown quantizer {unknown.pop()!r}; known: {', '.join(QUANTIZERS)}")
+    return lossy.LossyTask(make(images), data.Crops(images), validation, settings.balance, settings.quantizers)
 
 
 def _lossy() -> tuple[Build, Export]:

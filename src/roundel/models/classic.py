@@ -4,6 +4,7 @@ They train at one λ each and report estimated rates; the model that makes files
 """
 
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -11,9 +12,9 @@ from torch import Tensor, nn
 
 from roundel.entropy.densities import gaussian_bits
 from roundel.entropy.factorized import Factorized
-from roundel.models.hyperprior import SCALE_MIN, RateDistortion
+from roundel.models.hyperprior import SCALE_MIN, RateDistortion, quantize
 from roundel.nets.gdn import GDN
-from roundel.quantizers import Mixed, Quantizer
+from roundel.quantizers import Quantizer
 
 
 @dataclass(frozen=True)
@@ -47,17 +48,17 @@ def synthesis(n: int, m: int) -> nn.Sequential:
 class FactorizedPrior(nn.Module):
     """Latents coded under one learned density per channel. Source: Ballé et al. 2017, the density of 2018."""
 
-    def __init__(self, size: Size, quantizer: Quantizer | None = None) -> None:
+    def __init__(self, size: Size) -> None:
         super().__init__()
         n, m = size.n, size.m
-        self.lmbda, self.quantizer = size.lmbda, quantizer if quantizer is not None else Mixed()
+        self.lmbda = size.lmbda
         self.analysis, self.synthesis = analysis(n, m), synthesis(n, m)
         self.density = Factorized(m)
 
-    def forward(self, x: Tensor, t: Tensor) -> RateDistortion:
+    def forward(self, x: Tensor, t: Tensor, quantizer: Quantizer) -> RateDistortion:
         """Rates and distortion of x (B, 3, H, W) in [0, 1], sides multiples of 16; t is not used: λ is fixed."""
         y = self.analysis(x).float()
-        decoder, rate = _quantize(self.quantizer, y, torch.zeros_like(y), self.training)
+        decoder, rate = quantize(quantizer, y, torch.zeros_like(y), self.density.bits, self.training)
         return _result(x, self.synthesis(decoder), self.density.bits(rate), torch.zeros_like(x[:, :1]), self.lmbda)
 
 
@@ -67,11 +68,10 @@ class Hyperprior(nn.Module):
     Source: Ballé et al. 2018 (scales, from |y|), Minnen et al. 2018 without its context model (means too).
     """
 
-    def __init__(self, size: Size, *, means: bool, quantizer: Quantizer | None = None) -> None:
+    def __init__(self, size: Size, *, means: bool) -> None:
         super().__init__()
         n, m = size.n, size.m
         self.lmbda, self.means = size.lmbda, means
-        self.quantizer = quantizer if quantizer is not None else Mixed()
         self.analysis, self.synthesis = analysis(n, m), synthesis(n, m)
         self.density = Factorized(n)
         relu = nn.ReLU()
@@ -79,7 +79,7 @@ class Hyperprior(nn.Module):
         wide, out = (m * 3 // 2, 2 * m) if means else (n, m)
         self.hyper_synthesis = nn.Sequential(_up(n, n), relu, _up(n, wide), relu, _conv(wide, out, 3, 1))
 
-    def forward(self, x: Tensor, t: Tensor) -> RateDistortion:
+    def forward(self, x: Tensor, t: Tensor, quantizer: Quantizer) -> RateDistortion:
         """Rates and distortion of x (B, 3, H, W) in [0, 1], sides multiples of 64; t is not used: λ is fixed."""
         y = self.analysis(x).float()
         z = self.hyper_analysis(y if self.means else y.abs()).float()
@@ -88,17 +88,10 @@ class Hyperprior(nn.Module):
         hyper = self.hyper_synthesis(z_hat).float()
         scale, mean = hyper.chunk(2, 1) if self.means else (hyper, torch.zeros_like(hyper))
         scale = SCALE_MIN + F.softplus(scale)
-        decoder, rate = _quantize(self.quantizer, y, mean, self.training)
-        y_bits = gaussian_bits(rate - mean, scale)
+        bits = partial(gaussian_bits, scale=scale)
+        decoder, rate = quantize(quantizer, y, mean, bits, self.training)
+        y_bits = bits(rate - mean)
         return _result(x, self.synthesis(decoder), y_bits, self.density.bits(z_hat), self.lmbda)
-
-
-def _quantize(quantizer: Quantizer, y: Tensor, loc: Tensor, training: bool) -> tuple[Tensor, Tensor]:
-    """What the decoder and the rate see."""
-    if training:
-        return quantizer.train(y, loc)
-    y_hat = quantizer.test(y, loc).y_hat
-    return y_hat, y_hat
 
 
 def _result(x: Tensor, x_hat: Tensor, y_bits: Tensor, z_bits: Tensor, lmbda: float) -> RateDistortion:

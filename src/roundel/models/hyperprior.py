@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -12,7 +13,7 @@ from roundel.exact import clamp_leaky, round_ste
 from roundel.nets.hyper import MAX_SYMBOL, HyperAnalysis, MeanNet, ScaleNet
 from roundel.nets.quality import QualityTable
 from roundel.nets.transforms import Analysis, Synthesis
-from roundel.quantizers import Mixed, Quantizer
+from roundel.quantizers import Bits, Quantizer
 
 SCALES = 64
 SCALE_MIN, SCALE_MAX = 0.11, 256.0
@@ -52,6 +53,14 @@ class RateDistortion(NamedTuple):
         return self.y_bpp + self.z_bpp + self.lmbda * self.mse
 
 
+def quantize(quantizer: Quantizer, y: Tensor, loc: Tensor, bits: Bits, training: bool) -> tuple[Tensor, Tensor]:
+    """What the decoder and the rate see of latents y."""
+    if training:
+        return quantizer.train(y, loc, bits)
+    y_hat = quantizer.test(y, loc, bits).y_hat
+    return y_hat, y_hat
+
+
 def scale_of(index: Tensor) -> Tensor:
     """Standard deviation of a (possibly straight-through) scale index."""
     return SCALE_MIN * torch.exp(SCALE_STEP * index)
@@ -66,10 +75,9 @@ class MeanScaleHyperprior(nn.Module):
     Source: Minnen et al. 2018 (mean-scale hyperprior), Cui et al. 2021 (gains); scales from ẑ alone by integers.
     """
 
-    def __init__(self, shape: Shape, quantizer: Quantizer | None = None) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = s = shape
-        self.quantizer = quantizer if quantizer is not None else Mixed()
         transform = {"blocks8": s.blocks8, "blocks16": s.blocks16, "anchors": s.anchors}
         self.analysis = Analysis(s.c8, s.c16, s.latents, **transform)
         self.synthesis = Synthesis(s.c8, s.c16, s.latents, **(transform | {"blocks8": s.blocks8 + 1}))
@@ -111,7 +119,7 @@ class MeanScaleHyperprior(nn.Module):
         raw = self.scale_net(z_hat, self.scale_net.offsets(t))
         return clamp_leaky(raw + round_ste(self.gain_offset(t))[:, :, None, None], 0, SCALES - 1)
 
-    def forward(self, x: Tensor, t: Tensor) -> RateDistortion:
+    def forward(self, x: Tensor, t: Tensor, quantizer: Quantizer) -> RateDistortion:
         """Rate and distortion of images x (B, 3, H, W) in [0, 1], sides multiples of 64, at qualities t (B,)."""
         y = self.analysis(x, t)
         gain = torch.exp(self.log_gain(t))[:, :, None, None]
@@ -122,15 +130,12 @@ class MeanScaleHyperprior(nn.Module):
         z_noisy = z + torch.rand_like(z) - 0.5 if self.training else z_hat
         mean = self.mean_net(z_hat, t).float()
         scale = scale_of(self.scale_index(z_hat, t))
-        if self.training:
-            y_hat, for_rate = self.quantizer.train(y, mean)
-            residual = for_rate - mean
-        else:
-            residual, y_hat = self.quantizer.test(y, mean)
+        bits = partial(gaussian_bits, scale=scale)
+        y_hat, for_rate = quantize(quantizer, y, mean, bits, self.training)
         x_hat = self.synthesis(y_hat / gain, t).float()
         pixels = x.shape[2] * x.shape[3]
         return RateDistortion(
-            gaussian_bits(residual, scale).sum((1, 2, 3)) / pixels,
+            bits(for_rate - mean).sum((1, 2, 3)) / pixels,
             logistic_bits(z_noisy - z_loc, z_scale).sum((1, 2, 3)) / pixels,
             (x - x_hat).square().mean((1, 2, 3)) * 255**2,
             self.lmbda(t),

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,16 @@ from torch import Tensor
 
 from roundel import coding
 from roundel.container import Kind
+from roundel.entropy.densities import gaussian_bits
 from roundel.errors import FormatError
 from roundel.models import lossy_weights
-from roundel.models.hyperprior import SCALES, MeanScaleHyperprior
+from roundel.models.hyperprior import SCALES, MeanScaleHyperprior, scale_of
 from roundel.models.lossy_weights import QUALITIES, Integers
 from roundel.models.protocol import Decoded, Encoded, Window
 from roundel.models.zoo import weights_hash
 from roundel.nets.hyper import HYPER_STRIDE, MAX_SYMBOL
 from roundel.nets.transforms import STRIDE
+from roundel.quantizers import Thrifty
 
 
 class LossyModel:
@@ -36,6 +39,7 @@ class LossyModel:
         self, net: MeanScaleHyperprior, stored: Integers, *, name: str, model_id: int, weights_hash: bytes
     ) -> None:
         self.net, self.stored = net, stored
+        self.quantizer = Thrifty()
         self.name, self.id, self.weights_hash = name, model_id, weights_hash
         self.passes = 1 + len(stored.group_ends)
         self.halo_px = net.synthesis.reach * STRIDE
@@ -51,7 +55,7 @@ class LossyModel:
     def encode(self, pixels: np.ndarray, window: Window, quality: int) -> Encoded:
         """See `Model.encode`."""
         t = self._t(quality)
-        x = torch.from_numpy(pixels).to(self.device).permute(2, 0, 1)[None].float().div_(255)
+        x = torch.from_numpy(np.array(pixels)).to(self.device).permute(2, 0, 1)[None].float().div_(255)
         x = _pad_to(x, STRIDE)
         top, left = window.top // STRIDE, window.left // STRIDE
         height, width = -(-window.height // STRIDE), -(-window.width // STRIDE)
@@ -59,7 +63,9 @@ class LossyModel:
         z = self.net.hyper_analysis(_pad_to(y, HYPER_STRIDE), t)
         z_symbols = torch.floor(z + 0.5).clamp_(-MAX_SYMBOL, MAX_SYMBOL)
         mean, index = self._hyper(z_symbols, quality, height, width)
-        residual = torch.floor(y - mean + 0.5)[0].cpu().numpy().astype(np.int32)
+        scale = scale_of(torch.from_numpy(index).to(self.device).float())
+        symbols = self.quantizer.test(y, mean, partial(gaussian_bits, scale=scale)).symbols[0]
+        residual = symbols.cpu().numpy().astype(np.int32)
         residual[index == 0] = 0
         z_int = z_symbols[0].cpu().numpy().astype(np.int32)
         passes = [coding.encode(*self._z_call(z_int.shape, quality, z_int), self.stored.z_tables)]

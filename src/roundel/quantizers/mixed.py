@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from roundel.quantizers.protocol import Tested, Trained
+from roundel.quantizers.protocol import Bits, Tested, Trained
 
 
 class Mixed:
@@ -12,11 +12,13 @@ class Mixed:
     Source: Minnen & Singh 2020, section 3.2.
     """
 
-    def train(self, y: Tensor, loc: Tensor) -> Trained:
+    def train(self, y: Tensor, loc: Tensor, bits: Bits) -> Trained:
+        """See `Quantizer.train`."""
         residual = y - loc
         rounded = residual + (torch.floor(residual + 0.5) - residual).detach()
         return Trained(rounded + loc, y + torch.rand_like(y) - 0.5)
 
-    def test(self, y: Tensor, loc: Tensor) -> Tested:
+    def test(self, y: Tensor, loc: Tensor, bits: Bits) -> Tested:
+        """See `Quantizer.test`."""
         symbols = torch.floor(y - loc + 0.5)
         return Tested(symbols, symbols + loc)
