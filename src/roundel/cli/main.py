@@ -17,6 +17,8 @@ COMMANDS = {
     "decode": "Turn .rndl files back into pictures.",
     "info": "Say what is in a .rndl file, from its first kilobyte.",
     "verify": "Check that .rndl files are whole and decode to what was encoded.",
+    "pack": "Many small pictures into one .rndl file, without loss.",
+    "unpack": "Take pictures out of a pack.",
     "compare": "Measure how far two pictures are apart.",
     "eval": "Rate and distortion over a folder of pictures, beside other codecs.",
     "models": "List the models and their weights.",

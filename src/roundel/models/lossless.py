@@ -17,6 +17,7 @@ from roundel.models.samples import Drawn, Expected, Reading, Writing
 from roundel.models.traversal import PASSES, Samples, walk
 from roundel.models.zoo import weights_hash
 from roundel.nets.pyramid import Pyramid
+from roundel.picture import ycocg_r, ycocg_r_inverse
 
 LUMA_CENTRE = 128
 
@@ -124,23 +125,17 @@ class LosslessModel:
 
 
 def to_ycocg(rgb: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """(B, H, W, 3) RGB to (B, 3, H, W) YCoCg-R with luma centred at 0: reversible.
-
-    Source: Malvar and Sullivan 2003.
-    """
-    r, g, b = (rgb[..., i].astype(np.int32) for i in range(3))
-    co = r - b
-    t = b + (co >> 1)
-    cg = g - t
-    return np.stack([t + (cg >> 1) - LUMA_CENTRE, co, cg], 1)
+    """(B, H, W, 3) RGB to (B, 3, H, W) YCoCg-R with luma centred at 0."""
+    x = np.moveaxis(ycocg_r(rgb), -1, 1).copy()
+    x[:, 0] -= LUMA_CENTRE
+    return x
 
 
 def from_ycocg(x: NDArray[np.int32]) -> NDArray[np.uint8]:
     """The inverse of `to_ycocg`; a preview's colours may lie outside RGB and are clipped."""
-    y, co, cg = x[:, 0] + LUMA_CENTRE, x[:, 1], x[:, 2]
-    t = y - (cg >> 1)
-    b = t - (co >> 1)
-    return np.clip(np.stack([b + co, cg + t, b], -1), 0, 255).astype(np.uint8)
+    ycocg = np.moveaxis(x, 1, -1).copy()
+    ycocg[..., 0] += LUMA_CENTRE
+    return np.clip(ycocg_r_inverse(ycocg), 0, 255).astype(np.uint8)
 
 
 def _stored(mode: Mode, payload: bytes, crc: int) -> Encoded:

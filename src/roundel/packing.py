@@ -1,0 +1,134 @@
+"""Many small pictures as one file: coded in groups of one size, each group on its own, so that any picture is near."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+from zlib import crc32
+
+import numpy as np
+
+from roundel import container
+from roundel.container import Header, Kind, Pack
+from roundel.errors import ChecksumError, ImageError, UnsupportedError
+from roundel.loading import model_of, resolve
+from roundel.models.protocol import Encoded, Model
+from roundel.tiling import combine_crcs, workers
+
+GROUP = 64
+MAX_SIDE_PX = 2048
+"""Pictures in a pack are not tiled, so larger ones are left to `encode`."""
+
+
+@runtime_checkable
+class BatchModel(Model, Protocol):
+    """A lossless model that codes pictures of one size together."""
+
+    def encode_batch(self, pixels: np.ndarray) -> Encoded:
+        """Passes of uint8 (B, H, W, 3) and the CRC-32 of its bytes."""
+        ...
+
+    def decode_batch(self, passes: Sequence[bytes], count: int, height: int, width: int) -> np.ndarray:
+        """The inverse of `encode_batch`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Pictures to pack. Args: pictures: uint8 (H, W, 1 or 3) each. names, labels: one for each, or None."""
+
+    pictures: Sequence[np.ndarray]
+    names: Sequence[str] | None = None
+    labels: Sequence[int] | None = None
+
+
+def pack(
+    collection: Collection,
+    *,
+    model: Model | int | str | None = None,
+    group: int = GROUP,
+    jobs: int = 1,
+    device: str = "cpu",
+) -> bytes:
+    """The file of many pictures, without loss.
+
+    Args:
+        collection: the pictures; grey ones among coloured ones come back as RGB of equal channels.
+        model: a loaded lossless model, or the name, id or path of one, instead of the default.
+        group: pictures coded together, if all have one size: more make the file smaller, fewer make access faster.
+        jobs: groups coded at the same time.
+        device: where the model runs.
+
+    Raises:
+        ImageError: there are no pictures, or one is not 8-bit grey or RGB, or too large.
+        UnsupportedError: the model is not lossless.
+    """
+    _check(collection)
+    codec = _batch_model(resolve(model, Kind.LOSSLESS, device))
+    pictures = collection.pictures
+    sizes = [(p.shape[1], p.shape[0]) for p in pictures]
+    group = group if len(set(sizes)) == 1 else 1
+
+    def work(start: int) -> Encoded:
+        batch = np.stack(pictures[start : start + group])
+        return codec.encode_batch(np.ascontiguousarray(np.broadcast_to(batch, (*batch.shape[:3], 3))))
+
+    with workers(jobs) as run:
+        coded = list(run(work, range(0, len(pictures), group)))
+    header = Header(
+        kind=Kind.LOSSLESS,
+        model_id=codec.id,
+        weights_hash=codec.weights_hash,
+        width=sizes[0][0],
+        height=sizes[0][1],
+        channels=max(p.shape[2] for p in pictures),
+        depth=8,
+        quality=100,
+        tile_px=0,
+        passes=codec.passes,
+        checksum=combine_crcs([c.crc for c in coded]),
+    )
+    units = [c.passes for c in coded]
+    return container.write_pack(header, sizes, units, group=group, names=collection.names, labels=collection.labels)
+
+
+def unpack(
+    opened: Pack, images: Sequence[int], *, model: Model | int | str | None = None, device: str = "cpu"
+) -> Iterator[np.ndarray]:
+    """Pictures of a pack by number, uint8 (H, W, 1 or 3) each; only the groups that hold them are read.
+
+    Raises:
+        ChecksumError: all pictures of the pack were decoded and are not what was packed.
+        FormatError: the pack is damaged.
+    """
+    codec = _batch_model(model_of(opened.header, model, device))
+    crcs: dict[int, int] = {}
+    unit, batch = -1, np.empty(0)
+    for image in images:
+        wanted, place = opened.locate(image)
+        if wanted != unit:
+            unit = wanted
+            members = opened.images(unit)
+            width, height = opened.size(members[0])
+            batch = codec.decode_batch(opened.passes(unit), len(members), height, width)
+            crcs[unit] = crc32(np.ascontiguousarray(batch).tobytes())
+        yield batch[place, :, :, : opened.header.channels]
+    whole = list(crcs) == list(range(opened.units))
+    if whole and combine_crcs(list(crcs.values())) != opened.header.checksum:
+        raise ChecksumError("the pictures do not match the pack's checksum: it is damaged, or computed wrongly here")
+
+
+def _batch_model(codec: Model) -> BatchModel:
+    if not isinstance(codec, BatchModel):
+        raise UnsupportedError(f"model {codec.name} cannot pack pictures: name a lossless one with --model")
+    return codec
+
+
+def _check(collection: Collection) -> None:
+    if not collection.pictures:
+        raise ImageError("there are no pictures to pack")
+    for number, picture in enumerate(collection.pictures):
+        name = collection.names[number] if collection.names else f"picture {number}"
+        if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] not in (1, 3):
+            raise ImageError(f"{name}: packs hold 8-bit grey or RGB pictures without alpha; use `roundel encode`")
+        if max(picture.shape[:2]) > MAX_SIDE_PX:
+            raise ImageError(f"{name}: larger than {MAX_SIDE_PX} pixels; use `roundel encode`, which tiles it")
