@@ -16,8 +16,8 @@ pictures, because a residual set to zero also misleads the synthesis.
 class Thrifty:
     """Centred rounding by rate and distortion, for decoder and rate alike, with straight-through gradients.
 
-Theory at high rates says 2·ln 2/12 = 0.1155 (dD/dR = −2·ln 2·D at D = Δ²/12); somewhat less does best on validation
-    the last part of training: the hard rate has no gradient noise to explore with.
+    What it does in training is what the encoder does, so scales and synthesis settle on the symbols that files have.
+    For the last part of training: the hard rate has no gradient noise to explore with.
 
     Source: rate–distortion optimised quantisation as in video coding (Karczewicz et al. 2008), one candidate a symbol.
     """
