@@ -8,45 +8,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from roundel.errors import FormatError, ModelError
-from roundel.lab.lossy import sample_blocks
-from roundel.lab.lossy_export import passes
 from roundel.models import lossy_weights, zoo
-from roundel.models.hyperprior import MeanScaleHyperprior, Shape
 from roundel.models.lossy import LossyModel
 from roundel.models.protocol import Window
-
-TINY = Shape(c8=16, c16=16, latents=32, hyper=8, hyper_width=16, scale_width=16)
-
-
-def smooth_picture(height: int, width: int, seed: int = 0) -> np.ndarray:
-    """Low-pass noise: uint8 (height, width, 3)."""
-    rng = np.random.default_rng(seed)
-    coarse = torch.from_numpy(rng.random((1, 3, height // 8 + 3, width // 8 + 3)))
-    fine = torch.nn.functional.interpolate(coarse, (height, width), mode="bicubic")[0]
-    return (fine.clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
-    net = MeanScaleHyperprior(TINY).eval()
-    picture = smooth_picture(256, 256)
-    net.initialise(sample_blocks([picture], np.random.default_rng(0), 4000))
-    with torch.no_grad():  # an untrained net that still uses its branches
-        for p in net.parameters():
-            p.add_(0.02 * torch.randn_like(p))
-        net.index_offset.knots.add_(10)  # scales somewhat too wide, so that hardly any symbol is an escape
-    order, ends = passes(net, torch.from_numpy(picture).permute(2, 0, 1)[None])
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    lossy_weights.save(path, net, lossy_weights.integers(net, order, ends), {})
-    return path
-
-
-@pytest.fixture(scope="module")
-def model(weights: Path) -> LossyModel:
-    found = zoo.get(str(weights))
-    assert isinstance(found, LossyModel)
-    return found
+from tests.models.conftest import TINY
+from tests.models.pictures import smooth_picture
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 128), (1, 1), (1, 200), (65, 17), (100, 150)])
