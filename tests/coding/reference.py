@@ -46,7 +46,11 @@ class Decoder:
 
 def decode(data: bytes, table_index: Sequence[int], tables: Tables) -> list[int]:
     """What roundel.coding.decode returns, for bytes that encode wrote."""
-    decoder = Decoder(data)
+    return take(Decoder(data), table_index, tables)
+
+
+def take(decoder: Decoder, table_index: Sequence[int], tables: Tables) -> list[int]:
+    """What roundel.coding.take returns: the next symbols of a stream of several parts."""
     order = sorted(range(len(table_index)), key=lambda i: table_index[i])  # stable
     symbols, escaped = [0] * len(order), []
     for i in order:

@@ -10,8 +10,10 @@ from roundel.errors import FormatError, ModelError
 from roundel.models import lossless_weights, zoo
 from roundel.models.lossless import LosslessModel, Mode, from_ycocg, to_ycocg
 from roundel.models.protocol import Window
-from roundel.models.traversal import PASSES, level_count, pass_of
+from roundel.models.samples import Expected, Reading, Writing
+from roundel.models.traversal import PASSES, level_count, pass_of, walk
 from roundel.nets.pyramid import Pyramid, PyramidShape
+from tests.models import reference
 
 SIZES = [(1, 1), (1, 2), (2, 1), (1, 37), (37, 1), (2, 2), (3, 5), (33, 17), (64, 64)]
 
@@ -26,10 +28,15 @@ def tiny_net(seed: int = 0) -> Pyramid:
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> LosslessModel:
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     lossless_weights.save(path, tiny_net(), {})
-    found = zoo.get(str(path))
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(weights: Path) -> LosslessModel:
+    found = zoo.get(str(weights))
     assert isinstance(found, LosslessModel)
     return found
 
@@ -63,10 +70,34 @@ def test_every_bit_comes_back_and_nothing_grows(model: LosslessModel, kind: str,
     assert decoded.crc == coded.crc
 
 
+@pytest.mark.parametrize(
+    ("kind", "height", "width"),
+    [("gradient", 13, 18), ("gradient", 9, 8), ("grey", 11, 18), ("dot", 5, 1), ("noise", 3, 3)],
+)
+def test_the_plain_decoder_reads_the_same_pixels(
+    weights: Path, model: LosslessModel, kind: str, height: int, width: int
+) -> None:
+    pixels = picture(kind, height, width)
+    coded = model.encode(pixels, Window(0, 0, height, width), 0)
+    assert np.array_equal(reference.decode(*reference.load(weights), coded.passes, height, width), pixels)
+
+
 def test_a_constant_tile_is_four_bytes(model: LosslessModel) -> None:
     pixels = np.full((200, 100, 3), (7, 0, 255), np.uint8)
     coded = model.encode(pixels, Window(0, 0, 200, 100), 0)
     assert b"".join(coded.passes) == bytes([Mode.CONSTANT, 7, 0, 255])
+
+
+@pytest.mark.parametrize("kind", ["noise", "dot", "extremes", "gradient"])
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_the_nets_code_anything_even_what_is_better_stored(
+    model: LosslessModel, kind: str, height: int, width: int
+) -> None:
+    x = to_ycocg(picture(kind, height, width)[None])
+    writing = Writing(x, model.tables)
+    walk(model.net, writing, 1, height, width, colour=True)
+    reading = Reading(writing.passes(), model.tables, Expected())
+    assert np.array_equal(walk(model.net, reading, 1, height, width, colour=True), x)
 
 
 def test_grey_noise_is_one_byte_a_pixel(model: LosslessModel) -> None:
