@@ -1,7 +1,7 @@
 """Run by a test in a child process under other kernels: decodes coded tiles and prints the CRC-32 of their symbols.
 
-Arguments: weights file, threads, oneDNN "on" or "off". Tiles come as JSON lines on stdin: passes in hexadecimal, height,
-width, quality.
+Arguments: weights file, threads, oneDNN "on" or "off". Tiles come as JSON lines on stdin: passes in hex, height, width,
+quality.
 """
 
 import json

@@ -63,10 +63,7 @@ class LossyModel:
         z = self.net.hyper_analysis(_pad_to(y, HYPER_STRIDE), t)
         z_symbols = torch.floor(z + 0.5).clamp_(-MAX_SYMBOL, MAX_SYMBOL)
         mean, index = self._hyper(z_symbols, quality, height, width)
-        scale = scale_of(torch.from_numpy(index).to(self.device).float())
-        symbols = self.quantizer.test(y, mean, partial(gaussian_bits, scale=scale)).symbols[0]
-        residual = symbols.cpu().numpy().astype(np.int32)
-        residual[index == 0] = 0
+        residual = self._round((y - mean)[0], index)
         z_int = z_symbols[0].cpu().numpy().astype(np.int32)
         passes = [coding.encode(*self._z_call(z_int.shape, quality, z_int), self.stored.z_tables)]
         for channels in self._groups():
@@ -106,6 +103,17 @@ class LossyModel:
         x = self.net.synthesis(y, t)[0]
         x = x[:, window.top : window.top + window.height, window.left : window.left + window.width]
         return x.mul(255).add_(0.5).clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+
+    def _round(self, v: Tensor, index: np.ndarray) -> np.ndarray:
+        """Symbols int32 (M, h, w) of latents less their means; index 0 means zero."""
+        symbols = np.zeros(index.shape, np.int32)
+        scales = torch.from_numpy(index).to(self.device)
+        at = torch.nonzero((v.abs() >= 0.5) & (scales > 0), as_tuple=True)  # few: the rest is zero
+        price = partial(gaussian_bits, scale=scale_of(scales[at].float()))
+        values = v[at]
+        found = self.quantizer.test(values, torch.zeros_like(values), price).symbols
+        symbols[tuple(axis.cpu().numpy() for axis in at)] = found.cpu().numpy().astype(np.int32)
+        return symbols
 
     def _t(self, quality: int) -> Tensor:
         return torch.tensor([quality / (QUALITIES - 1)], device=self.device)
