@@ -260,7 +260,7 @@ def test_a_file_of_another_model_is_refused(changes: dict[str, object]) -> None:
 
 
 def test_a_picture_larger_than_allowed_is_refused_before_it_is_decoded() -> None:
-    data = _rewritten(roundel.encode(scene(9, 9), model=LOSSY), width=2000, height=1000)
+    data = _rewritten(roundel.encode(scene(9, 9), model=LOSSY), width=2000, height=1000, tile_px=2048)
     with pytest.raises(UnsupportedError, match="2000×1000"):
         restore(data, model=LOSSY, max_pixels=1_999_999)
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from roundel.errors import FormatError
-from roundel.tiling import Grid, Rect, combine_crcs, grid_for, join_latents, workers
+from roundel.tiling import Grid, Patch, Rect, combine_crcs, grid_for, join_latents, workers
 
 sides = st.integers(1, 300)
 
@@ -37,8 +37,9 @@ def test_joined_latents_are_those_of_the_whole_picture(data: st.DataObject, heig
     latents = {}
     for index in range(grid.tiles):
         cells = grid.tile(index).scale_down(latent_px)
-        latents[index] = whole[:, cells.rows, cells.columns]
+        latents[index] = Patch(cells, whole[:, cells.rows, cells.columns])
     part = grid.tile(data.draw(st.integers(0, grid.tiles - 1))).grow(32, grid.bounds)
+    latents = {index: patch.below(part.top // latent_px) for index, patch in latents.items()}
     cells = part.scale_down(latent_px)
     assert np.array_equal(join_latents(latents, grid, part, latent_px), whole[:, cells.rows, cells.columns])
 

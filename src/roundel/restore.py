@@ -14,7 +14,7 @@ from roundel.loading import model_of
 from roundel.models.protocol import Decoded, Model, Window
 from roundel.picture import Picture
 from roundel.planes import unpack_plane
-from roundel.tiling import Grid, Rect, combine_crcs, grid_for, join_latents, workers
+from roundel.tiling import Grid, Patch, Rect, combine_crcs, grid_for, join_latents, workers
 
 Progress = Callable[[int, int], None]
 """Called with tiles done and tiles in all."""
@@ -66,7 +66,7 @@ class TileReader:
         """The pixels whose latents have a say in a part of the picture."""
         return part.align(self.codec.latent_px).intersect(self.grid.bounds).grow(self.codec.halo_px, self.grid.bounds)
 
-    def render(self, latents: dict[int, np.ndarray], wanted: Rect, pixels: np.ndarray, index: int) -> None:
+    def render(self, latents: dict[int, Patch], wanted: Rect, pixels: np.ndarray, index: int) -> None:
         """Draw what is wanted of a tile into `pixels`, whose corner is the corner of `wanted`."""
         part = self.grid.tile(index).intersect(wanted)
         cells = part.align(self.codec.latent_px).intersect(self.grid.bounds)
@@ -168,24 +168,27 @@ class _Result(NamedTuple):
 def _draw(
     reader: TileReader, wanted: Rect, pixels: np.ndarray, jobs: int, progress: Progress | None
 ) -> dict[int, _Result]:
-    """Draw a part of the picture, a row of tiles at a time: latents of the rows that it touches are all that is held.
+    """Draw a part of the picture, a row of tiles at a time: the latents that it and its halo need are all that is held.
 
     Returns:
         tile index -> result, in raster order, of all tiles that had a say.
     """
     grid = reader.grid
     results: dict[int, _Result] = {}
-    latents: dict[int, np.ndarray] = {}
+    latents: dict[int, Patch] = {}
     total = sum(1 for _ in grid.touching(wanted))
     done = 0
     with workers(jobs) as run:
         for row in range(wanted.top // grid.side, -(-wanted.bottom // grid.side)):
             strip = Rect(row * grid.side, 0, grid.side, grid.width).intersect(wanted)
-            needed = set(grid.touching(reader.context(strip)))
-            latents = {index: values for index, values in latents.items() if index in needed}
+            context = reader.context(strip)
+            needed = set(grid.touching(context))
+            top = context.top // reader.codec.latent_px
+            latents = {index: patch.below(top) for index, patch in latents.items() if index in needed}
             fresh = sorted(needed - latents.keys())
             for index, tile in zip(fresh, run(reader.decode, fresh), strict=True):
-                latents[index] = tile.decoded.latents
+                cells = grid.tile(index).scale_down(reader.codec.latent_px)
+                latents[index] = Patch(cells, tile.decoded.latents)
                 results[index] = _Result(tile.decoded.crc, tile.passes, tile.damaged)
             for _ in run(partial(reader.render, latents, wanted, pixels), grid.touching(strip)):
                 done += 1

@@ -109,11 +109,27 @@ class Grid(NamedTuple):
                 yield row * columns + column
 
 
-def join_latents(latents: Mapping[int, np.ndarray], grid: Grid, around: Rect, latent_px: int) -> np.ndarray:
+class Patch(NamedTuple):
+    """Latents of a tile, or of the lower part of one."""
+
+    cells: Rect
+    """Where they lie, in latents from the corner of the picture."""
+    values: np.ndarray
+    """(C, cells.height, cells.width)."""
+
+    def below(self, row: int) -> "Patch":
+        """What lies at or below a row of latents; a copy, so that the rest can be forgotten."""
+        cut = row - self.cells.top
+        if cut <= 0:
+            return self
+        return Patch(self.cells._replace(top=row, height=self.cells.height - cut), self.values[:, cut:].copy())
+
+
+def join_latents(patches: Mapping[int, Patch], grid: Grid, around: Rect, latent_px: int) -> np.ndarray:
     """Latents that cover a rectangle of pixels, out of those of the tiles that it touches.
 
     Args:
-        latents: tile index -> (C, h, w), one latent for each `latent_px` pixels along each axis.
+        patches: tile index -> its latents, one for each `latent_px` pixels along each axis.
         grid: the picture's tiles.
         around: the pixels to cover; its corner lies on `latent_px`.
         latent_px: pixels per latent.
@@ -122,16 +138,12 @@ def join_latents(latents: Mapping[int, np.ndarray], grid: Grid, around: Rect, la
         (C, H, W) of the same type.
     """
     wanted = around.scale_down(latent_px)
-    joined = None
-    for index in grid.touching(around):
-        have = grid.tile(index).scale_down(latent_px)
-        common = have.intersect(wanted)
-        if joined is None:
-            joined = np.empty((latents[index].shape[0], wanted.height, wanted.width), latents[index].dtype)
-        part = common.relative_to(have)
-        goal = common.relative_to(wanted)
-        joined[:, goal.rows, goal.columns] = latents[index][:, part.rows, part.columns]
-    assert joined is not None
+    found = [patches[index] for index in grid.touching(around)]
+    joined = np.empty((found[0].values.shape[0], wanted.height, wanted.width), found[0].values.dtype)
+    for cells, values in found:
+        common = cells.intersect(wanted)
+        part, goal = common.relative_to(cells), common.relative_to(wanted)
+        joined[:, goal.rows, goal.columns] = values[:, part.rows, part.columns]
     return joined
 
 
