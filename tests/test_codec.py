@@ -176,7 +176,7 @@ def test_forms_in_and_out(shape: tuple[int, ...], mode: str) -> None:
     assert np.array_equal(roundel.decode_array(roundel.encode(image, model=LOSSLESS), model=LOSSLESS), array)
 
 
-def test_sixteen_bits_are_reduced_with_a_warning_or_refused() -> None:
+def test_sixteen_bits_are_reduced_with_a_warning_by_lossy_models() -> None:
     deep = scene(20, 20).astype(np.uint16) * 257
     with pytest.warns(RoundelWarning, match="reduced to 8"):
         data = roundel.encode(deep, model=LOSSY)
@@ -185,8 +185,24 @@ def test_sixteen_bits_are_reduced_with_a_warning_or_refused() -> None:
         roundel.decode_array(data, model=LOSSY),
         roundel.decode_array(roundel.encode(scene(20, 20), model=LOSSY), model=LOSSY),
     )
-    with pytest.raises(UnsupportedError, match="16"):
-        roundel.encode(deep, model=LOSSLESS)
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_sixteen_bits_come_back_from_lossless_models(channels: int) -> None:
+    deep = np.random.default_rng(5).integers(0, 2**16, (30, 41, channels), np.uint16)
+    data = roundel.encode(deep, model=LOSSLESS)
+    expected = deep[..., 0] if channels == 1 else deep
+    assert container.read(data).header.depth == 16
+    assert np.array_equal(roundel.decode_array(data, model=LOSSLESS), expected)
+    part = roundel.decode_array(data, model=LOSSLESS, region=(7, 3, 20, 11))
+    assert np.array_equal(part, expected[3:14, 7:27])
+
+
+def test_widened_eight_bits_need_no_low_bytes() -> None:
+    deep = scene(20, 20).astype(np.uint16) * 257
+    data = roundel.encode(deep, model=LOSSLESS)
+    assert container.read(data).box(Tag.LOW_BYTES) == b""
+    assert np.array_equal(roundel.decode_array(data, model=LOSSLESS), deep)
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from roundel import container, image
+from roundel import container, image, lowbytes
 from roundel.container import Box, FileInfo, Header, Kind, Tag
 from roundel.container.format import PREFIX_BYTES
-from roundel.errors import RoundelError, RoundelWarning, UnsupportedError
+from roundel.errors import RoundelError, RoundelWarning
 from roundel.image import Picture
 from roundel.loading import load_model, resolve
 from roundel.models.protocol import Encoded, Model, Window
@@ -69,20 +69,22 @@ def encode(
     codec = resolve(model, Kind.LOSSLESS if lossless else Kind.LOSSY, device)
     picture = to_picture(source)
     boxes = [] if strip else _metadata(picture)
-    if picture.depth > 8:
-        if codec.kind is not Kind.LOSSY:
-            raise UnsupportedError(
-                f"model {codec.name} codes 8 bits a sample without loss, the picture has {picture.depth}"
-            )
+    pixels, depth = picture.pixels, 8
+    if picture.depth > 8 and codec.kind is Kind.LOSSLESS:
+        pixels, low = lowbytes.split(pixels)
+        depth = picture.depth
+        boxes.append(Box(Tag.LOW_BYTES, low))
+    elif picture.depth > 8:
         warnings.warn(f"{picture.depth} bits a sample are reduced to 8", RoundelWarning, stacklevel=2)
         boxes.append(Box(Tag.ORIGINAL_DEPTH, bytes([picture.depth])))
         picture = image.reduce_depth(picture)
+        pixels = picture.pixels
     if picture.alpha is not None:
         boxes.append(Box(Tag.ALPHA, pack_plane(picture.alpha)))
     grid = grid_for(picture.height, picture.width, TILE_PX[codec.kind] if tile_px is None else tile_px, codec.align_px)
     tiles: list[Encoded] = []
     with workers(jobs) as run:
-        for tile in run(partial(_encode_tile, picture.pixels, grid, codec, quality), range(grid.tiles)):
+        for tile in run(partial(_encode_tile, pixels, grid, codec, quality), range(grid.tiles)):
             tiles.append(tile)
             if progress:
                 progress(len(tiles), grid.tiles)
@@ -93,7 +95,7 @@ def encode(
         width=picture.width,
         height=picture.height,
         channels=picture.channels,
-        depth=8,
+        depth=depth,
         quality=quality,
         tile_px=grid.side,
         passes=codec.passes,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from roundel import container
+from roundel import container, lowbytes
 from roundel.container import DEFAULT_MAX_PIXELS, File, Tag
 from roundel.errors import ChecksumError, FormatError, RoundelError
 from roundel.loading import model_of
@@ -208,4 +208,7 @@ def _with_boxes(pixels: np.ndarray, file: File, wanted: Rect) -> Picture:
     if packed is not None:
         plane = unpack_plane(packed, file.header.height, file.header.width)
         alpha = np.ascontiguousarray(plane[wanted.rows, wanted.columns])
+    if file.header.depth > 8:
+        low = file.box(Tag.LOW_BYTES)
+        pixels = lowbytes.join(pixels, low, file.header.height, file.header.width, wanted.rows, wanted.columns)
     return Picture(pixels, alpha, icc=file.box(Tag.ICC), exif=file.box(Tag.EXIF), xmp=file.box(Tag.XMP))

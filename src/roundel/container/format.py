@@ -42,6 +42,7 @@ class Tag(IntEnum):
     LABELS = TRAILING | 0x04
     SIZES = CRITICAL | 0x01
     ALPHA = CRITICAL | TRAILING | 0x01
+    LOW_BYTES = CRITICAL | TRAILING | 0x02
 
 
 def tag_name(tag: int) -> str:
