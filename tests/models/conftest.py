@@ -26,7 +26,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with torch.no_grad():
         for p in net.parameters():
             p.add_(0.02 * torch.randn_like(p))
-        net.index_offset.knots.add_(10)  # scales somewhat too wide, so that hardly any symbol is an escape
+        net.log_spread.knots.add_(1.2)  # scales somewhat too wide, so that hardly any symbol is an escape
     order, ends = passes(net, torch.from_numpy(picture).permute(2, 0, 1)[None])
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     lossy_weights.save(path, net, lossy_weights.integers(net, order, ends), {})

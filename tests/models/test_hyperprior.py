@@ -24,7 +24,7 @@ def test_is_a_block_transform_codec_before_training() -> None:
     basis = net.analysis.linear.weight[:, :, 0, 0]
     assert torch.allclose(basis @ basis.T, torch.eye(TINY.latents), atol=1e-5)
     x, t = torch.from_numpy(picture).permute(2, 0, 1)[None] / 255, torch.ones(1)
-    projected = net.synthesis(net.analysis(x, t), t)
+    projected = net.synthesis(net.analysis(x, t), torch.ones(1, TINY.latents, 1, 1), t)
     left_out = (x - projected).square().mean() * 255**2
     step = 255 / torch.exp(net.log_gain(t))[0, 0]
     expected = left_out + step**2 / 12 * TINY.latents / 768

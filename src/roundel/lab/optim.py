@@ -50,7 +50,10 @@ class Muon(torch.optim.Optimizer):
 
 
 def build(model: nn.Module, lr: float, muon: bool, linear_lr: float) -> list[torch.optim.Optimizer]:
-    """AdamW for everything, or Muon for the k × k and 1 × 1 kernels between hidden layers and AdamW for the rest.
+    """AdamW for everything, or Muon for the kernels between hidden layers and AdamW for the rest.
+
+    What enters from data or leaves to it (modules named `enter`, `leave`) stays with AdamW: an orthogonalised update moves
+    all outputs alike, and latents differ in size by orders of magnitude.
 
     Args:
         linear_lr: rate of the `linear` shortcuts relative to `lr`; they start near their optimum.
@@ -59,7 +62,7 @@ def build(model: nn.Module, lr: float, muon: bool, linear_lr: float) -> list[tor
     for name, p in model.named_parameters():
         if ".linear." in name:
             shortcut.append(p)
-        elif muon and p.ndim == 4 and min(p.shape[:2]) >= 16:
+        elif muon and p.ndim == 4 and min(p.shape[:2]) >= 16 and not {"enter", "leave"} & set(name.split(".")):
             matrices.append(p)
         else:
             rest.append(p)

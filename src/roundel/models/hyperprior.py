@@ -78,16 +78,17 @@ class MeanScaleHyperprior(nn.Module):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = s = shape
-        transform = {"blocks8": s.blocks8, "blocks16": s.blocks16, "anchors": s.anchors}
-        self.analysis = Analysis(s.c8, s.c16, s.latents, **transform)
-        self.synthesis = Synthesis(s.c8, s.c16, s.latents, **(transform | {"blocks8": s.blocks8 + 1}))
+        # High-rate theory: the step of λ is Δ² = 26/λ in 8-bit units.
+        log_steps = 0.5 * torch.log(26 / self.lmbda(torch.linspace(0, 1, s.anchors))) - math.log(255)
+        self.analysis = Analysis(s.c8, s.c16, s.latents, blocks8=s.blocks8, blocks16=s.blocks16, anchors=s.anchors)
+        self.synthesis = Synthesis(
+            s.c8, s.c16, s.latents, blocks8=s.blocks8 + 1, blocks16=s.blocks16, log_steps=log_steps
+        )
         self.hyper_analysis = HyperAnalysis(s.latents, s.hyper_width, s.hyper, anchors=s.anchors)
         self.mean_net = MeanNet(s.hyper, s.hyper_width, s.latents, anchors=s.anchors)
         self.scale_net = ScaleNet(s.hyper, s.scale_width, s.latents, anchors=s.anchors)
-        # High-rate theory: the step of λ is Δ² = 26/λ in 8-bit units, so the gain on [0, 1] latents is 255/Δ.
-        lmbda = self.lmbda(torch.linspace(0, 1, s.anchors))
-        self.log_gain = QualityTable(s.latents, s.anchors, torch.log(255 * torch.sqrt(lmbda / 26))[:, None])
-        self.index_offset = QualityTable(s.latents, s.anchors)
+        self.log_gain = QualityTable(s.latents, s.anchors, -log_steps[:, None])
+        self.log_spread = QualityTable(s.latents, s.anchors)
         self.z_loc = QualityTable(s.hyper, s.anchors)
         self.z_log_scale = QualityTable(s.hyper, s.anchors)
 
@@ -108,11 +109,14 @@ class MeanScaleHyperprior(nn.Module):
         self.analysis.set_basis(basis.float(), mean.float())
         self.synthesis.set_basis(basis.float(), mean.float())
         # log σ of the unit-gain latents; Laplacian-like latents are mostly smaller than their deviation says.
-        self.index_offset.knots.copy_(torch.log(energy.clamp_min(1e-10).sqrt().float() * 0.5 / SCALE_MIN) / SCALE_STEP)
+        # Large latents, the means of blocks above all, must not drown the others in the synthesis branch.
+        steps = energy.clamp_min(0).sqrt().float() * torch.exp(self.log_gain(torch.tensor([0.5]))[0])
+        self.synthesis.enter.weight.mul_(1 / torch.sqrt(1 + steps)[:, None, None])
+        self.log_spread.knots.copy_(torch.log(energy.clamp_min(1e-10).sqrt().float() * 0.5 / SCALE_MIN))
 
     def gain_offset(self, t: Tensor) -> Tensor:
-        """What the quality adds to the scale indices (B, M): the gain in grid steps plus a learned correction."""
-        return self.log_gain(t) / SCALE_STEP + self.index_offset(t)
+        """What the quality adds to the scale indices (B, M): log gain and spread of a channel, in grid steps."""
+        return (self.log_gain(t) + self.log_spread(t)) / SCALE_STEP
 
     def scale_index(self, z_hat: Tensor, t: Tensor) -> Tensor:
         """Scale indices (B, M, h, w) in 0 … 63 from hyper-latent symbols."""
@@ -132,7 +136,7 @@ class MeanScaleHyperprior(nn.Module):
         scale = scale_of(self.scale_index(z_hat, t))
         bits = partial(gaussian_bits, scale=scale)
         y_hat, for_rate = quantize(quantizer, y, mean, bits, self.training)
-        x_hat = self.synthesis(y_hat / gain, t).float()
+        x_hat = self.synthesis(y_hat, 1 / gain, t).float()
         pixels = x.shape[2] * x.shape[3]
         return RateDistortion(
             bits(for_rate - mean).sum((1, 2, 3)) / pixels,

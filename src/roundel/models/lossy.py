@@ -99,8 +99,8 @@ class LossyModel:
     def render(self, latents: np.ndarray, window: Window, quality: int) -> np.ndarray:
         """See `Model.render`."""
         t = self._t(quality)
-        y = torch.from_numpy(latents)[None].float().to(self.device) / self._gain(t)
-        x = self.net.synthesis(y, t)[0]
+        y = torch.from_numpy(latents)[None].float().to(self.device)
+        x = self.net.synthesis(y, 1 / self._gain(t), t)[0]
         x = x[:, window.top : window.top + window.height, window.left : window.left + window.width]
         return x.mul(255).add_(0.5).clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
 

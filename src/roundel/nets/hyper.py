@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roundel.exact import ExactConv2d, round_ste
+from roundel.nets.precise import PreciseConv1x1
 from roundel.nets.quality import QualityTable
 
 HYPER_STRIDE = 4
@@ -41,7 +42,7 @@ class MeanNet(nn.Module):
         self.middle = nn.Conv2d(width, width, 3, padding=1)
         self.up2 = nn.Conv2d(width, 4 * width, 1)
         self.late = nn.Conv2d(width, width, 3, padding=1)
-        self.leave = nn.Conv2d(width, latents, 1)
+        self.leave = PreciseConv1x1(width, latents)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
 
@@ -67,7 +68,7 @@ class ScaleNet(nn.Module):
         self.up1 = hidden(width, 4 * width, 1)
         self.middle = hidden(width, width)
         self.up2 = hidden(width, 4 * width, 1)
-        self.leave = ExactConv2d(width, latents, 1, max_input=255, out_range=(-index_limit, index_limit), unit=1)
+        self.leave = ExactConv2d(width, latents, 1, max_input=255, out_range=(-index_limit, index_limit))
         with torch.no_grad():
             self.enter.weight.mul_(8.0)  # symbols are mostly 0 and ±1; activations count sixteenths
             self.leave.weight.mul_(0.02)

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from roundel.nets.precise import PreciseConv1x1
 from roundel.nets.quality import QualityTable
 from roundel.nets.residual import ResidualBlock
 
@@ -29,7 +30,7 @@ class Analysis(nn.Module):
 
     def __init__(self, c8: int, c16: int, latents: int, *, blocks8: int, blocks16: int, anchors: int) -> None:
         super().__init__()
-        self.linear = nn.Conv2d(3 * STRIDE**2, latents, 1)
+        self.linear = PreciseConv1x1(3 * STRIDE**2, latents)
         self.enter = nn.Conv2d(3 * 8**2, c8, 3, padding=1)
         self.gain = QualityTable(c8, anchors, 1.0)
         self.shift = QualityTable(c8, anchors)
@@ -53,18 +54,28 @@ class Analysis(nn.Module):
 
 
 class Synthesis(nn.Module):
-    """Latents (B, M, h, w) to pixels (B, 3, 16 h, 16 w), not clamped: the mirror of `Analysis`."""
+    """Latents (B, M, h, w) to pixels (B, 3, 16 h, 16 w), not clamped: the mirror of `Analysis`.
 
-    def __init__(self, c8: int, c16: int, latents: int, *, blocks8: int, blocks16: int, anchors: int) -> None:
+    The branch sees latents in units of their rounding step, in which what quantisation did looks alike at all qualities,
+    and its output counts in steps too.
+
+    Args:
+        log_steps: (anchors,) log of the rounding step at the quality's knots, where training starts.
+    """
+
+    def __init__(self, c8: int, c16: int, latents: int, *, blocks8: int, blocks16: int, log_steps: Tensor) -> None:
         super().__init__()
-        self.linear = nn.Conv2d(latents, 3 * STRIDE**2, 1)
+        anchors = len(log_steps)
+        self.linear = PreciseConv1x1(latents, 3 * STRIDE**2)
         self.enter = nn.Conv2d(latents, c16, 1)
-        self.gain = QualityTable(c16, anchors, 1.0)
+        # Fine steps make large numbers: keep the features of one size.
+        self.gain = QualityTable(c16, anchors, torch.exp(0.7 * (log_steps - log_steps[0]))[:, None])
         self.shift = QualityTable(c16, anchors)
         self.blocks16 = nn.Sequential(*(ResidualBlock(c16) for _ in range(blocks16)))
         self.up = nn.Conv2d(c16, 4 * c8, 1)
         self.blocks8 = nn.Sequential(*(ResidualBlock(c8) for _ in range(blocks8)))
         self.leave = _zero(nn.Conv2d(c8, 3 * 8**2, 3, padding=1))
+        self.log_scale = QualityTable(1, anchors, log_steps[:, None])
 
     @torch.no_grad()
     def set_basis(self, basis: Tensor, mean: Tensor) -> None:
@@ -78,7 +89,9 @@ class Synthesis(nn.Module):
         # Each 3 × 3 at 1/8 reaches half a latent; the last convolution adds one more half.
         return 2 * len(self.blocks16) + -(-(2 * len(self.blocks8) + 1) // 2)
 
-    def forward(self, y: Tensor, t: Tensor) -> Tensor:
+    def forward(self, y: Tensor, step: Tensor, t: Tensor) -> Tensor:
+        """Latents y in steps of `step`, (B, M, 1, 1), at qualities t (B,)."""
         h = self.enter(y) * self.gain(t)[:, :, None, None] + self.shift(t)[:, :, None, None]
         h = self.blocks8(F.pixel_shuffle(self.up(self.blocks16(h)), 2))
-        return F.pixel_shuffle(self.linear(y), STRIDE) + F.pixel_shuffle(self.leave(h), 8) + MIDDLE_GREY
+        branch = F.pixel_shuffle(self.leave(h), 8) * torch.exp(self.log_scale(t))[:, :, None, None]
+        return F.pixel_shuffle(self.linear(y * step), STRIDE) + branch + MIDDLE_GREY
