@@ -52,8 +52,8 @@ class Muon(torch.optim.Optimizer):
 def build(model: nn.Module, lr: float, muon: bool, linear_lr: float) -> list[torch.optim.Optimizer]:
     """AdamW for everything, or Muon for the kernels between hidden layers and AdamW for the rest.
 
-    What enters from data or leaves to it (modules named `enter`, `leave`) stays with AdamW: an orthogonalised update moves
-    all outputs alike, and latents differ in size by orders of magnitude.
+    What enters from data or leaves to it (modules named `enter`, `leave`) stays with AdamW: an orthogonalised update
+    moves all outputs alike, and latents differ in size by orders of magnitude.
 
     Args:
         linear_lr: rate of the `linear` shortcuts relative to `lr`; they start near their optimum.
