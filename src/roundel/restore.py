@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,6 +18,15 @@ from roundel.tiling import Grid, Patch, Rect, combine_crcs, grid_for, join_laten
 
 Progress = Callable[[int, int], None]
 """Called with tiles done and tiles in all."""
+
+
+@runtime_checkable
+class Sampling(Protocol):
+    """A model that can make up what a preview lacks."""
+
+    def sampling(self, seed: int) -> Model:
+        """The same model, which does."""
+        ...
 
 
 class Restored(NamedTuple):
@@ -91,6 +100,7 @@ def restore(
     partial_file: bool = False,
     region: tuple[int, int, int, int] | None = None,
     salvage: bool = False,
+    seed: int | None = None,
     model: Model | int | str | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
     jobs: int = 1,
@@ -105,6 +115,7 @@ def restore(
         partial_file: take a file that ends early for a preview instead of an error.
         region: x, y, width, height in pixels; only the tiles that it needs are read.
         salvage: leave out what is damaged instead of giving up.
+        seed: draw what a preview of a lossless file lacks at random, instead of expecting its mean.
         model: the model that wrote the file (loaded, or its name, id or path) if it is not one that ships.
         max_pixels: the largest picture to accept.
         jobs: tiles decoded at the same time.
@@ -124,6 +135,10 @@ def restore(
     file = container.read(data, allow_truncated=partial_file or salvage, max_pixels=max_pixels)
     header = file.header
     codec = model_of(header, model, device)
+    if seed is not None:
+        if not isinstance(codec, Sampling):
+            raise RoundelError(f"model {codec.name} draws no samples: only lossless models do; leave out --sample")
+        codec = codec.sampling(seed)
     limit = header.passes if passes is None else passes
     if not 1 <= limit <= header.passes:
         raise RoundelError(f"passes {passes} is out of range: the file has 1 to {header.passes}")

@@ -32,6 +32,8 @@ class Region(click.ParamType):
 @click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), help="Preview from this part of the file.")
 @click.option("--region", type=Region(), help="Only this part of the picture, in pixels.")
 @click.option("--salvage", is_flag=True, help="Recover what is whole of a damaged file; exit 1 if anything is lost.")
+@click.option("--sample", is_flag=True, help="Preview a lossless file with random detail instead of none.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of --sample.")
 @streams.model_option
 @streams.force_option
 @streams.jobs_option
@@ -49,6 +51,8 @@ def command(
     fraction: float | None,
     region: tuple[int, int, int, int] | None,
     salvage: bool,
+    sample: bool,
+    seed: int,
     model: str | None,
     force: bool,
     jobs: int,
@@ -89,6 +93,7 @@ def command(
                 partial_file=length is not None,
                 region=region,
                 salvage=salvage,
+                seed=seed if sample else None,
                 model=streams.model_key(model),
                 max_pixels=max_pixels,
                 jobs=jobs,
