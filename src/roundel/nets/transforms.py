@@ -56,8 +56,8 @@ class Analysis(nn.Module):
 class Synthesis(nn.Module):
     """Latents (B, M, h, w) to pixels (B, 3, 16 h, 16 w), not clamped: the mirror of `Analysis`.
 
-    The branch sees latents in rounding steps, in which what quantisation did looks alike at all qualities, and its output
-    counts in steps too.
+    The branch sees latents in rounding steps, in which what quantisation did looks alike at all qualities, and its
+    output counts in steps too.
 
     Args:
         log_steps: (anchors,) log of the rounding step at the quality's knots, where training starts.
