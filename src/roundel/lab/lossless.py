@@ -51,7 +51,7 @@ class PyramidTask:
         deep_every: levels beyond the third, small and slow, are trained at one step in so many.
     """
 
-    model: Pyramid
+    model: nn.Module
     source: Source
     validation: Tensor
     deep_every: int = 4
@@ -115,7 +115,13 @@ class Data:
 
 
 def build(model: Pyramid, settings: Data, folders: Sequence[Path]) -> PyramidTask:
-    """The task that a configuration and its folders make.
+    """The task that a configuration and its folders make. Raises: ImageError, see `sources`."""
+    source, validation = sources(settings, folders)
+    return PyramidTask(model, source, validation)
+
+
+def sources(settings: Data, folders: Sequence[Path]) -> tuple[Source, Tensor]:
+    """Where training pictures come from, and the validation pictures, uint8 (N, 3, S, S).
 
     Raises:
         ImageError: a folder does not hold what the configuration says.
@@ -125,9 +131,8 @@ def build(model: Pyramid, settings: Data, folders: Sequence[Path]) -> PyramidTas
         if not batches:
             raise ImageError(f"{folders[0]}: no CIFAR-10 training batches (data_batch_*.bin)")
         images = torch.from_numpy(cifar.read(batches)[0]).permute(0, 3, 1, 2).contiguous()
-        return PyramidTask(model, Flips(images[:-CIFAR_HELD]), images[-CIFAR_HELD:])
+        return Flips(images[:-CIFAR_HELD]), images[-CIFAR_HELD:]
     paths = data.find_images(folders)
     held = settings.hold_out
     training, validating = (paths[:-held], paths[-held:]) if held else data.split(paths)
-    validation = data.centre_crops(load_pictures(validating), settings.validation_px)
-    return PyramidTask(model, data.Crops(load_pictures(training)), validation)
+    return data.Crops(load_pictures(training)), data.centre_crops(load_pictures(validating), settings.validation_px)

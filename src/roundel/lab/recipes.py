@@ -141,9 +141,30 @@ def _lossless() -> tuple[Build, Export]:
     return build, lossless_export.export
 
 
+def _flow(kind: str) -> Callable[[], tuple[Build, Export]]:
+    """A flow of the literature: likelihoods only, so its weights are saved as they are."""
+
+    def build(config: dict[str, Any], folders: Sequence[Path], seed: int) -> Task:
+        from roundel.lab import flows, lossless
+        from roundel.models import flow
+
+        make = {"idf": flow.idf, "continuous-twin": flow.continuous_twin, "realnvp": flow.real_nvp, "glow": flow.glow}
+        model = make[kind](record(flow.FlowShape, config.get("shape", {}), "shape"))
+        return flows.build(model, record(lossless.Data, config.get("data", {}), "data"), folders)
+
+    return lambda: (build, _save_floats)
+
+
+def _save_floats(model: nn.Module, task: Task, path: Path, notes: dict[str, str]) -> None:
+    from safetensors.torch import save_file
+
+    save_file({k: v.contiguous() for k, v in model.state_dict().items()}, path, notes)
+
+
 RECIPES: dict[str, Callable[[], tuple[Build, Export]]] = {
     "lossy": _lossy,
     "lossless": _lossless,
+    **{kind: _flow(kind) for kind in ("idf", "continuous-twin", "realnvp", "glow")},
     "factorized-prior": _classic(_factorized),
     "scale-hyperprior": _classic(_hyperprior, means=False),
     "mean-scale-hyperprior": _classic(_hyperprior, means=True),
