@@ -6,7 +6,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench fuzz clean
+.PHONY: demo test lint progressive bench fuzz clean
 
 demo: $(READY)
 	$(BIN)/roundel demo $(if $(IMAGE),"$(IMAGE)") --output out/demo
@@ -18,6 +18,10 @@ lint: $(READY)
 	$(BIN)/ruff check src tests benchmarks experiments
 	$(BIN)/ruff format --check src tests benchmarks experiments
 	$(BIN)/mypy
+
+# Lossless pictures from 15, 30, 60 and 100 % of their bytes.
+progressive: $(READY)
+	$(BIN)/python experiments/lossless/progressive.py docs/progressive.png
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from roundel.models.protocol import Model
 
 
+MAX_EFFORT = 9
+
+
 class Target(NamedTuple):
     """What decides the quality; at most one is given, else it is the quality itself."""
 
@@ -32,6 +35,9 @@ class Target(NamedTuple):
 @click.option("--target-size", type=click.IntRange(min=1), help="Best quality within so many bytes.")
 @click.option("--target-psnr", type=float, help="Smallest file with at least this PSNR in dB.")
 @click.option("--lossless", is_flag=True, help="Keep every bit.")
+@click.option(
+    "--effort", type=click.IntRange(0, 9), default=5, help="With --lossless, 9 takes the model that suits the picture."
+)
 @streams.model_option
 @click.option("--tile", type=click.IntRange(min=1), help="Side of the tiles in pixels.")
 @click.option("--strip", is_flag=True, help="Leave ICC profile, EXIF and XMP out.")
@@ -51,6 +57,7 @@ def command(
     target_size: int | None,
     target_psnr: float | None,
     lossless: bool,
+    effort: int,
     model: str | None,
     tile: int | None,
     strip: bool,
@@ -76,6 +83,7 @@ def command(
 
     from roundel import codec, image
     from roundel.container import Kind
+    from roundel.selection import best_lossless
 
     kind = Kind.LOSSLESS if lossless else Kind.LOSSY
 
@@ -84,7 +92,10 @@ def command(
         streams.check_free(goal, force=force)
         elapsed_s = streams.Stopwatch()
         picture = image.read(name, max_pixels=max_pixels)
-        loaded = codec.load_model(streams.model_key(model), kind=kind, device=device)
+        if lossless and effort == MAX_EFFORT and model is None:
+            loaded = best_lossless(picture.pixels, device)
+        else:
+            loaded = codec.load_model(streams.model_key(model), kind=kind, device=device)
         with streams.progress_bar(name) as progress:
 
             def encode(quality: int) -> bytes:
