@@ -80,7 +80,7 @@ class MeanScaleHyperprior(nn.Module):
         self.shape = s = shape
         # High-rate theory: the step of λ is Δ² = 26/λ in 8-bit units.
         log_steps = 0.5 * torch.log(26 / self.lmbda(torch.linspace(0, 1, s.anchors))) - math.log(255)
-        self.analysis = Analysis(s.c8, s.c16, s.latents, blocks8=s.blocks8, blocks16=s.blocks16, anchors=s.anchors)
+        self.analysis = Analysis(s.c8, s.c16, s.latents, blocks8=s.blocks8, blocks16=s.blocks16, log_steps=log_steps)
         self.synthesis = Synthesis(
             s.c8, s.c16, s.latents, blocks8=s.blocks8 + 1, blocks16=s.blocks16, log_steps=log_steps
         )
@@ -109,9 +109,10 @@ class MeanScaleHyperprior(nn.Module):
         self.analysis.set_basis(basis.float(), mean.float())
         self.synthesis.set_basis(basis.float(), mean.float())
         # log σ of the unit-gain latents; Laplacian-like latents are mostly smaller than their deviation says.
-        # Large latents, the means of blocks above all, must not drown the others in the synthesis branch.
+        # Large latents, the means of blocks above all, must not drown the others in the branches.
         steps = energy.clamp_min(0).sqrt().float() * torch.exp(self.log_gain(torch.tensor([0.5]))[0])
-        self.synthesis.enter.weight.mul_(1 / torch.sqrt(1 + steps)[:, None, None])
+        for enter in (self.synthesis.enter, self.hyper_analysis.enter):
+            enter.weight.mul_(1 / torch.sqrt(1 + steps)[:, None, None])
         self.log_spread.knots.copy_(torch.log(energy.clamp_min(1e-10).sqrt().float() * 0.5 / SCALE_MIN))
 
     def gain_offset(self, t: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from roundel.exact import ExactConv2d, round_ste
 from roundel.nets.precise import PreciseConv1x1
 from roundel.nets.quality import QualityTable
+from roundel.nets.residual import conv, relu_conv
 
 HYPER_STRIDE = 4
 """Latents per hyper-latent along each axis."""
@@ -21,10 +22,12 @@ class HyperAnalysis(nn.Module):
 
     def __init__(self, latents: int, width: int, hyper: int, *, anchors: int) -> None:
         super().__init__()
-        self.enter = nn.Conv2d(latents, width, 1)
+        self.enter = conv(latents, width, 1)
         self.shift = QualityTable(width, anchors)
-        self.down1 = nn.Conv2d(width, width, 3, stride=2, padding=1)
-        self.down2 = nn.Conv2d(width, hyper, 3, stride=2, padding=1)
+        self.down1 = relu_conv(width, width, stride=2)
+        self.down2 = conv(width, hyper, stride=2)
+        with torch.no_grad():
+            self.down2.weight.mul_(0.5)  # mostly 0 and ±1 once rounded: information is added as it pays
 
     def forward(self, y: Tensor, t: Tensor) -> Tensor:
         h = F.relu(self.enter(y) + self.shift(t)[:, :, None, None])
@@ -36,12 +39,12 @@ class MeanNet(nn.Module):
 
     def __init__(self, hyper: int, width: int, latents: int, *, anchors: int) -> None:
         super().__init__()
-        self.enter = nn.Conv2d(hyper, width, 3, padding=1)
+        self.enter = relu_conv(hyper, width)
         self.shift = QualityTable(width, anchors)
-        self.up1 = nn.Conv2d(width, 4 * width, 1)
-        self.middle = nn.Conv2d(width, width, 3, padding=1)
-        self.up2 = nn.Conv2d(width, 4 * width, 1)
-        self.late = nn.Conv2d(width, width, 3, padding=1)
+        self.up1 = relu_conv(width, 4 * width, 1)
+        self.middle = relu_conv(width, width)
+        self.up2 = relu_conv(width, 4 * width, 1)
+        self.late = relu_conv(width, width)
         self.leave = PreciseConv1x1(width, latents)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)  # type: ignore[arg-type]
@@ -70,8 +73,8 @@ class ScaleNet(nn.Module):
         self.up2 = hidden(width, 4 * width, 1)
         self.leave = ExactConv2d(width, latents, 1, max_input=255, out_range=(-index_limit, index_limit))
         with torch.no_grad():
-            self.enter.weight.mul_(8.0)  # symbols are mostly 0 and ±1; activations count sixteenths
-            self.leave.weight.mul_(0.02)
+            self.enter.weight.mul_(32.0)  # symbols are mostly 0 and ±1; activations count sixteenths
+            self.leave.weight.mul_(0.01)
 
     def layers(self) -> dict[str, ExactConv2d]:
         """The exact layers by name, in order of use."""

@@ -6,18 +6,11 @@ from torch import Tensor, nn
 
 from roundel.nets.precise import PreciseConv1x1
 from roundel.nets.quality import QualityTable
-from roundel.nets.residual import ResidualBlock
+from roundel.nets.residual import ResidualBlock, conv, zero_conv
 
 STRIDE = 16
 """Pixels per latent along each axis."""
 MIDDLE_GREY = 0.5
-
-
-def _zero(conv: nn.Conv2d) -> nn.Conv2d:
-    nn.init.zeros_(conv.weight)
-    assert conv.bias is not None
-    nn.init.zeros_(conv.bias)
-    return conv
 
 
 class Analysis(nn.Module):
@@ -25,19 +18,26 @@ class Analysis(nn.Module):
 
     A linear shortcut on 16 × 16 blocks (the PCA of natural images after `set_basis`) plus a branch at 1/8 and 1/16 that
     starts at zero: the codec is a transform codec before its first training step. The branch knows the quality through
-    a gain and a bias per channel.
+    a gain and a bias per channel, and its output counts in rounding steps.
+
+    Args:
+        log_steps: (anchors,) log of the rounding step at the quality's knots, where training starts.
     """
 
-    def __init__(self, c8: int, c16: int, latents: int, *, blocks8: int, blocks16: int, anchors: int) -> None:
+    def __init__(self, c8: int, c16: int, latents: int, *, blocks8: int, blocks16: int, log_steps: Tensor) -> None:
         super().__init__()
+        anchors = len(log_steps)
         self.linear = PreciseConv1x1(3 * STRIDE**2, latents)
-        self.enter = nn.Conv2d(3 * 8**2, c8, 3, padding=1)
+        self.enter = conv(3 * 8**2, c8)
+        with torch.no_grad():
+            self.enter.weight.mul_(4.0)  # features of about unit size from pixels of ±½ that vary together
         self.gain = QualityTable(c8, anchors, 1.0)
         self.shift = QualityTable(c8, anchors)
         self.blocks8 = nn.Sequential(*(ResidualBlock(c8) for _ in range(blocks8)))
-        self.down = nn.Conv2d(c8, c16, 3, stride=2, padding=1)
+        self.down = conv(c8, c16, stride=2)
         self.blocks16 = nn.Sequential(*(ResidualBlock(c16) for _ in range(blocks16)))
-        self.leave = _zero(nn.Conv2d(c16, latents, 1))
+        self.leave = zero_conv(c16, latents, 1)
+        self.log_scale = QualityTable(1, anchors, log_steps[:, None])
 
     @torch.no_grad()
     def set_basis(self, basis: Tensor, mean: Tensor) -> None:
@@ -50,7 +50,8 @@ class Analysis(nn.Module):
         h = self.enter(F.pixel_unshuffle(x, 8))
         h = h * self.gain(t)[:, :, None, None] + self.shift(t)[:, :, None, None]
         h = self.blocks16(self.down(self.blocks8(h)))
-        return self.linear(F.pixel_unshuffle(x, STRIDE)) + self.leave(h)
+        branch = self.leave(h).float() * torch.exp(self.log_scale(t))[:, :, None, None]
+        return self.linear(F.pixel_unshuffle(x, STRIDE)) + branch
 
 
 class Synthesis(nn.Module):
@@ -67,14 +68,14 @@ class Synthesis(nn.Module):
         super().__init__()
         anchors = len(log_steps)
         self.linear = PreciseConv1x1(latents, 3 * STRIDE**2)
-        self.enter = nn.Conv2d(latents, c16, 1)
+        self.enter = conv(latents, c16, 1)
         # Fine steps make large numbers: keep the features of one size.
-        self.gain = QualityTable(c16, anchors, torch.exp(0.7 * (log_steps - log_steps[0]))[:, None])
+        self.gain = QualityTable(c16, anchors, torch.exp(0.5 * (log_steps - log_steps[0]))[:, None])
         self.shift = QualityTable(c16, anchors)
         self.blocks16 = nn.Sequential(*(ResidualBlock(c16) for _ in range(blocks16)))
-        self.up = nn.Conv2d(c16, 4 * c8, 1)
+        self.up = conv(c16, 4 * c8, 1)
         self.blocks8 = nn.Sequential(*(ResidualBlock(c8) for _ in range(blocks8)))
-        self.leave = _zero(nn.Conv2d(c8, 3 * 8**2, 3, padding=1))
+        self.leave = zero_conv(c8, 3 * 8**2)
         self.log_scale = QualityTable(1, anchors, log_steps[:, None])
 
     @torch.no_grad()
