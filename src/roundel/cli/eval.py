@@ -93,14 +93,14 @@ def command(
         points = [rd.lossy_point(*found) for found in measured]
         print_rows(points, rd_table.points_table)
         names = dict.fromkeys(point.codec for point in points)
-        points += lossy_points() if published else []
-        compared = rd.comparisons(points, anchors or list(names))
+        beside = lossy_points() if published else []
+        compared = rd.comparisons(points + beside, anchors or list(names))
         print_rows(compared, rd_table.comparisons_table)
         results |= {"points": points, "bd_rates": compared}
         if plot_path:
             from roundel.lab.rd_plot import plot
 
-            plot(points, plot_path, title=f"{len(files)} pictures of {folder.resolve().name}")
+            plot(points + beside, plot_path, title=f"{len(files)} pictures of {folder.resolve().name}")
     if output:
         with atomic_write(output, force=force) as file:
             file.write((json.dumps(rd_table.record(results), indent=1) + "\n").encode())

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from roundel.lab.rd import Point
 
 MARK = " (published)"
+LANDMARKS = ("VTM", "ELIC 2022", "mean-scale hyperprior 2018", "factorized 2017")  # few enough to tell apart in a plot
 
 
 class LosslessRow(NamedTuple):

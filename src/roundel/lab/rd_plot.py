@@ -6,17 +6,18 @@ from pathlib import Path
 import numpy as np
 
 from roundel.errors import UnsupportedError
-from roundel.lab.published import MARK
+from roundel.lab.published import LANDMARKS, MARK
 from roundel.lab.rd import Point
 from roundel.metrics import ms_ssim_db
 
 _INK, _FAINT = "#222222", "#9a9a9a"
-_COLOURS = ("#d1495b", "#00798c", "#edae49", "#5b5f97", "#66a182", "#2e4057", "#b56576", "#8d6a9f")
-_LABEL_GAP = 0.035  # of the axis' height
+_OURS = "#d1495b"
+_COLOURS = ("#00798c", "#edae49", "#5b5f97", "#66a182", "#2e4057", "#8d6a9f", "#a5673f")
+_LABEL_GAP = 0.034  # of the axis' height
 
 
 def plot(points: Sequence[Point], path: Path, *, title: str, max_bpp: float = 2.0) -> None:
-    """Draw PSNR and MS-SSIM over rate (logarithmic); published curves are dashed.
+    """Draw PSNR and MS-SSIM over rate (logarithmic); of published curves a few landmarks, dashed.
 
     Args:
         points: Of any number of codecs.
@@ -43,8 +44,9 @@ def plot(points: Sequence[Point], path: Path, *, title: str, max_bpp: float = 2.
 
 
 def _panel(axes, points: Sequence[Point], label: str, max_bpp: float, value: Callable[[Point], float]) -> None:
-    names = list(dict.fromkeys(point.codec for point in points))
-    measured = [name for name in names if not name.endswith(MARK)]
+    shown = {name + MARK for name in LANDMARKS}
+    names = list(dict.fromkeys(p.codec for p in points if not p.codec.endswith(MARK) or p.codec in shown))
+    rivals = [name for name in names if not name.endswith(MARK) and not name.startswith("roundel")]
     ends = []
     for name in names:
         own = sorted((p.bpp, value(p)) for p in points if p.codec == name and p.bpp <= max_bpp)
@@ -52,7 +54,9 @@ def _panel(axes, points: Sequence[Point], label: str, max_bpp: float, value: Cal
         if not own:
             continue
         published = name.endswith(MARK)
-        colour = _FAINT if published else _COLOURS[measured.index(name) % len(_COLOURS)]
+        colour = _FAINT if published else _OURS
+        if name in rivals:
+            colour = _COLOURS[rivals.index(name) % len(_COLOURS)]
         style = {"linestyle": (0, (4, 2)), "linewidth": 1.0} if published else {"marker": "o", "markersize": 3.5}
         if name.startswith("roundel"):
             style |= {"linewidth": 2.6, "zorder": 5}
@@ -72,18 +76,34 @@ def _panel(axes, points: Sequence[Point], label: str, max_bpp: float, value: Cal
 def _label(axes, ends: Sequence[tuple[tuple[float, float], str, str]]) -> None:
     """Names beside the curves' ends, moved apart where they would overlap."""
     low, high = axes.get_ylim()
-    gap = _LABEL_GAP * (high - low)
-    room = max((bpp for (bpp, _), _, _ in ends), default=1)
-    taken = -np.inf
-    for (bpp, level), name, colour in sorted(ends, key=lambda end: end[0][1]):
-        taken = max(taken + gap, level)
+    right = axes.get_xlim()[1] * 1.04
+    ends = sorted(ends, key=lambda end: end[0][1])
+    gap = min(_LABEL_GAP, 1 / max(1, len(ends))) * (high - low)
+    for ((bpp, level), name, colour), height in zip(ends, _apart([end[0][1] for end in ends], gap, high), strict=True):
         axes.annotate(
             name,
             (bpp, level),
-            (room * 1.06, taken),
+            (right, height),
             color=colour,
-            fontsize=9,
+            fontsize=8 if colour == _FAINT else 10,
             va="center",
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.5, "shrinkA": 1, "shrinkB": 2},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": colour,
+                "linewidth": 0.4,
+                "shrinkA": 1,
+                "shrinkB": 2,
+                "relpos": (0, 0.5),
+            },
             annotation_clip=False,
         )
+
+
+def _apart(levels: Sequence[float], gap: float, highest: float) -> list[float]:
+    """Ascending heights at least a gap apart, near the given ascending levels and none above the highest."""
+    heights: list[float] = []
+    for level in levels:
+        heights.append(max(level, heights[-1] + gap) if heights else level)
+    for i in reversed(range(len(heights))):
+        heights[i] = min(heights[i], highest if i == len(heights) - 1 else heights[i + 1] - gap)
+    return heights

@@ -41,7 +41,8 @@ def comparisons_table(comparisons: Sequence[Comparison]) -> str:
     anchors = list(dict.fromkeys(c.anchor for c in comparisons))
     found = {(c.codec, c.anchor): c for c in comparisons}
     rows, notes = [], []
-    for codec in dict.fromkeys(c.codec for c in comparisons):
+    measured = {c.codec for c in comparisons}
+    for codec in dict.fromkeys([*(a for a in anchors if a in measured), *(c.codec for c in comparisons)]):
         cells = []
         for anchor in anchors:
             c = found.get((codec, anchor))
