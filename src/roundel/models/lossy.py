@@ -44,6 +44,8 @@ class LossyModel:
         self.passes = 1 + len(stored.group_ends)
         self.halo_px = net.synthesis.reach * STRIDE
         self.device = next(net.parameters()).device
+        # What is coded need not be the same everywhere, only what it decodes to: the analysis may use what is quick.
+        self.quick = self.device.type == "cuda" or _multiplies_bfloat16()
 
     @classmethod
     def load(cls, path: Path, *, name: str, model_id: int, device: str) -> "LossyModel":
@@ -59,7 +61,8 @@ class LossyModel:
         x = _pad_to(x, STRIDE)
         top, left = window.top // STRIDE, window.left // STRIDE
         height, width = -(-window.height // STRIDE), -(-window.width // STRIDE)
-        y = self.net.analysis(x, t)[:, :, top : top + height, left : left + width] * self._gain(t)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.quick):
+            y = self.net.analysis(x, t)[:, :, top : top + height, left : left + width].float() * self._gain(t)
         z = self.net.hyper_analysis(_pad_to(y, HYPER_STRIDE), t)
         z_symbols = torch.floor(z + 0.5).clamp_(-MAX_SYMBOL, MAX_SYMBOL)
         mean, index = self._hyper(z_symbols, quality, height, width)
@@ -143,6 +146,14 @@ class LossyModel:
         raw = self.net.scale_net(z, shift)[0, :, :height, :width]
         offset = torch.from_numpy(self.stored.index_offset[quality]).float().to(self.device)[:, None, None]
         return mean, (raw + offset).clamp_(0, SCALES - 1).to(torch.uint8).cpu().numpy()
+
+
+def _multiplies_bfloat16() -> bool:
+    """Whether this processor has matrix units for bfloat16; elsewhere it is slower than float32."""
+    try:
+        return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+    except (AttributeError, RuntimeError):  # older versions of torch do not tell
+        return False
 
 
 def _pad_to(x: Tensor, step: int) -> Tensor:
