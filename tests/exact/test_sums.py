@@ -79,3 +79,24 @@ def test_unfold_lays_neighbours_out_as_kernels() -> None:
     x, kernel = integers(1, 2, 4, 5), torch.randn(3, 2, 3, 3)
     by_taps = torch.einsum("on,bnhw->bohw", kernel.flatten(1), unfold(x, 3))
     assert torch.allclose(by_taps, torch.nn.functional.conv2d(x, kernel, padding=1), atol=1e-3)
+
+
+def test_balanced_weights_see_differences_only() -> None:
+    torch.manual_seed(2)
+    layer = ExactSum([Part(6, 3, 255, padded=True, balanced=3)], 4, (-255, 255)).requires_grad_(False)
+    flat = torch.tensor([100.0, -7.0, 30.0] * 2)[None, :, None, None].expand(1, 6, 5, 7)
+    assert not layer(flat).any()
+    layer.freeze()
+    # Rounding leaves up to half a step of each of 18 weights of a kind.
+    assert layer(flat).abs().max() <= 1
+    assert layer(flat).shape == (1, 4, 3, 5)
+
+
+def test_padded_and_plain_inputs_line_up() -> None:
+    torch.manual_seed(3)
+    layer = ExactSum([Part(2, 3, 255, padded=True), Part(3, 3, 255)], 4, (-1000, 1000)).requires_grad_(False)
+    inputs = [integers(2, 2, 8, 7), integers(2, 3, 6, 5)]
+    trained = layer(*inputs)
+    layer.freeze()
+    assert layer(*inputs).shape == trained.shape == (2, 4, 6, 5)
+    assert (layer(*inputs) - trained).abs().max() <= 1

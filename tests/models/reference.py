@@ -30,14 +30,18 @@ def load(path: Path) -> tuple[Weights, Tables, int]:
 def layer(
     weights: Weights, name: str, inputs: Sequence[np.ndarray], low: int, high: int, add: object = 0
 ) -> np.ndarray:
-    """Inputs (C, h, w) to clamp(floor((Σ + bias) / 2^shift + ½) + add): convolutions with zeros beyond the border."""
+    """Inputs (C, h, w) to clamp(floor((Σ + bias) / 2^shift + ½) + add): convolutions.
+
+    Beyond the border pixels repeat, others are 0.
+    """
     h, w = inputs[0].shape[1:]
     shift = weights[f"{name}.shift"].astype(np.int64)[:, None, None]
     total = np.broadcast_to(weights[f"{name}.bias"].astype(np.int64)[:, None, None], (len(shift), h, w)).copy()
     for i, x in enumerate(inputs):
         kernel = weights[f"{name}.weight{i}"].astype(np.int64)
         r = kernel.shape[2] // 2
-        padded = np.pad(x, ((0, 0), (r, r), (r, r)))
+        pixels = i == 0 and name.endswith((".enter", ".linear.0"))
+        padded = np.pad(x, ((0, 0), (r, r), (r, r)), mode="edge" if pixels else "constant")
         for dy in range(2 * r + 1):
             for dx in range(2 * r + 1):
                 total += np.einsum("oc,chw->ohw", kernel[:, :, dy, dx], padded[:, dy : dy + h, dx : dx + w])

@@ -17,6 +17,10 @@ class Part(NamedTuple):
     channels: int
     kernel: int
     max_input: int
+    padded: bool = False
+    """The caller has already added the kernel's margin; other inputs continue with zeros."""
+    balanced: int = 0
+    """So many interleaved kinds of channels whose weights each sum to zero: the layer sees differences only."""
 
 
 class _Frozen(NamedTuple):
@@ -81,12 +85,23 @@ class ExactSum(nn.Module):
         if self.frozen is not None:
             return self._exact(inputs, add)
         scale = self.unit if self.scaled else 1
-        y = F.conv2d(inputs[0], self.weights[0] * scale, self.bias * self.unit, padding="same")
-        for x, weight in zip(inputs[1:], self.weights[1:], strict=True):
-            y += F.conv2d(x, weight * scale, padding="same")
+        y = self._convolve(0, inputs[0], scale, self.bias * self.unit)
+        for i, x in enumerate(inputs[1:], 1):
+            y += self._convolve(i, x, scale, None)
         if add is not None:
             y += add
         return _Requantize.apply(y, float(self.out_range[0]), float(self.out_range[1]))
+
+    def _convolve(self, i: int, x: Tensor, scale: int, bias: Tensor | None) -> Tensor:
+        return F.conv2d(x, self._weight(i) * scale, bias, padding="valid" if self.parts[i].padded else "same")
+
+    def _weight(self, i: int) -> Tensor:
+        """Real weights of a part, balanced if it is to be."""
+        weight, kinds = self.weights[i], self.parts[i].balanced
+        if not kinds:
+            return weight
+        grouped = weight.unflatten(1, (-1, kinds))
+        return (grouped - grouped.mean((1, 3, 4), keepdim=True)).flatten(1, 2)
 
     def _exact(self, inputs: tuple[Tensor, ...], add: Tensor | None) -> Tensor:
         assert self.frozen is not None
@@ -94,16 +109,22 @@ class ExactSum(nn.Module):
         low, high = self.out_range
         kernel = weight.shape[2]
         spread = [unfold(x, p.kernel) if p.kernel > kernel else x for x, p in zip(inputs, self.parts, strict=True)]
+        margin = kernel // 2 if any(p.padded for p in self.parts) else 0
+        if margin:
+            edges = (margin,) * 4
+            spread = [x if p.padded else F.pad(x, edges) for x, p in zip(spread, self.parts, strict=True)]
         x = torch.cat(spread, 1) if len(spread) > 1 else spread[0]
         if add is None:
-            return convolve(x, weight, bias, lambda sums: sums.mul_(step).floor_().clamp_(low, high))
-        return convolve(x, weight, bias, lambda sums: sums.mul_(step).floor_()).add_(add).clamp_(low, high)
+            y = convolve(x, weight, bias, lambda sums: sums.mul_(step).floor_().clamp_(low, high))
+        else:
+            y = convolve(x, weight, bias, lambda sums: sums.mul_(step).floor_()).add_(add).clamp_(low, high)
+        return y[:, :, margin : y.shape[2] - margin, margin : y.shape[3] - margin]
 
     @torch.no_grad()
     def integers(self) -> dict[str, Tensor]:
         """The frozen form of the present weights: weight0, weight1, … int16, bias int32, shift int8."""
         scale = self.unit if self.scaled else 1
-        weights = [w.double() * scale for w in self.weights]
+        weights = [self._weight(i).double() * scale for i in range(len(self.parts))]
         bias = self.bias.double() * self.unit
         reach = bias.abs() + 0.5 + 1e-9
         for weight, part in zip(weights, self.parts, strict=True):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roundel.entropy.mixture import UNIFORM_CHROMA, UNIFORM_LUMA, mixture_index
-from roundel.nets.pyramid import PHASES, Prediction, Pyramid, luma_residual
+from roundel.nets.pyramid import PHASES, Prediction, Pyramid, edged, luma_residual
 
 PASSES = 6
 """All levels from the fourth finest down, the third, the second, and phases d, b, c of the finest."""
@@ -67,7 +67,8 @@ def walk(net: Pyramid, samples: Samples, count: int, height: int, width: int, *,
         features = None
         for phase, (step, (row, column)) in enumerate(zip(net.steps(level), PHASES, strict=True)):
             here = x[:, :, row * stride :: 2 * stride, column * stride :: 2 * stride]
-            features, linear = step.features(known, features), step.linear_mean(known)
+            around = edged(known)
+            features, linear = step.features(around, features), step.linear_mean(around)
             where = Group(pass_of(level, phase), row * stride, column * stride, 2 * stride, LUMA)
             luma = step.luma(features, linear)
             _fill(samples, where, luma, here)

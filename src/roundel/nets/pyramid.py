@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roundel.exact.sums import ExactSum, Part
@@ -57,11 +58,13 @@ class Step(nn.Module):
 
     def __init__(self, known: int, carried: int, width: int, blocks: int, head: int) -> None:
         super().__init__()
-        pixels, features = Part(3 * known, 3, PIXEL_MAX), Part(width, 3, FEATURE_MAX)
+        pixels, features = Part(3 * known, 3, PIXEL_MAX, padded=True), Part(width, 3, FEATURE_MAX)
+        # Features are small integers: were they to carry the brightness, little would be left for fine differences.
+        details = pixels._replace(balanced=3)
         relu, signed = (0, FEATURE_MAX), (-OUT_MAX, OUT_MAX)
         linear = ExactSum([pixels], 3, signed, unit=MEAN_UNIT, scaled=True)
         self.linear = nn.ModuleList([linear])  # its name tells the optimiser to tread softly
-        self.enter = ExactSum([pixels, features] if carried else [pixels], width, relu)
+        self.enter = ExactSum([details, features] if carried else [details], width, relu)
         self.inner = nn.ModuleList(ExactSum([features], width, relu) for _ in range(blocks))
         self.outer = nn.ModuleList(ExactSum([features], width, relu, gain=0.1) for _ in range(blocks))
         point, residual, hidden = Part(width, 1, FEATURE_MAX), Part(1, 3, PIXEL_MAX), Part(head, 1, FEATURE_MAX)
@@ -77,7 +80,11 @@ class Step(nn.Module):
                     predictor[colour, 3 * phase + colour, row, column] = 0.25
 
     def features(self, known: Tensor, carried: Tensor | None) -> Tensor:
-        """(B, 3k, h, w) pixels of the known phases and the last step's features to this step's (B, width, h, w)."""
+        """Features of this step, (B, width, h, w).
+
+        Args:
+            known: (B, 3k, h + 2, w + 2) pixels of the known phases, from `edged`. carried: the last step's features.
+        """
         f = self.enter(known) if carried is None else self.enter(known, carried)
         for inner, outer in zip(self.inner, self.outer, strict=True):
             f = outer(inner(f), add=f)
@@ -97,6 +104,11 @@ class Step(nn.Module):
         """Distributions of Co and Cg, n = 2, given Y less its rounded mean."""
         p = self.chroma_out(self.chroma_in(f, residual)).float()
         return Prediction(linear[:, 1:] + p[:, :2], p[:, 2:4], p[:, 4:6])
+
+
+def edged(known: Tensor) -> Tensor:
+    """(B, C, h, w) to (B, C, h + 2, w + 2): the border continues with its own pixels."""
+    return F.pad(known, (1, 1, 1, 1), mode="replicate")
 
 
 def centre(mean: Tensor) -> Tensor:
@@ -137,9 +149,9 @@ class Pyramid(nn.Module):
         samples: list[Tensor] = []
         predictions: list[Prediction] = []
         for step, (row, column) in zip(self.steps(level), PHASES, strict=True):
-            known = known.contiguous(memory_format=torch.channels_last)
+            around = edged(known).contiguous(memory_format=torch.channels_last)
             now = x[:, :, row::2, column::2]
-            f, linear = step.features(known, f), step.linear_mean(known)
+            f, linear = step.features(around, f), step.linear_mean(around)
             luma = step.luma(f, linear)
             chroma = step.chroma(f, linear, luma_residual(now[:, :1], luma.mean.detach()))
             predictions += [luma, chroma]
