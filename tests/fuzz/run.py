@@ -41,17 +41,17 @@ class Report(NamedTuple):
 
 
 def cases() -> list[Case]:
-    """Small files of every kind that can be written here."""
+    """Small files of every kind that can be written here; one of each model that ships, for they take their time."""
     alpha = np.arange(90 * 140, dtype=np.uint32).reshape(90, 140).astype(np.uint8)
     rich = Picture(scene(90, 140), alpha, icc=b"icc" * 20, exif=b"II*\0\x08\0\0\0\0\0\0\0\0\0", xmp=b"<x/>")
-    grey = Picture(scene(33, 50, 1))
+    plain = Picture(scene(33, 50)[..., :1])
     models: list[Model] = [BlockMeans(), Exact()]
-    models += [zoo.get(entry.id) for entry in zoo.entries() if entry.weights.is_file()]
+    jobs = [(model, picture, 64) for model in models for picture in (rich, plain)]
+    jobs += [(zoo.get(e.id), Picture(scene(40, 80)), 64) for e in zoo.entries() if e.weights.is_file()]
     found = []
-    for model in models:
-        for name, picture, tile_px in (("rich", rich, 64), ("grey", grey, None)):
-            data = codec.encode(picture, model=model, tile_px=tile_px)
-            found.append(Case(f"{model.name} {name}", data, model, restore(data, model=model).picture.pixels))
+    for model, picture, tile_px in jobs:
+        data = codec.encode(picture, model=model, tile_px=tile_px)
+        found.append(Case(f"{model.name} {picture.channels}", data, model, restore(data, model=model).picture.pixels))
     return found
 
 

@@ -70,6 +70,7 @@ def command(
     image.write(source, folder / "original.png", force=True)
     codec = _roundel(model, device, jobs)
     codec(source, qualities[0])  # the first run warms up
+    larger = False
     if not as_json:
         print(f"{source.width}×{source.height} pixels\n{_HEAD}")
     for quality in qualities:
@@ -87,8 +88,10 @@ def command(
             rows.append(_row(name, setting, f"{stem}-{name}{suffix}", data, source, shown, encode_s, decode_s))
         for row in rows:
             print(json.dumps(row._asdict()) if as_json else _line(row, rows[0].file_bytes))
+            larger = larger or row.file_bytes > rows[0].file_bytes
     if not as_json:
-        print(f"\n* the smallest file that this codec makes is larger\nThe pictures are in {folder.resolve()}")
+        print("\n* larger: the codec makes no file so small" if larger else "")
+        print(f"The pictures are in {folder.resolve()}")
 
 
 def _roundel(
