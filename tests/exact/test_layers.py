@@ -83,9 +83,10 @@ def test_integers_of_another_shape_or_kind_are_refused() -> None:
         layer.load_integers(weight, bias, shift * 0 + 100)
 
 
-@pytest.mark.parametrize("max_input", [15, 255])
-def test_frozen_layer_does_what_the_trained_one_did(max_input: int) -> None:
-    layer = layer_of(3, 0.1, 0.5, max_input)
+@pytest.mark.parametrize(("max_input", "gain"), [(15, 1.0), (255, 1.0), (255, 1 / 64), (15, 32.0)])
+def test_frozen_layer_does_what_the_trained_one_did(max_input: int, gain: float) -> None:
+    layer = layer_of(3, 0.1 / gain, 0.5, max_input)
+    layer.gain = gain
     x = integer_inputs(2, 6, 20, 20, max_input)
     with torch.no_grad():
         trained = layer(x)

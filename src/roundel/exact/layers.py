@@ -34,15 +34,18 @@ class ExactConv2d(nn.Module):
     Args:
         c_in, c_out: channels. kernel: odd side. max_input: bound of |input|, promised by the caller.
         out_range: (low, high) of the output; out of it values are clamped. (0, n) is a ReLU as well.
+        gain: what the trained weights are multiplied by, so that they and their learning rate are of the usual size
+            where input and output count in different units.
 
     Source: quantisation by powers of two as in integer-only inference (Jacob et al. 2018), float32 as the integer unit.
     """
 
     def __init__(
-        self, c_in: int, c_out: int, kernel: int = 3, *, max_input: int, out_range: tuple[int, int], unit: int = 16
-    ) -> None:
+        self, c_in: int, c_out: int, kernel: int = 3, *, max_input: int, out_range: tuple[int, int], unit: int = 16,
+        gain: float = 1.0,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.max_input, self.out_range, self.unit = max_input, out_range, unit
+        self.max_input, self.out_range, self.unit, self.gain = max_input, out_range, unit, gain
         self.weight = nn.Parameter(torch.empty(c_out, c_in, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(c_out))
         nn.init.kaiming_normal_(self.weight, nonlinearity="relu")
@@ -54,7 +57,7 @@ class ExactConv2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) integers to (B, C_out, H, W) integers, both as float32."""
         if self.int_weight is None:
-            y = F.conv2d(x, self.weight, padding="same").float() + (self.bias * self.unit)[:, None, None]
+            y = F.conv2d(x, self.weight * self.gain, padding="same").float() + (self.bias * self.unit)[:, None, None]
             return clamp_leaky(round_ste(y), *self.out_range)
         return convolve(x, self.int_weight, self.int_bias, self._requantize)
 
@@ -65,7 +68,7 @@ class ExactConv2d(nn.Module):
     @torch.no_grad()
     def integers(self) -> tuple[Tensor, Tensor, Tensor]:
         """The frozen form of the present weights: int16 (C_out, C_in, k, k), bias int32 and shift int8 (C_out,)."""
-        weight, bias = self.weight.detach().double(), self.bias.detach().double() * self.unit
+        weight, bias = self.weight.detach().double() * self.gain, self.bias.detach().double() * self.unit
         # The ½ is what rounding adds to a sum before it is floored: it must fit as well.
         bound = worst_sums(weight, bias, self.max_input) + 0.5
         shift = torch.floor(torch.log2(torch.minimum(EXACT_LIMIT / bound, (2**15 - 1) / _peak(weight)))).clamp(-8, 22)

@@ -49,7 +49,9 @@ class Muon(torch.optim.Optimizer):
                 p.add_(update.view_as(p), alpha=-group["lr"] * 0.2 * math.sqrt(max(update.shape)))
 
 
-def build(model: nn.Module, lr: float, muon: bool, linear_lr: float) -> list[torch.optim.Optimizer]:
+def build(
+    model: nn.Module, lr: float, muon: bool, linear_lr: float, base_fan_in: int = 0
+) -> list[torch.optim.Optimizer]:
     """AdamW for everything, or Muon for the kernels between hidden layers and AdamW for the rest.
 
     What enters from data or leaves to it (modules named `enter`, `leave`) stays with AdamW: an orthogonalised update
@@ -57,16 +59,22 @@ def build(model: nn.Module, lr: float, muon: bool, linear_lr: float) -> list[tor
 
     Args:
         linear_lr: rate of the `linear` shortcuts relative to `lr`; they start near their optimum.
+        base_fan_in: where not 0, AdamW's rate for a kernel with more inputs than this falls in proportion (Yang et al.
+            2021, muP): inputs that vary together, as pixels do, else move an output by much more than the rate says.
     """
     shortcut, matrices, rest = [], [], []
+    wide: dict[float, list[Tensor]] = {}
     for name, p in model.named_parameters():
         if ".linear." in name:
             shortcut.append(p)
         elif muon and p.ndim == 4 and min(p.shape[:2]) >= 16 and not {"enter", "leave"} & set(name.split(".")):
             matrices.append(p)
+        elif base_fan_in and p.ndim == 4 and p[0].numel() > base_fan_in:
+            wide.setdefault(base_fan_in / p[0].numel(), []).append(p)
         else:
             rest.append(p)
     groups = [{"params": rest, "lr": lr}, {"params": shortcut, "lr": lr * linear_lr}]
+    groups += [{"params": params, "lr": lr * share} for share, params in wide.items()]
     optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr, (0.9, 0.98), weight_decay=0.0)]
     if matrices:
         optimizers.append(Muon(matrices, lr))

@@ -27,6 +27,7 @@ class Schedule:
     warmup: int = 200
     muon: bool = True
     linear_lr: float = 0.2
+    base_fan_in: int = 0
     ema: float = 0.999
     clip: float = 1.0
     crops: tuple[tuple[float, int, int], ...] = ((0.0, 128, 8),)
@@ -84,7 +85,7 @@ class Trainer:
         self.checkpoint = out / "checkpoint.pt"
         self.model = task.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.model).eval()
-        self.optimizers = optim.build(self.model, schedule.lr, schedule.muon, schedule.linear_lr)
+        self.optimizers = optim.build(self.model, schedule.lr, schedule.muon, schedule.linear_lr, schedule.base_fan_in)
         self.step = 0
 
     def save(self) -> None:
@@ -113,7 +114,10 @@ class Trainer:
             self.model.load_state_dict(state["model"])
             self.average.load_state_dict(state["average"])
             for optimizer, part in zip(self.optimizers, state["optimizers"], strict=True):
+                peaks = [group["peak_lr"] for group in optimizer.param_groups]
                 optimizer.load_state_dict(part)
+                for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                    group["peak_lr"] = peak  # the configuration's, which may have changed, not the checkpoint's
             self.step = state["step"]
         except (KeyError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
             reason = str(error).splitlines()[0]

@@ -66,15 +66,13 @@ class ScaleNet(nn.Module):
     def __init__(self, hyper: int, width: int, latents: int, *, anchors: int, index_limit: int = 128) -> None:
         super().__init__()
         hidden = partial(ExactConv2d, max_input=255, out_range=(0, 255))
-        self.enter = ExactConv2d(hyper, width, max_input=MAX_SYMBOL, out_range=(-255, 255))
+        # Symbols are mostly 0 and ±1, activations count sixteenths, and indices count grid steps.
+        self.enter = ExactConv2d(hyper, width, max_input=MAX_SYMBOL, out_range=(-255, 255), gain=32.0)
         self.shift = QualityTable(width, anchors)
         self.up1 = hidden(width, 4 * width, 1)
         self.middle = hidden(width, width)
         self.up2 = hidden(width, 4 * width, 1)
-        self.leave = ExactConv2d(width, latents, 1, max_input=255, out_range=(-index_limit, index_limit))
-        with torch.no_grad():
-            self.enter.weight.mul_(32.0)  # symbols are mostly 0 and ±1; activations count sixteenths
-            self.leave.weight.mul_(0.01)
+        self.leave = ExactConv2d(width, latents, 1, max_input=255, out_range=(-index_limit, index_limit), gain=1 / 64)
 
     def layers(self) -> dict[str, ExactConv2d]:
         """The exact layers by name, in order of use."""
