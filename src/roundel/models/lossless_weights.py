@@ -51,16 +51,23 @@ def selftest(net: Pyramid) -> str:
     return hashing.digest.hexdigest()[:32]
 
 
-def save(path: Path, net: Pyramid, notes: Mapping[str, str]) -> None:
+def freeze(net: Pyramid) -> None:
+    """Make all layers exact with their present weights."""
+    for layer in layers(net).values():
+        layer.freeze()
+
+
+def save(path: Path, net: Pyramid, notes: Mapping[str, str], tables: Tables | None = None) -> None:
     """Write a weights file, and leave the net frozen; the same inputs give the same bytes.
 
     Args:
-        notes: free text for the file's metadata, such as the commit.
+        notes: free text for the file's metadata, such as the commit. tables: calibrated ones, instead of the family's.
     """
-    tensors = {f"tables.{k}": torch.from_numpy(v.copy()) for k, v in mixture_tables().to_arrays().items()}
+    freeze(net)
+    arrays = (tables or mixture_tables()).to_arrays()
+    tensors = {f"tables.{key}": torch.from_numpy(array.copy()) for key, array in arrays.items()}
     for name, layer in layers(net).items():
         tensors |= {f"{name}.{key}": value.contiguous() for key, value in layer.integers().items()}
-        layer.freeze()
     metadata = {"home": HOME, "shape": json.dumps(asdict(net.shape)), "selftest": selftest(net), **notes}
     save_file(tensors, path, metadata)
 
