@@ -32,7 +32,7 @@ def passes(model: MeanScaleHyperprior, validation: Tensor, groups: int = GROUPS)
         y = model.analysis(x.float() / 255, t) * torch.exp(model.log_gain(t))[:, :, None, None]
         z = torch.floor(model.hyper_analysis(y, t) + 0.5)
         cost = partial(gaussian_bits, scale=scale_of(model.scale_index(z, t)))
-        symbols = Thrifty().test(y, model.mean_net(z, t), cost).symbols
+        symbols = Thrifty().test(y, model.mean(z, t), cost).symbols
         energy = energy + symbols.square().sum((0, 2, 3)).double()
         bits = bits + cost(symbols).sum((0, 2, 3)).double()
     # Where there is nothing to code, the order is by index: channels start in order of energy.

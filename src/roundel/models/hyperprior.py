@@ -119,6 +119,11 @@ class MeanScaleHyperprior(nn.Module):
         """What the quality adds to the scale indices (B, M): log gain and spread of a channel, in grid steps."""
         return (self.log_gain(t) + self.log_spread(t)) / SCALE_STEP
 
+    def mean(self, z_hat: Tensor, t: Tensor) -> Tensor:
+        """Means (B, M, h, w) in rounding steps; the net counts in a channel's usual scale, since some are hundreds."""
+        usual = SCALE_MIN * torch.exp(self.log_gain(t) + self.log_spread(t))
+        return self.mean_net(z_hat, t) * usual[:, :, None, None]
+
     def scale_index(self, z_hat: Tensor, t: Tensor) -> Tensor:
         """Scale indices (B, M, h, w) in 0 … 63 from hyper-latent symbols."""
         raw = self.scale_net(z_hat, self.scale_net.offsets(t))
@@ -133,7 +138,7 @@ class MeanScaleHyperprior(nn.Module):
         z_loc, z_scale = self.z_loc(t)[:, :, None, None], torch.exp(self.z_log_scale(t))[:, :, None, None]
         z_hat = round_ste(z)
         z_noisy = z + torch.rand_like(z) - 0.5 if self.training else z_hat
-        mean = self.mean_net(z_hat, t).float()
+        mean = self.mean(z_hat, t)
         scale = scale_of(self.scale_index(z_hat, t))
         bits = partial(gaussian_bits, scale=scale)
         y_hat, for_rate = quantize(quantizer, y, mean, bits, self.training)

@@ -141,7 +141,7 @@ class LossyModel:
 
     def _hyper(self, z: Tensor, quality: int, height: int, width: int) -> tuple[Tensor, np.ndarray]:
         """Means (1, M, height, width) float32 and scale indices (M, height, width) uint8 from hyper-latents."""
-        mean = self.net.mean_net(z, self._t(quality))[:, :, :height, :width]
+        mean = self.net.mean(z, self._t(quality))[:, :, :height, :width]
         shift = torch.from_numpy(self.stored.scale_shift[quality])[None].float().to(self.device)
         raw = self.net.scale_net(z, shift)[0, :, :height, :width]
         offset = torch.from_numpy(self.stored.index_offset[quality]).float().to(self.device)[:, None, None]

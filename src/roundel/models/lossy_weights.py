@@ -23,7 +23,7 @@ QUALITIES = 101
 HOME = "roundel.models.lossy:LossyModel"
 Z_SCALES = np.geomspace(0.1, 60.0, 48)
 """Logistic scales of the hyper-latents' tables."""
-_INTEGER_PARTS = ("scale_net.", "log_spread.", "z_loc.", "z_log_scale.")
+_INTEGER_PARTS = ("scale_net.", "z_loc.", "z_log_scale.")
 """Parameters that are stored as integers only."""
 
 

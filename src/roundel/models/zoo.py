@@ -35,8 +35,12 @@ class Entry(NamedTuple):
         return _toml(path) if path.exists() else {}
 
 
-ENTRIES = (Entry(1, "photo-lossy", Kind.LOSSY, "roundel.models.lossy:LossyModel"),)
-DEFAULTS = {Kind.LOSSY: "photo-lossy"}
+LOSSLESS_HOME = "roundel.models.lossless:LosslessModel"
+ENTRIES = (
+    Entry(1, "photo-lossy", Kind.LOSSY, "roundel.models.lossy:LossyModel"),
+    Entry(17, "photo", Kind.LOSSLESS, LOSSLESS_HOME),
+)
+DEFAULTS = {Kind.LOSSY: "photo-lossy", Kind.LOSSLESS: "photo"}
 
 
 def entries() -> tuple[Entry, ...]:
