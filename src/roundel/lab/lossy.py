@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from roundel.lab.data import Crops
 from roundel.models.hyperprior import MeanScaleHyperprior
-from roundel.quantizers import QUANTIZERS, Thrifty
+from roundel.quantizers import Thrifty, at
 
 VALIDATION_QUALITIES = (0.1, 0.3, 0.5, 0.7, 0.9)
 
@@ -31,7 +31,7 @@ class Data:
     balance: float = 0.25
     """See `LossyTask`."""
     quantizers: tuple[tuple[float, str], ...] = ((0.0, "mixed"),)
-    """(fraction of training from which it holds, name)."""
+    """(fraction of training from which it holds, name or name=setting): see `roundel.quantizers.make`."""
 
 
 @dataclass
@@ -54,8 +54,7 @@ class LossyTask:
     def loss(self, model: nn.Module, x: Tensor, progress: float) -> tuple[Tensor, dict[str, float]]:
         # Stratified qualities: every batch sees the whole range.
         t = (torch.arange(len(x), device=x.device) + torch.rand(len(x), device=x.device)) / len(x)
-        name = next(name for start, name in reversed(self.quantizers) if progress >= start)
-        rd = model(x, t, QUANTIZERS[name]())
+        rd = model(x, t, at(self.quantizers, progress))
         weight = (rd.lmbda / 0.02) ** -self.balance
         loss = (rd.loss * weight).mean()
         return loss, {"loss": loss.item(), "y_bpp": rd.y_bpp.mean().item(), "z_bpp": rd.z_bpp.mean().item()}

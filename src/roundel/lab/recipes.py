@@ -75,15 +75,15 @@ def _photos(
     config: dict[str, Any], folders: Sequence[Path], seed: int, make: Callable[[list[np.ndarray]], nn.Module]
 ) -> Task:
     """The lossy task on a split of the pictures; `make` builds the model from the training pictures."""
+    from roundel import quantizers
     from roundel.lab import lossy
-    from roundel.quantizers import QUANTIZERS
 
     settings = record(lossy.Data, config.get("data", {}), "data")
+    for _, spec in settings.quantizers:
+        quantizers.make(spec)  # complains before the pictures are read
     training, validating = data.split(data.find_images(folders))
     images = data.load(training, settings.scales)
     validation = data.centre_crops(data.load(validating), settings.validation_px)
-    if unknown := {name for _, name in settings.quantizers} - set(QUANTIZERS):
-        raise ModelError(f"[data] names an unknown quantizer {unknown.pop()!r}; known: {', '.join(QUANTIZERS)}")
     return lossy.LossyTask(make(images), data.Crops(images), validation, settings.balance, settings.quantizers)
 
 

@@ -1,9 +1,9 @@
 """Rounding for the decoder, noise for the rate."""
 
-import torch
 from torch import Tensor
 
 from roundel.quantizers.protocol import Bits, Tested, Trained
+from roundel.quantizers.rounding import centred, straight_through, uniform_noise
 
 
 class Mixed:
@@ -14,11 +14,8 @@ class Mixed:
 
     def train(self, y: Tensor, loc: Tensor, bits: Bits) -> Trained:
         """See `Quantizer.train`."""
-        residual = y - loc
-        rounded = residual + (torch.floor(residual + 0.5) - residual).detach()
-        return Trained(rounded + loc, y + torch.rand_like(y) - 0.5)
+        return Trained(straight_through(y - loc) + loc, y + uniform_noise(y))
 
     def test(self, y: Tensor, loc: Tensor, bits: Bits) -> Tested:
         """See `Quantizer.test`."""
-        symbols = torch.floor(y - loc + 0.5)
-        return Tested(symbols, symbols + loc)
+        return centred(y, loc)
