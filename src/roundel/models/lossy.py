@@ -87,7 +87,7 @@ class LossyModel:
         z_int = z_int.reshape(shape)
         if np.abs(z_int).max() > MAX_SYMBOL:
             raise FormatError(f"a hyper-latent of {np.abs(z_int).max()} exceeds {MAX_SYMBOL}")
-        mean, at_all = self._hyper(torch.from_numpy(z_int)[None].float().to(self.device), quality, height, width)
+        mean, at_all = self._hyper(torch.from_numpy(np.array(z_int))[None].float().to(self.device), quality, height, width)
         residual = np.zeros(at_all.shape, np.int32)
         for channels, data in zip(self._groups(), passes[1:], strict=False):
             at = at_all[channels]
