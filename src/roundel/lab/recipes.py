@@ -44,6 +44,22 @@ def record(cls: type[T], values: dict[str, Any], where: str) -> T:
         raise ModelError(f"[{where}]: {error}") from error
 
 
+def read(path: Path) -> dict[str, Any]:
+    """A configuration as TOML has it.
+
+    Raises:
+        ModelError: the file is missing or is not TOML.
+    """
+    try:
+        import tomllib
+    except ImportError:
+        import tomli as tomllib  # type: ignore[no-redef]
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: cannot read the configuration: {error}") from error
+
+
 def load(path: Path, folders: Sequence[Path]) -> Recipe:
     """Read a configuration and the pictures in the folders.
 
@@ -51,14 +67,7 @@ def load(path: Path, folders: Sequence[Path]) -> Recipe:
         ModelError: the file is missing, is not TOML, or has unknown settings.
         ImageError: a folder holds no pictures.
     """
-    try:
-        import tomllib
-    except ImportError:
-        import tomli as tomllib  # type: ignore[no-redef]
-    try:
-        config = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ModelError(f"{path}: cannot read the configuration: {error}") from error
+    config = read(path)
     kind = config.get("kind")
     if kind not in RECIPES:
         raise ModelError(f"{path}: kind = {kind!r} is unknown; known: {', '.join(RECIPES)}")
@@ -155,6 +164,18 @@ def _flow(kind: str) -> Callable[[], tuple[Build, Export]]:
     return lambda: (build, _save_floats)
 
 
+def _fsq() -> tuple[Build, Export]:
+    from roundel.lab import fsq, lossless
+    from roundel.models.autoencoder import AutoencoderShape
+
+    def build(config: dict[str, Any], folders: Sequence[Path], seed: int) -> Task:
+        shape = record(AutoencoderShape, config.get("shape", {}), "shape")
+        objective = record(fsq.Objective, config.get("objective", {}), "objective")
+        return fsq.build(shape, objective, record(lossless.Data, config.get("data", {}), "data"), folders, seed)
+
+    return build, fsq.export
+
+
 def _save_floats(model: nn.Module, task: Task, path: Path, notes: dict[str, str]) -> None:
     from safetensors.torch import save_file
 
@@ -164,6 +185,7 @@ def _save_floats(model: nn.Module, task: Task, path: Path, notes: dict[str, str]
 RECIPES: dict[str, Callable[[], tuple[Build, Export]]] = {
     "lossy": _lossy,
     "lossless": _lossless,
+    "fsq": _fsq,
     **{kind: _flow(kind) for kind in ("idf", "continuous-twin", "realnvp", "glow")},
     "factorized-prior": _classic(_factorized),
     "scale-hyperprior": _classic(_hyperprior, means=False),
