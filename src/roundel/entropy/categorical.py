@@ -1,0 +1,83 @@
+"""A learned prior of discrete codes: one distribution per code channel, the same at every position."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from roundel.coding import Tables
+from roundel.quantizers.codes import along_channels, check_codes, straight_through
+
+SOFTNESS = 0.2
+"""Squared distance on the code axis over which the soft assignment fades by e."""
+ESCAPE_MASS = 2.0**-20
+"""Codes are never outside their table."""
+LOG2_E = 1 / float(np.log(2))
+
+
+class CategoricalPrior(nn.Module):
+    """p_c(k) for each code channel c.
+
+    Args:
+        levels: (K,) symbols of each channel.
+    """
+
+    inside: Tensor
+
+    def __init__(self, levels: Sequence[int]) -> None:
+        super().__init__()
+        self.levels = tuple(levels)
+        inside = torch.arange(max(self.levels)) < torch.tensor(self.levels)[:, None]
+        self.logits = nn.Parameter(torch.zeros(inside.shape))
+        self.register_buffer("inside", inside, persistent=False)
+
+    def symbol_bits(self) -> Tensor:
+        """−log2 p of every symbol, (K, max L); 0 beyond a channel's levels."""
+        log_p = torch.log_softmax(self.logits.float().masked_fill(~self.inside, -torch.inf), 1)
+        return torch.where(self.inside, -log_p * LOG2_E, 0.0)
+
+    def bits(self, codes: Tensor) -> Tensor:
+        """−log2 p of codes (B, K, ...), same shape; it trains the prior."""
+        flat = codes.transpose(0, 1)
+        return self.symbol_bits().gather(1, flat.reshape(len(self.levels), -1)).view(flat.shape).transpose(0, 1)
+
+    def rate(self, codes: Tensor, position: Tensor) -> Tensor:
+        """The same bits with a gradient for the encoder instead: as if each code were softly assigned.
+
+        Args:
+            codes: (B, K, ...) int64. position: (B, K, ...) where the latents lie on the code axis, see `Codes`.
+
+        Source: reference reading of FSQ paper, eq. 11: hard one-hot forward, softmax(−(u − g)²/0.2) backward.
+        """
+        with torch.no_grad():
+            cost, hard = self.symbol_bits(), self.bits(codes)
+        shape = (1, *cost.shape[:1], *[1] * (codes.ndim - 2), cost.shape[1])
+        symbols = torch.arange(cost.shape[1], device=codes.device)
+        closeness = -(position.unsqueeze(-1) - symbols).square() / SOFTNESS
+        weight = torch.softmax(closeness.masked_fill(~self.inside.view(shape), -torch.inf), -1)
+        return straight_through(hard, (weight * cost.view(shape)).sum(-1))
+
+    def tables(self) -> Tables:
+        """One integer table per channel, for export."""
+        pmfs = torch.exp2(-self.symbol_bits().detach().double()).cpu().numpy()
+        return Tables.from_pmfs(
+            [row[:n] for row, n in zip(pmfs, self.levels, strict=True)], [0] * len(pmfs), ESCAPE_MASS
+        )
+
+
+def to_symbols(codes: Tensor, levels: Sequence[int]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Codes (B, K, ...) as `coding.encode` takes them: symbols (N,) in raster order and their channels as table index.
+
+    Raises:
+        ModelError: codes out of range.
+    """
+    checked = check_codes(codes, levels)
+    index = along_channels(torch.arange(len(levels)), checked).expand(checked.shape)
+    return checked.cpu().flatten().numpy().astype(np.int32), index.flatten().numpy().astype(np.int32)
+
+
+def from_symbols(symbols: NDArray[np.int32], shape: Sequence[int]) -> Tensor:
+    """The inverse: symbols (N,) to codes int64 of this shape."""
+    return torch.from_numpy(symbols.astype(np.int64)).view(*shape)

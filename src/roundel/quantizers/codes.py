@@ -1,0 +1,86 @@
+"""What a discrete bottleneck is: real vectors in, small integers out, and values rebuilt from the integers alone."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from roundel.errors import ModelError
+
+
+class Codes(NamedTuple):
+    """What a bottleneck makes of z (B, D, ...)."""
+
+    values: Tensor
+    """What the decoder gets, (B, D, ...) float32; exactly `Bottleneck.values(codes)`, with the encoder's gradient."""
+    codes: Tensor
+    """Integers to code, (B, K, ...) int64, code channel c in [0, levels[c])."""
+    position: Tensor
+    """(B, K, ...) float32: where z lies on the axis of each code, differentiable where there is such an axis."""
+    loss: Tensor
+    """Scalar to add to the distortion; 0 for quantisers without one."""
+
+
+class Bottleneck(nn.Module):
+    """Base of the discrete bottlenecks. Channels are axis 1, so (B, D) and (B, D, H, W) are treated alike.
+
+    Codes stay one integer per channel: a joint index of 64 dimensions of 8 levels would need 192 bits.
+    """
+
+    dims: int
+    """D, channels of z and of values."""
+    levels: tuple[int, ...]
+    """Number of symbols of each code channel, (K,)."""
+
+    def forward(self, z: Tensor) -> Codes:
+        """Quantise z (B, D, ...)."""
+        raise NotImplementedError
+
+    def values(self, codes: Tensor) -> Tensor:
+        """Codes (B, K, ...) to values (B, D, ...) float32. Raises: ModelError, codes out of range."""
+        raise NotImplementedError
+
+
+def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
+    """`hard`, to the bit, with the gradient of `soft`."""
+    # soft + (hard − soft).detach() would round differently from hard.
+    return hard.detach() + (soft - soft.detach())
+
+
+def along_channels(constants: Tensor, like: Tensor) -> Tensor:
+    """(D,) as (1, D, 1, ...), to broadcast with `like` (B, D, ...)."""
+    return constants.view(1, -1, *[1] * (like.ndim - 2))
+
+
+def check_input(z: Tensor, dims: int) -> Tensor:
+    """z as float32, whatever autocast made of it. Raises: ModelError, it is not (B, dims, ...)."""
+    if z.ndim < 2 or z.shape[1] != dims:
+        raise ModelError(f"the quantiser takes (B, {dims}, ...), not {tuple(z.shape)}; channels are axis 1")
+    return z.float()
+
+
+def check_levels(levels: Sequence[int]) -> tuple[int, ...]:
+    """Levels as a tuple. Raises: ModelError, there are none or one is below 2."""
+    if not levels or min(levels) < 2:
+        raise ModelError(f"levels {tuple(levels)}: a quantiser needs one number of at least 2 for each dimension")
+    return tuple(int(n) for n in levels)
+
+
+def check_codes(codes: Tensor, levels: Sequence[int]) -> Tensor:
+    """Codes as int64. Raises: ModelError, the wrong number of channels, not integers, or one is out of range."""
+    if codes.ndim < 2 or codes.shape[1] != len(levels) or codes.dtype.is_floating_point:
+        raise ModelError(
+            f"codes must be integers (B, {len(levels)}, ...), channels on axis 1, "
+            f"not {codes.dtype} {tuple(codes.shape)}"
+        )
+    top = along_channels(torch.tensor(levels, device=codes.device), codes)
+    wrong = ((codes < 0) | (codes >= top)).transpose(0, 1).flatten(1).any(1)
+    if wrong.any():
+        channel = int(wrong.nonzero()[0])
+        found = codes[:, channel]
+        raise ModelError(
+            f"codes of channel {channel} are {int(found.min())} .. {int(found.max())}; "
+            f"it has {levels[channel]} levels, 0 .. {levels[channel] - 1}"
+        )
+    return codes.long()
