@@ -23,6 +23,7 @@ COMMANDS = {
     "eval": "Rate and distortion over a folder of pictures, beside other codecs.",
     "models": "List the models and their weights.",
     "train": "Train a model.",
+    "lab": "Measure quantisers on trained models and on sources with known optima.",
     "demo": "Encode a picture at several qualities beside JPEG, WebP and AVIF.",
 }
 

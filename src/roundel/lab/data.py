@@ -92,3 +92,21 @@ def centre_crops(images: Sequence[np.ndarray], side: int) -> Tensor:
     if not kept:
         raise ImageError(f"every validation picture is smaller than {side} × {side} pixels")
     return torch.from_numpy(np.stack(kept)).permute(0, 3, 1, 2)
+
+
+def middles(folder: Path, side: int, count: int) -> tuple[list[Path], Tensor]:
+    """The first pictures of a folder that are large enough: files, and middles as uint8 (N, 3, side, side).
+
+    Raises:
+        ImageError: the folder is missing or has no pictures, or all are too small.
+    """
+    found: list[tuple[Path, np.ndarray]] = []
+    for path in find_images([folder]):
+        (image,) = load([path])
+        if min(image.shape[:2]) >= side:
+            found.append((path, image))
+        if len(found) == count:
+            break
+    if not found:
+        raise ImageError(f"{folder}: every picture is smaller than the crop of {side} × {side} pixels; choose --crop")
+    return [path for path, _ in found], centre_crops([image for _, image in found], side)

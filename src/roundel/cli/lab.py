@@ -1,0 +1,65 @@
+"""`roundel lab`: measurements of quantisers, on trained models and on sources whose optimum is known."""
+
+import json
+from pathlib import Path
+
+import click
+
+PLOT = click.option(
+    "--plot", "plot_path", type=click.Path(dir_okay=False, path_type=Path), help="Draw the results (.png, .svg)."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+
+
+@click.group()
+def command() -> None:
+    """Measure quantisers: what they do to a trained model, and how far they stay from known optima."""
+
+
+@command.command()
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.option("--config", required=True, type=click.Path(path_type=Path), help="The TOML file it was trained with.")
+@click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of pictures to measure on.")
+@click.option(
+    "--quantizer", "names", multiple=True, metavar="NAME[=SETTING]", help="Measure with this one [the training's last]."
+)
+@click.option("--crop", type=click.IntRange(64), default=256, show_default=True, help="Middle of each picture, in px.")
+@click.option("--pictures", type=click.IntRange(1), default=24, show_default=True, help="How many, at most.")
+@click.option("--pairs", type=click.IntRange(1), default=8, show_default=True, help="Draws for the smoothness score.")
+@click.option("--quality", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Of models of many rates.")
+@JSON
+@PLOT
+def gaps(checkpoint: Path, config: Path, data: Path, names: tuple[str, ...], crop: int, pictures: int, pairs: int,
+         quality: float, as_json: bool, plot_path: Path | None) -> None:  # fmt: skip
+    """Measure the three gaps of CHECKPOINT: discrete, entropy estimation, local smoothness.
+
+    Also how rate and PSNR of training differ from those at test, and how latents lie between the integers. The model
+    is a mean-scale or scale hyperprior, or the lossy model that ships, trained by `roundel train`.
+
+    \b
+      roundel lab gaps runs/ste/checkpoint.pt --config configs/mean-scale-hyperprior.toml --data kodak
+    """
+    from roundel.lab import checkpoints, gaps_report, probe
+    from roundel.lab.data import middles
+    from roundel.lab.provenance import command_line, provenance
+    from roundel.lab.rd_table import record
+    from roundel.quantizers import make
+
+    if crop % 64:
+        raise click.UsageError(f"--crop {crop} is not a multiple of 64.")
+    model, last = checkpoints.load(checkpoint, config)
+    chosen = [(name, make(name)) for name in names or (last,)]
+    files, crops = middles(data, crop, pictures)
+    reports = [probe.measure(model, crops, *pair, quality=quality, pairs=pairs) for pair in chosen]
+    if as_json:
+        source = record(provenance(command_line(), files))
+        for report in reports:
+            differences = {
+                "rate_difference_bpp": report.rate_difference_bpp,
+                "psnr_difference_db": report.psnr_difference_db,
+            }
+            print(json.dumps(record(report) | record(differences) | {"provenance": source}))
+    else:
+        print(gaps_report.table(reports))
+    if plot_path:
+        gaps_report.plot(reports, plot_path, title=f"{checkpoint}, {len(crops)} pictures of {data.resolve().name}")
