@@ -62,6 +62,18 @@ def test_rate_is_finite_with_grids_and_unequal_levels() -> None:
     assert (z.grad != 0).any()
 
 
+def test_diversity_is_the_entropy_of_the_mean_assignment_and_spreads_codes() -> None:
+    prior = CategoricalPrior([4, 2])
+    position = torch.tensor([[0.0, 1], [1, 1], [2, 1], [3, 1]], requires_grad=True)
+    bits = prior.diversity_bits(position)
+    assert bits[0].item() == pytest.approx(2, abs=1e-3)
+    assert bits[1].item() == pytest.approx(0, abs=0.07)
+    together = torch.tensor([[0.1, 0.0], [-0.1, 0.0], [0.1, 0.4]], requires_grad=True)
+    prior.diversity_bits(together).sum().backward()
+    assert together.grad[0, 0] > 0
+    assert together.grad[2, 1] > 0
+
+
 def test_codes_out_of_range_are_not_coded() -> None:
     with pytest.raises(ModelError, match=r"channel 0 are 8 \.\. 8"):
         to_symbols(torch.tensor([[8]]), [8])

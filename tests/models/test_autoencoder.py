@@ -79,6 +79,8 @@ levels = {levels}
 mode = "{mode}"
 [objective]
 lmbda = 0.1
+beta = 0.01
+gamma = 0.01
 [data]
 cifar = true
 [schedule]

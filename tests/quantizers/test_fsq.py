@@ -7,9 +7,10 @@ import torch
 
 from roundel.coding import cost_bits, decode, encode
 from roundel.entropy.categorical import CategoricalPrior, from_symbols, to_symbols
-from roundel.quantizers.annealing import soft_round, temperature
+from roundel.quantizers.annealing import temperature
 from roundel.quantizers.fsq import FSQ
 from roundel.quantizers.fsq_as_written import FSQAsWritten, detached_pair
+from roundel.quantizers.soft_round import soft_round
 
 
 def sweep(levels: int) -> torch.Tensor:
@@ -54,14 +55,8 @@ def test_64_dimensions_of_8_levels_through_real_bytes() -> None:
 @pytest.mark.parametrize(("softness", "gap"), [(1.0, 0.281), (0.1, 0.139)])
 def test_soft_rounding_is_as_soft_as_measured(softness: float, gap: float) -> None:
     u = torch.linspace(-3, 3, 60_001, dtype=torch.float64)
-    rms = (soft_round(u, softness) - torch.floor(u + 0.5)).square().mean().sqrt().item()
+    rms = (soft_round(u, 1 / softness) - torch.floor(u + 0.5)).square().mean().sqrt().item()
     assert rms == pytest.approx(gap, abs=1e-3)
-
-
-def test_soft_rounding_keeps_integers_and_half_integers_and_rises() -> None:
-    u = torch.arange(-6, 7) / 2
-    assert torch.allclose(soft_round(u, 0.3), u)
-    assert (soft_round(torch.linspace(-2, 2, 4001), 0.3).diff() >= 0).all()
 
 
 def test_temperature_falls_geometrically_then_rounding_is_hard() -> None:

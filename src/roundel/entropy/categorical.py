@@ -53,11 +53,19 @@ class CategoricalPrior(nn.Module):
         """
         with torch.no_grad():
             cost, hard = self.symbol_bits(), self.bits(codes)
-        shape = (1, *cost.shape[:1], *[1] * (codes.ndim - 2), cost.shape[1])
-        symbols = torch.arange(cost.shape[1], device=codes.device)
+        weight = self.assignment(position)
+        return straight_through(hard, (weight * _with_symbols(cost, weight)).sum(-1))
+
+    def assignment(self, position: Tensor) -> Tensor:
+        """Soft one-hot codes of positions (B, K, ...), (B, K, ..., max L)."""
+        symbols = torch.arange(self.inside.shape[1], device=position.device)
         closeness = -(position.unsqueeze(-1) - symbols).square() / SOFTNESS
-        weight = torch.softmax(closeness.masked_fill(~self.inside.view(shape), -torch.inf), -1)
-        return straight_through(hard, (weight * cost.view(shape)).sum(-1))
+        return torch.softmax(closeness.masked_fill(~_with_symbols(self.inside, closeness), -torch.inf), -1)
+
+    def diversity_bits(self, position: Tensor) -> Tensor:
+        """Entropy (K,) of each channel's mean soft assignment of positions (B, K, ...): to be raised, if wanted."""
+        mean = self.assignment(position).transpose(0, 1).flatten(1, -2).mean(1)
+        return -(mean * torch.log2(mean.clamp_min(1e-12))).sum(1)
 
     def tables(self) -> Tables:
         """One integer table per channel, for export."""
@@ -81,3 +89,8 @@ def to_symbols(codes: Tensor, levels: Sequence[int]) -> tuple[NDArray[np.int32],
 def from_symbols(symbols: NDArray[np.int32], shape: Sequence[int]) -> Tensor:
     """The inverse: symbols (N,) to codes int64 of this shape."""
     return torch.from_numpy(symbols.astype(np.int64)).view(*shape)
+
+
+def _with_symbols(constants: Tensor, like: Tensor) -> Tensor:
+    """(K, L) as (1, K, 1, ..., L), to broadcast with `like` (B, K, ..., L)."""
+    return constants.view(1, len(constants), *[1] * (like.ndim - 3), -1)

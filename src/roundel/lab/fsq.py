@@ -24,10 +24,17 @@ VALIDATION_BATCH = 100
 
 @dataclass(frozen=True)
 class Objective:
-    """`[objective]` of a configuration: BCE + λ·bits + the bottleneck's own loss, all per subpixel, BCE in nats."""
+    """`[objective]` of a configuration: BCE + λ·R + β·E − γ·H and the bottleneck's own loss; BCE in nats per subpixel.
+
+    Source: FSQ paper, eq. 11, made well-posed: its two errors as one, its rate as a cost, its diversity as a knob.
+    """
 
     lmbda: float = 0.0
-    """Nats of cross-entropy that a bit is worth; 0 leaves the rate alone, ln 2 would make it a likelihood bound."""
+    """Nats that a bit of R, the rate per subpixel under the prior, is worth; ln 2 makes a likelihood bound."""
+    beta: float = 0.0
+    """E: mean squared distance of latents from their code, in steps, with the code fixed."""
+    gamma: float = 0.0
+    """H: mean entropy of the batch's mean soft assignment, in bits per code channel."""
     anneal: bool = True
     """Soft rounding from T = 1 to 0.1 over the first 90 % of training; off, straight-through from the start."""
 
@@ -57,6 +64,12 @@ class FSQTask:
         loss = bce + found.codes.loss + found.bits.sum() / x.numel()
         if self.objective.lmbda:
             loss = loss + self.objective.lmbda * found.rate.sum() / x.numel()
+        position = found.codes.position
+        if self.objective.beta:
+            loss = loss + self.objective.beta * F.mse_loss(position, found.codes.codes.float())
+        if self.objective.gamma:
+            assert isinstance(self.model, DiscreteAutoencoder)
+            loss = loss - self.objective.gamma * self.model.prior.diversity_bits(position).mean()
         bits = float(found.bits.detach().mean())
         values = {"loss": float(loss.detach()), "bce": float(bce.detach()), "bits": bits, "temperature": softness}
         return loss, values

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from roundel.quantizers.annealing import soft_round
 from roundel.quantizers.codes import (
     Bottleneck,
     Codes,
@@ -16,6 +15,7 @@ from roundel.quantizers.codes import (
     check_levels,
     straight_through,
 )
+from roundel.quantizers.soft_round import soft_round
 
 EPSILON = 1e-3
 """How far, relatively, saturated latents stay from the outermost rounding boundary."""
@@ -113,7 +113,7 @@ class FSQ(Bottleneck):
         The number of levels does not depend on the temperature.
         """
         hard = self(z)
-        return hard._replace(values=self.grid.value(soft_round(hard.position, temperature)))
+        return hard._replace(values=self.grid.value(soft_round(hard.position, 1 / temperature)))
 
     def values(self, codes: Tensor) -> Tensor:
         """Codes (B, D, ...) to values in [−1, 1]. Raises: ModelError, codes out of range."""
