@@ -49,6 +49,21 @@ def _jpeg(file, quality: int) -> bytes:
     return find("jpeg").encode(image.read(file).pixels, quality)
 
 
+def test_an_earlier_run_over_the_same_pictures_is_compared_with(folder, tmp_path) -> None:
+    earlier = tmp_path / "jpeg.json"
+    run(folder, "-c", "jpeg=30,60,90", "-o", earlier)
+    together = run(folder, "-c", "jpeg=30,60,90", "-c", "webp=30,60,90", "--bd-anchor", "jpeg", "--json").output
+    apart = run(folder, "-c", "webp=30,60,90", "--beside", earlier, "--bd-anchor", "jpeg", "--json").output
+    percents = [json.loads(output.splitlines()[-1])["percent"] for output in (apart, together)]
+    assert percents[0] == pytest.approx(percents[1], abs=0.001)  # points are stored rounded
+    next(folder.iterdir()).unlink()
+    with pytest.raises(ImageError, match="other pictures"):
+        run(folder, "-c", "webp=30", "--beside", earlier)
+    earlier.write_text("{}")
+    with pytest.raises(ImageError, match="not results"):
+        run(folder, "-c", "webp=30", "--beside", earlier)
+
+
 def test_tables_for_people_with_published_rows(folder) -> None:
     text = run(folder, "-c", "jpeg=30,60,90", "--published").output
     assert "PSNR dB" in text

@@ -25,6 +25,12 @@ LOSSLESS = ("roundel", "png", "webp-lossless", "jpeg2000-lossless", "jpegls", "j
 @click.option("--lossless", is_flag=True, help="Bits per subpixel and MB/s of lossless codecs, every pixel checked.")
 @click.option("--published", is_flag=True, help="Put the figures of papers beside (curves are of Kodak).")
 @click.option(
+    "--beside",
+    "earlier",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Compare with the points of an earlier run (-o) over the same pictures.",
+)
+@click.option(
     "--plot", "plot_path", type=click.Path(dir_okay=False, path_type=Path), help="Draw the curves (.png, .svg)."
 )
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write all results as JSON.")
@@ -45,6 +51,7 @@ def command(
     anchors: tuple[str, ...],
     lossless: bool,
     published: bool,
+    earlier: Path | None,
     plot_path: Path | None,
     output: Path | None,
     force: bool,
@@ -65,20 +72,24 @@ def command(
     from roundel.lab.provenance import command_line, provenance
     from roundel.lab.published import lossless_rows, lossy_points
 
-    if lossless and (anchors or plot_path or qualities):
-        raise click.UsageError("--bd-anchor, --plot and --quality are about lossy codecs; leave out --lossless.")
+    if lossless and (anchors or plot_path or qualities or earlier):
+        raise click.UsageError(
+            "--bd-anchor, --beside, --plot and --quality are about lossy codecs; leave out --lossless."
+        )
     wanted = specs or (LOSSLESS if lossless else LOSSY)
     chosen = [rd.codec_of(spec, lossless=lossless, qualities=qualities) for spec in wanted]
-    unmeasured = set(anchors) - {codec.name for codec in chosen}
+    files = rd.pictures_in(folder)
+    origin = provenance(command_line(), files)
+    before = rd.points_of(earlier, origin.data) if earlier else []
+    unmeasured = set(anchors) - {codec.name for codec in chosen} - {point.codec for point in before}
     if unmeasured:
         raise click.UsageError(f"--bd-anchor {unmeasured.pop()} is not among the codecs that are measured.")
-    files = rd.pictures_in(folder)
     for path in (output, plot_path):
         if path and path.is_file() and not force:  # before the work, not after it
             raise ImageError(f"cannot write {path}: it exists already; choose another name, or force overwriting (-f)")
 
     print_rows = partial(_print, as_json=as_json)
-    results: dict[str, Any] = {"provenance": provenance(command_line(), files), "jobs": jobs}
+    results: dict[str, Any] = {"provenance": origin, "jobs": jobs}
     results["settings"] = {codec.name: codec.settings for codec in chosen}
     with _progress(len(files) * sum(len(codec.ladder) for codec in chosen)) as advance:
         measured = list(rd.sweep(chosen, files, jobs=jobs, skip_missing=not specs, advance=advance))
@@ -92,8 +103,8 @@ def command(
     else:
         points = [rd.lossy_point(*found) for found in measured]
         print_rows(points, rd_table.points_table)
-        names = dict.fromkeys(point.codec for point in points)
-        beside = lossy_points() if published else []
+        beside = before + (lossy_points() if published else [])
+        names = dict.fromkeys(point.codec for point in points + before)
         compared = rd.comparisons(points + beside, anchors or list(names))
         print_rows(compared, rd_table.comparisons_table)
         results |= {"points": points, "bd_rates": compared}

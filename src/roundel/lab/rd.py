@@ -1,12 +1,14 @@
 """Rate and distortion of codecs over a folder of pictures, from real file bytes."""
 
+import json
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from math import nan
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -243,6 +245,29 @@ def lossless_point(codec: str, samples: Sequence[Sample]) -> LosslessPoint:
         images=len(samples),
         wrong=sum(not s.exact for s in samples),
     )
+
+
+def points_of(results: Path, data: str) -> list[Point]:
+    """The points that an earlier run stored.
+
+    Args:
+        results: what `roundel eval -o` wrote.
+        data: the pictures that are measured now, as `Provenance.data` names them.
+
+    Raises:
+        ImageError: it is no such file, or is about other pictures.
+    """
+    try:
+        stored = json.loads(results.read_text(encoding="utf-8"))
+        found = stored["provenance"]["data"]
+        # What JSON has no number for was stored as null: seconds that were not measured.
+        rows: list[dict[str, Any]] = stored["points"]
+        points = [Point(**{k: nan if v is None else v for k, v in row.items()}) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ImageError(f"{results}: not results of `roundel eval` on lossy codecs: {error}") from error
+    if found != data:
+        raise ImageError(f"{results}: measured on other pictures ({found}) than these ({data})")
+    return points
 
 
 def comparisons(points: Sequence[Point], anchors: Sequence[str]) -> list[Comparison]:
