@@ -261,8 +261,8 @@ def points_of(results: Path, data: str) -> list[Point]:
         stored = json.loads(results.read_text(encoding="utf-8"))
         found = stored["provenance"]["data"]
         # What JSON has no number for was stored as null: seconds that were not measured.
-        rows: list[dict[str, Any]] = stored["points"]
-        points = [Point(**{k: nan if v is None else v for k, v in row.items()}) for row in rows]
+        rows: list[dict[str, Any]] = [{k: nan if v is None else v for k, v in p.items()} for p in stored["points"]]
+        points = [Point(**row) for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ImageError(f"{results}: not results of `roundel eval` on lossy codecs: {error}") from error
     if found != data:
