@@ -15,10 +15,18 @@ from roundel.errors import ImageError, ModelError
 from roundel.lab import recipes
 from roundel.models import autoencoder_weights
 from roundel.models.autoencoder import AutoencoderShape, DiscreteAutoencoder
+from roundel.quantizers.adaptive import NOTCHES
 
 VECTOR = AutoencoderShape(widths=(4, 4, 8, 8), dims=16)
 GRID = AutoencoderShape(net="grid", widths=(8, 16), dims=4, levels=(8, 5, 5, 5))
-QUANTIZERS = [("fsq", (8,)), ("residual-fsq", (4, 2)), ("vq", (16,)), ("residual-vq", (8, 8)), ("lfq", (2,))]
+QUANTIZERS = [
+    ("fsq", (8,)),
+    ("adaptive-fsq", (5,)),
+    ("residual-fsq", (4, 2)),
+    ("vq", (16,)),
+    ("residual-vq", (8, 8)),
+    ("lfq", (2,)),
+]
 
 
 @pytest.mark.parametrize("net", ["vector", "grid"])
@@ -54,7 +62,8 @@ def test_shapes_that_cannot_be_are_refused() -> None:
         ({"levels": (1,)}, "at least 2"),
         ({"mode": "as_is"}, "as_is"),
         ({"mode": "as_written", "quantizer": "vq"}, "as_written"),
-        ({"quantizer": "vq", "levels": (8, 8)}, "codebook"),
+        ({"quantizer": "vq", "levels": (8, 8)}, "one number"),
+        ({"quantizer": "adaptive-fsq", "levels": (8,)}, "among"),
     ]
     for settings, complaint in wrong:
         with pytest.raises(ModelError, match=complaint):
@@ -137,6 +146,23 @@ def test_other_quantisers_train_by_the_same_recipe(
     assert CliRunner().invoke(command, args, catch_exceptions=False).exit_code == 0
     model, _ = autoencoder_weights.load(tmp_path / "run" / "weights.safetensors")
     assert model.encode(torch.rand(1, 3, 32, 32)).shape[0] == 1
+
+
+def test_adaptive_levels_move_in_training_and_come_back(pictures: Path, tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    text = CONFIG.format(quantizer="adaptive-fsq", levels="[5]", mode="corrected", steps=10)
+    mean = []
+    for name, lmbda in (("free", 0.0), ("dear", 1e9)):
+        config.write_text(f"{text}[adaptation]\nevery_steps = 2\nlmbda = {lmbda}")
+        args = [str(config), "--data", str(pictures), "--out", str(tmp_path / name)]
+        assert CliRunner().invoke(command, args, catch_exceptions=False).exit_code == 0
+        model, _ = autoencoder_weights.load(tmp_path / name / "weights.safetensors")
+        assert set(model.bottleneck.levels) <= set(NOTCHES)
+        mean.append(np.mean(model.bottleneck.levels))
+    assert mean[0] > mean[1] < 5
+    config.write_text(text.replace("adaptive-fsq", "fsq") + "[adaptation]\nevery_steps = 2\nlmbda = 0.1")
+    with pytest.raises(ModelError, match="adaptive-fsq"):
+        recipes.load(config, [pictures])
 
 
 def test_files_of_other_models_are_refused(tmp_path: Path) -> None:

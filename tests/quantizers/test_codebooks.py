@@ -50,6 +50,14 @@ def test_evaluation_leaves_the_codebook_alone() -> None:
     assert all(torch.equal(v, before[k]) for k, v in vq.state_dict().items())
 
 
+def test_autocast_chooses_the_same_vectors() -> None:
+    torch.manual_seed(0)
+    vq, z = VectorQuantizer(4, 256).eval(), torch.randn(2000, 4)
+    with torch.autocast("cpu", torch.bfloat16):
+        inside = vq(z).codes
+    assert torch.equal(inside, vq(z).codes)
+
+
 def test_commitment_pulls_latents_to_their_vectors() -> None:
     vq = VectorQuantizer(4, 16, commitment=0.25).eval()
     z = torch.randn(50, 4, requires_grad=True)

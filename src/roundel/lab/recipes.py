@@ -171,7 +171,14 @@ def _fsq() -> tuple[Build, Export]:
     def build(config: dict[str, Any], folders: Sequence[Path], seed: int) -> Task:
         shape = record(AutoencoderShape, config.get("shape", {}), "shape")
         objective = record(fsq.Objective, config.get("objective", {}), "objective")
-        return fsq.build(shape, objective, record(lossless.Data, config.get("data", {}), "data"), folders, seed)
+        task = fsq.build(shape, objective, record(lossless.Data, config.get("data", {}), "data"), folders, seed)
+        if "adaptation" not in config:
+            return task
+        from roundel.lab import adaptive
+
+        adaptation = record(adaptive.Adaptation, config["adaptation"], "adaptation")
+        schedule = record(Schedule, config.get("schedule", {}), "schedule")
+        return adaptive.AdaptiveTask(**vars(task), adaptation=adaptation, schedule=schedule)
 
     return build, fsq.export
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from roundel.entropy.categorical import CategoricalPrior
 from roundel.errors import ModelError
 from roundel.nets.autoencoder import GridAutoencoder, VectorAutoencoder
+from roundel.quantizers.adaptive import NOTCHES, AdaptiveFSQ
 from roundel.quantizers.codes import Bottleneck, Codes
 from roundel.quantizers.fsq import FSQ
 from roundel.quantizers.fsq_as_written import FSQAsWritten
@@ -28,9 +29,10 @@ class AutoencoderShape:
     """Channels from fine to coarse: four for "vector", two for "grid"."""
     dims: int = 64
     quantizer: str = "fsq"
-    """"fsq", "residual-fsq", "vq", "residual-vq" or "lfq"."""
+    """"fsq", "adaptive-fsq", "residual-fsq", "vq", "residual-vq" or "lfq"."""
     levels: tuple[int, ...] = (8,)
-    """fsq: of each dimension, or one number for all. Residual: of each stage. vq: size of the codebook. lfq: unused."""
+    """fsq: of each dimension, or one number for all; adaptive-fsq: all of them at first; residual: of each stage; vq:
+    size of the codebook; lfq has no choice."""
     dropout: float = 0.0
     """Of stages, for the residual quantisers."""
     mode: str = "corrected"
@@ -71,7 +73,9 @@ class DiscreteAutoencoder(nn.Module):
             else GridAutoencoder(shape.dims, shape.widths)
         )
         self.bottleneck = bottleneck(shape)
-        self.prior = CategoricalPrior(self.bottleneck.levels)
+        # Adaptive levels move while the prior learns, so it has room for the most.
+        adaptive = isinstance(self.bottleneck, AdaptiveFSQ)
+        self.prior = CategoricalPrior((NOTCHES[-1],) * shape.dims if adaptive else self.bottleneck.levels)
 
     def forward(self, x: Tensor, temperature: float = 0.0) -> Reconstruction:
         """Pictures in [0, 1] through the bottleneck; softly where it can and the temperature is above 0."""
@@ -111,10 +115,11 @@ def bottleneck(shape: AutoencoderShape) -> Bottleneck:
         return ResidualFSQ(dims, levels, shape.dropout)
     if shape.quantizer == "residual-vq":
         return ResidualVQ(dims, levels, dropout=shape.dropout)
-    if shape.quantizer == "vq":
+    if shape.quantizer in ("vq", "adaptive-fsq"):
         if len(levels) != 1:
-            raise ModelError(f'levels = {levels}: quantizer = "vq" takes one number, the codebook\'s size')
-        return VectorQuantizer(dims, levels[0])
+            raise ModelError(f"levels = {levels}: quantizer = {shape.quantizer!r} takes one number")
+        return VectorQuantizer(dims, levels[0]) if shape.quantizer == "vq" else AdaptiveFSQ(dims, levels[0])
     if shape.quantizer == "lfq":
         return LFQ(dims)
-    raise ModelError(f"quantizer = {shape.quantizer!r} is unknown; known: fsq, residual-fsq, vq, residual-vq, lfq")
+    known = "fsq, adaptive-fsq, residual-fsq, vq, residual-vq, lfq"
+    raise ModelError(f"quantizer = {shape.quantizer!r} is unknown; known: {known}")

@@ -75,5 +75,6 @@ class VectorQuantizer(Bottleneck):
 
 def nearest(vectors: Tensor, codebook: Tensor) -> Tensor:
     """Index (N,) of the codebook row (K, D) nearest to each vector (N, D)."""
-    # ‖x‖² is the same for all rows.
-    return (codebook.square().sum(1) - 2 * vectors @ codebook.T).argmin(1)
+    # ‖x‖² is the same for all rows. Autocast would compare in bfloat16 and choose others than evaluation does.
+    with torch.autocast(vectors.device.type, enabled=False):
+        return (codebook.square().sum(1) - 2 * vectors @ codebook.T).argmin(1)
