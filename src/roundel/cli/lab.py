@@ -63,3 +63,43 @@ def gaps(checkpoint: Path, config: Path, data: Path, names: tuple[str, ...], cro
         print(gaps_report.table(reports))
     if plot_path:
         gaps_report.plot(reports, plot_path, title=f"{checkpoint}, {len(crops)} pictures of {data.resolve().name}")
+
+
+@command.command()
+@click.option("--source", "sources", multiple=True, metavar="NAME", help="gaussian, laplace or sawbridge [all].")
+@click.option(
+    "--quantizer", "names", multiple=True, metavar="NAME[=SETTING]", help="[the eight surrogates of the bench]"
+)
+@click.option("--steps", type=click.IntRange(1), default=1500, show_default=True, help="Of training, each.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of weights, samples and noise.")
+@JSON
+@PLOT
+def toy(sources: tuple[str, ...], names: tuple[str, ...], steps: int, seed: int, as_json: bool,
+        plot_path: Path | None) -> None:  # fmt: skip
+    """Train surrogates on sources whose best quantiser is known, and say how far from it they end.
+
+    Small networks learn four rates at once. Rates are those of the symbols at test under the learned density. Means
+    are 0 here, so that noise and noise+ are the same. Differences between seeds are of about a percent: try several.
+
+    \b
+      roundel lab toy --source laplace --quantizer noise --quantizer soft-ste --plot toy.png
+    """
+    from roundel.lab import toy_report
+    from roundel.lab.rd_table import record
+    from roundel.lab.toy import SURROGATES, Training, run
+    from roundel.lab.toy_sources import SOURCES, source_of
+    from roundel.quantizers import make
+
+    chosen = [source_of(name) for name in sources or SOURCES]
+    for name in names:
+        make(name)  # complains before the work
+    points = []
+    if not as_json:
+        print(toy_report.HEAD)
+    for source in chosen:
+        for name in names or SURROGATES:
+            for point in run(source, name, Training(steps=steps, seed=seed)):
+                print(json.dumps(record(point)) if as_json else toy_report.line(point), flush=True)
+                points.append(point)
+    if plot_path:
+        toy_report.plot(points, plot_path)

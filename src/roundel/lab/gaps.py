@@ -1,6 +1,7 @@
 """Three gaps of quantisation, as numbers: discrete, entropy estimation, local smoothness."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
@@ -58,6 +59,8 @@ class ScaleBin(NamedTuple):
     """Share of all latents."""
     kl_bits: float
     """What the wrong prediction costs a latent."""
+    chance_bits: float
+    """What KL is expected for a right prediction, from the number of latents alone."""
     w1: float
     """Wasserstein-1 distance of the distributions on the integers, in steps."""
 
@@ -66,6 +69,7 @@ class EntropyGap(NamedTuple):
     """Sums over scale bins, weighted by their latents."""
 
     kl_bits: float
+    chance_bits: float
     w1: float
     bins: tuple[ScaleBin, ...]
 
@@ -73,7 +77,7 @@ class EntropyGap(NamedTuple):
 def entropy_gap(residual: Tensor, scale: Tensor, bins: int = SCALE_BINS) -> EntropyGap:
     """G_EE on integers: histograms of R(y − μ) against the mean predicted masses, by bins of the scale.
 
-    A histogram of n latents over m integers has a KL of about (m − 1)/(2n·ln 2) bits by chance.
+    A histogram of n latents over m integers has a KL of about (m − 1)/(2n·ln 2) bits by chance: `chance_bits`.
 
     Args:
         residual: y − μ, any shape, unquantised or rounded. scale: σ of each. bins: geometric between the scales' ends.
@@ -98,8 +102,14 @@ def entropy_gap(residual: Tensor, scale: Tensor, bins: int = SCALE_BINS) -> Entr
         kl = (observed[here] * torch.log2(observed[here] / expected[here])).sum()
         w1 = (observed - expected).cumsum(0).abs().sum()
         low, high = edges[index].item(), edges[index + 1].item()
-        found.append(ScaleBin(low, high, count / symbols.numel(), kl.item(), w1.item()))
-    return EntropyGap(sum(b.weight * b.kl_bits for b in found), sum(b.weight * b.w1 for b in found), tuple(found))
+        chance = (int(here.sum()) - 1) / (2 * count * math.log(2))
+        found.append(ScaleBin(low, high, count / symbols.numel(), kl.item(), chance, w1.item()))
+
+    def mean(values: Iterable[float]) -> float:
+        return sum(b.weight * value for b, value in zip(found, values, strict=True))
+
+    kl_bits, chance_bits = mean(b.kl_bits for b in found), mean(b.chance_bits for b in found)
+    return EntropyGap(kl_bits, chance_bits, mean(b.w1 for b in found), tuple(found))
 
 
 def _mean_mass(scale: Tensor, symbol: int) -> Tensor:

@@ -20,6 +20,7 @@ def table(reports: Sequence[Report]) -> str:
         ("G_d rate, mean |·|", [f"{r.rate_gap.mean_abs:.4f}" for r in reports]),
         ("G_d rate, RMS", [f"{r.rate_gap.rms:.4f}" for r in reports]),
         ("G_EE, KL, bits a latent", [f"{r.entropy_gap.kl_bits:.4f}" for r in reports]),
+        ("  of which by chance, about", [f"{r.entropy_gap.chance_bits:.4f}" for r in reports]),
         ("G_EE, W1 on integers, steps", [f"{r.entropy_gap.w1:.4f}" for r in reports]),
         ("G_EE as the paper (floor 0.25)", [f"{r.g_ee_paper:.4f}" for r in reports]),
         ("rate, training − test, bpp", [f"{r.rate_difference_bpp:+.4f}" for r in reports]),
@@ -27,10 +28,10 @@ def table(reports: Sequence[Report]) -> str:
         ("rate at test, bpp (estimated)", [f"{r.test_bpp:.4f}" for r in reports]),
         ("PSNR at test, dB", [f"{r.test_psnr_db:.3f}" for r in reports]),
     ]
-    for where, field in (("files", "hard_smoothness"), ("training", "surrogate_smoothness")):
+    for where, field in (("files'", "hard_smoothness"), ("training's", "surrogate_smoothness")):
         for k, first in enumerate(getattr(reports[0], field)):
             found = [getattr(r, field)[k] for r in reports]
-            label = f"LSS at {where}' ŷ, {first.direction} {first.radius:g}: D, R, L"
+            label = f"LSS at {where} ŷ, {first.direction} {first.radius:g}: D, R, L"
             rows.append((label, [f"{s.distortion:.3g} {s.rate:.3g} {s.total:.3g}" for s in found]))
     width = max(len(label) for label, _ in rows)
     cells = [max(12, *(len(row[k]) for _, row in rows)) for k in range(len(reports))]
@@ -61,6 +62,7 @@ def plot(reports: Sequence[Report], path: Path, *, title: str) -> None:
     bins = reports[0].entropy_gap.bins  # of the unquantised latents: the same for all quantisers
     scales = [(b.scale_low * b.scale_high) ** 0.5 for b in bins]
     entropy.plot(scales, [b.kl_bits for b in bins], "o-", color=_COLOURS[0], label="KL, bits a latent")
+    entropy.plot(scales, [b.chance_bits for b in bins], ":", color=_COLOURS[0], label="of which by chance, about")
     entropy.plot(scales, [b.w1 for b in bins], "s--", color=_COLOURS[1], label="W1 on integers, steps")
     entropy.set_xscale("log")
     entropy.set_yscale("log")
@@ -74,6 +76,7 @@ def plot(reports: Sequence[Report], path: Path, *, title: str) -> None:
             values = [s.total for s in line]
             smooth.plot([s.radius for s in line], values, style, marker="o", color=colour, label=label)
     smooth.set_xscale("log")
+    smooth.set_yscale("log")
     smooth.set_xlabel("radius, steps")
     smooth.legend(frameon=False, fontsize=7)
     _bars(left, "What training thinks against test", names, {

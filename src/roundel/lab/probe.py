@@ -123,7 +123,7 @@ def measure(
     surrogate: list[list[gaps.Smoothness]] = []
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for batch in pictures.split(BATCH):
+        for index, batch in enumerate(pictures.split(BATCH)):
             x, t = batch.float() / 255, torch.full((len(batch),), quality)
             spy = Spy()
             with torch.no_grad():
@@ -138,6 +138,7 @@ def measure(
             results.append((train, test))
             for into, places in ((hard, (tested.y_hat, tested.y_hat)), (surrogate, trained)):
                 loss_of = partial(_loss, model, x, t, *places)
+                generator.manual_seed(seed + index)  # the same draws around both
                 into.append([s for r in gaps.RADII for s in gaps.smoothness(loss_of, y, r, generator, pairs=pairs)])
     y, loc, scale, for_decoder, for_rate, y_hat = (torch.cat([s[i].flatten() for s in seen]) for i in range(6))
     train, test = (RateDistortion(*map(torch.cat, zip(*(r[i] for r in results), strict=True))) for i in (0, 1))

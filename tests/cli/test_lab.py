@@ -1,0 +1,79 @@
+"""`roundel lab`, end to end on small models and small networks."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from roundel.cli.main import run
+from roundel.models.classic import Hyperprior, Size
+
+CONFIG = "kind = 'mean-scale-hyperprior'\n[shape]\nn = 8\nm = 12\n[data]\nquantizers = [[0.0, 'soft-ste']]"
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> list[str]:
+    """Arguments of `lab gaps` that work, but for the data."""
+    torch.manual_seed(0)
+    torch.save({"average": Hyperprior(Size(8, 12), means=True).state_dict()}, tmp_path / "checkpoint.pt")
+    (tmp_path / "c.toml").write_text(CONFIG)
+    return ["lab", "gaps", str(tmp_path / "checkpoint.pt"), "--config", str(tmp_path / "c.toml"), "--pairs", "1"]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    rng = np.random.default_rng(0)
+    for k, side in enumerate((64, 80, 40)):
+        Image.fromarray(rng.integers(0, 256, (side, 70, 3), np.uint8)).save(pictures / f"{k}.png")
+    return pictures
+
+
+def test_gaps(trained: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = [*trained, "--data", str(folder), "--crop", "64"]
+    assert run([*arguments, "--quantizer", "noise", "--plot", str(tmp_path / "gaps.png")]) == 0
+    assert "floor 0.25" in capsys.readouterr().out
+    assert (tmp_path / "gaps.png").stat().st_size > 10_000
+    assert run([*arguments, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["quantizer"] == "soft-ste"  # with which training ended
+    assert found["pictures"] == 2
+    assert found["decoder_gap"]["mean_abs"] < 1e-5
+    assert found["rate_gap"]["mean_abs"] <= 1 / 12 + 1e-6
+    assert found["rate_difference_bpp"] == pytest.approx(found["train_bpp"] - found["test_bpp"], abs=1e-5)
+    assert {s["radius"] for s in found["hard_smoothness"]} == {0.01, 0.1, 0.5}
+    assert found["provenance"]["data"].startswith("pictures: 2 pictures")
+
+
+def test_wrong_input_of_gaps(
+    trained: list[str], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    torch.save({"average": Hyperprior(Size(8, 16), means=True).state_dict()}, tmp_path / "other.pt")
+    other = [tmp_path / "other.pt" if "checkpoint" in a else a for a in trained]
+    for arguments, complaint in (
+        ([*other, "--data", folder], "not a checkpoint of"),
+        ([*trained, "--data", tmp_path / "empty"], "no pictures"),
+        ([*trained, "--data", folder], "smaller than the crop of 256"),
+        ([*trained, "--data", folder, "--quantizer", "hope"], "known: noise"),
+    ):
+        assert run([str(a) for a in arguments]) == 1
+        assert complaint in capsys.readouterr().err
+    assert run([*trained, "--data", str(folder), "--crop", "100"]) == 2
+
+
+def test_toy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["lab", "toy", "--source", "laplace", "--quantizer", "ste", "--steps", "3"]
+    assert run([*arguments, "--plot", str(tmp_path / "toy.png")]) == 0
+    assert (tmp_path / "toy.png").stat().st_size > 10_000
+    assert "laplace" in capsys.readouterr().out
+    assert run([*arguments, "--json"]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["lmbda"] for row in rows] == [1.5, 4, 16, 100]
+    assert {"rate_bits", "distortion", "excess"} <= set(rows[0])
+    assert run(["lab", "toy", "--source", "cauchy"]) == 1
+    assert run(["lab", "toy", "--quantizer", "hope"]) == 1
