@@ -15,7 +15,7 @@ def test_the_prior_learns_the_entropy_and_its_tables_cost_it() -> None:
     fsq = FSQ([8, 3, 5])
     codes = fsq(torch.randn(1000, 3)).codes
     prior = CategoricalPrior(fsq.levels)
-    optimizer = torch.optim.Adam(prior.parameters(), 0.3)
+    optimizer = torch.optim.Adam(prior.parameters(), 0.03)
     for _ in range(60):
         optimizer.zero_grad()
         prior.bits(codes).mean().backward()
@@ -35,7 +35,7 @@ def test_an_untrained_prior_is_uniform_over_each_channels_own_levels() -> None:
 def test_rate_is_hard_forward_and_pulls_towards_likely_codes() -> None:
     prior = CategoricalPrior([5])
     with torch.no_grad():
-        prior.logits.copy_(torch.tensor([[0.0, 1, 2, 1, 0]]))
+        prior.logits.copy_(torch.tensor([[0.0, 0.1, 0.2, 0.1, 0]]))
     position = torch.tensor([[0.6], [1.4], [2.0], [2.6], [3.4]], requires_grad=True)
     codes = torch.floor(position.detach() + 0.5).long()
     rate = prior.rate(codes, position)
@@ -54,7 +54,7 @@ def test_rate_is_finite_with_grids_and_unequal_levels() -> None:
     z = torch.randn(4, 2, 5, 6, requires_grad=True)
     found = fsq(z)
     prior = CategoricalPrior(fsq.levels)
-    torch.nn.init.normal_(prior.logits)
+    torch.nn.init.normal_(prior.logits, std=0.1)
     rate = prior.rate(found.codes, found.position)
     assert rate.shape == (4, 2, 5, 6)
     rate.sum().backward()

@@ -14,6 +14,8 @@ SOFTNESS = 0.2
 """Squared distance on the code axis over which the soft assignment fades by e."""
 ESCAPE_MASS = 2.0**-20
 """Codes are never outside their table."""
+SPEED = 10.0
+"""Scale of the logits: a step of Adam is as long as its learning rate, which suits weights, not log-probabilities."""
 LOG2_E = 1 / float(np.log(2))
 
 
@@ -35,7 +37,7 @@ class CategoricalPrior(nn.Module):
 
     def symbol_bits(self) -> Tensor:
         """−log2 p of every symbol, (K, max L); 0 beyond a channel's levels."""
-        log_p = torch.log_softmax(self.logits.float().masked_fill(~self.inside, -torch.inf), 1)
+        log_p = torch.log_softmax((SPEED * self.logits.float()).masked_fill(~self.inside, -torch.inf), 1)
         return torch.where(self.inside, -log_p * LOG2_E, 0.0)
 
     def bits(self, codes: Tensor) -> Tensor:
