@@ -77,3 +77,28 @@ def test_toy(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert {"rate_bits", "distortion", "excess"} <= set(rows[0])
     assert run(["lab", "toy", "--source", "cauchy"]) == 1
     assert run(["lab", "toy", "--quantizer", "hope"]) == 1
+
+
+def test_gaps_of_what_training_leaves(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every step of a schedule of surrogates trains, and its checkpoint can be measured."""
+    schedule = "\n[schedule]\nsteps = 4\ncrops = [[0.0, 64, 1]]\nbf16 = false\nmuon = false"
+    stages = '[[0.0, "soft-ste=0.2"], [0.25, "soft-round"], [0.5, "soft-then-hard"]]'
+    data = f"[data]\nvalidation_px = 64\nquantizers = {stages}"
+    (tmp_path / "c.toml").write_text(f"kind = 'mean-scale-hyperprior'\n[shape]\nn = 8\nm = 12\n{data}{schedule}")
+    config, out = str(tmp_path / "c.toml"), str(tmp_path / "run")
+    assert run(["train", config, "--data", str(folder), "-o", out]) == 0
+    capsys.readouterr()
+    measured = ["lab", "gaps", f"{out}/checkpoint.pt", "--config", config, "--data", str(folder), "--crop", "64"]
+    assert run([*measured, "--pairs", "1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["quantizer"] == "soft-then-hard"
+    assert found["decoder_gap"]["mean_abs"] < 1e-5
+
+
+def test_a_schedule_with_an_unknown_quantizer_is_refused(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = 'kind = "scale-hyperprior"\n[data]\nquantizers = [[0.0, "hope"]]\n[schedule]\nsteps = 4'
+    (tmp_path / "c.toml").write_text(text)
+    assert run(["train", str(tmp_path / "c.toml"), "--data", str(folder), "-o", str(tmp_path / "run")]) == 1
+    assert "unknown quantizer 'hope'" in capsys.readouterr().err
