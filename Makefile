@@ -21,7 +21,7 @@ lint: $(READY)
 
 # Lossless pictures from 15, 30, 60 and 100 % of their bytes.
 progressive: $(READY)
-	$(BIN)/python experiments/lossless/progressive.py docs/progressive.png
+	$(BIN)/python experiments/lossless/progressive.py docs/progressive.jpg
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks

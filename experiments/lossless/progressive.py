@@ -1,6 +1,6 @@
 """The paper's figure: pictures decoded from the first 15, 30, 60 and 100 % of their bytes.
 
-Usage: python experiments/lossless/progressive.py OUT.png [PICTURE ...]
+Usage: python experiments/lossless/progressive.py OUT.jpg [PICTURE ...]
 
 Upper row of each picture: what is missing is the prior's rounded mean; lower row: it is drawn from the prior, as in the
 paper. Without pictures, three of scikit-image's samples are taken.
@@ -58,7 +58,7 @@ def main(goal: str, names: list[str]) -> None:
         for line, row in enumerate(grid):
             sheet.paste(Image.fromarray(row[column]), (column * step, LABEL_PX + line * step))
     Path(goal).parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(goal, optimize=True)
+    sheet.save(goal, optimize=True, quality=88)
 
 
 if __name__ == "__main__":
