@@ -35,10 +35,13 @@ def estimated_bits(model: LossyModel, passes: list[bytes], height: int, width: i
     bits = [logistic_bits(torch.from_numpy(z).float(), torch.from_numpy(Z_SCALES[index]).float()).sum().item()]
     z_hat = torch.from_numpy((centre + z).reshape(shape)).float()[None]
     _, scales = model._hyper(z_hat, quality, h, w)
-    for channels, data in zip(model._groups(), passes[1:], strict=True):
-        at = scales[channels]
-        symbols = coding.decode(data, at[at > 0] - 1, model.stored.y_tables)
-        scale = scale_of(torch.from_numpy(at[at > 0].astype(np.float32)))
+    residual = np.zeros(scales.shape, np.int32)
+    for number, (channels, data) in enumerate(zip(model._groups(), passes[1:], strict=True)):
+        coded = scales[channels] > 0
+        table = model._tables(number, channels, residual, scales)[coded]
+        symbols = coding.decode(data, table, model.stored.y_tables)
+        residual[channels][coded] = symbols
+        scale = scale_of(torch.from_numpy(table.astype(np.float32) + 1))
         bits.append(gaussian_bits(torch.from_numpy(symbols).float(), scale).sum().item())
     return np.array(bits)
 

@@ -26,6 +26,7 @@ latents = 32
 hyper = 8
 hyper_width = 16
 scale_width = 16
+groups = [4, 12, 32]
 [data]
 validation_px = 64
 [schedule]

@@ -7,13 +7,14 @@ import pytest
 import torch
 
 from roundel.lab.lossy import sample_blocks
-from roundel.lab.lossy_export import passes
 from roundel.models import lossy_weights, zoo
 from roundel.models.hyperprior import MeanScaleHyperprior, Shape
 from roundel.models.lossy import LossyModel
 from tests.models.pictures import smooth_picture
 
-TINY = Shape(c8=16, c16=16, latents=32, hyper=8, hyper_width=16, scale_width=16)
+TINY = Shape(
+    c8=16, c16=16, latents=32, hyper=8, hyper_width=16, scale_width=16, groups=(3, 8, 14, 20, 32), context_width=12
+)
 
 
 @pytest.fixture(scope="session")
@@ -27,9 +28,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for p in net.parameters():
             p.add_(0.02 * torch.randn_like(p))
         net.log_spread.knots.add_(1.2)  # scales somewhat too wide, so that hardly any symbol is an escape
-    order, ends = passes(net, torch.from_numpy(picture).permute(2, 0, 1)[None])
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    lossy_weights.save(path, net, lossy_weights.integers(net, order, ends), {})
+    lossy_weights.save(path, net, lossy_weights.integers(net), {})
     return path
 
 

@@ -11,7 +11,7 @@ from roundel.models.classic import FactorizedPrior, Hyperprior, Size
 from roundel.models.hyperprior import MeanScaleHyperprior, Shape
 from roundel.quantizers import Mixed, Quantizer, Thrifty
 
-TINY = Shape(c8=16, c16=16, latents=48, hyper=8, hyper_width=16, scale_width=16)
+TINY = Shape(c8=16, c16=16, latents=48, hyper=8, hyper_width=16, scale_width=16, groups=(4, 12, 48), context_width=8)
 
 
 def test_is_a_block_transform_codec_before_training() -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from roundel import coding
 from roundel.errors import FormatError, ModelError
 from roundel.models import lossy_weights, zoo
 from roundel.models.lossy import LossyModel
@@ -85,14 +86,14 @@ def test_bytes_match_the_estimate_of_each_stream(model: LossyModel, weights: Pat
     _, stored = lossy_weights.load(weights, "cpu")
     # The scale indices as the codec has them, the bits as training counts them.
     size = (TINY.hyper, 8, 8)
-    centre, index = model._z_call(size, 70)
-    from roundel import coding
-
-    z = torch.from_numpy((centre + coding.decode(coded.passes[0], index, stored.z_tables)).reshape(size))[None].float()
-    _, at = model._hyper(z, 70, 32, 32)
-    bits = gaussian_bits(symbols, scale_of(torch.from_numpy(at.astype(np.float32)))).numpy()
-    for channels, data in zip(model._groups(), coded.passes[1:], strict=True):
-        assert len(data) * 8 == pytest.approx(bits[channels].sum(), rel=0.01, abs=40)
+    centre, table = model._z_call(size, 70)
+    z = torch.from_numpy((centre + coding.decode(coded.passes[0], table, stored.z_tables)).reshape(size))[None].float()
+    _, index = model._hyper(z, 70, 32, 32)
+    for number, (channels, data) in enumerate(zip(model._groups(), coded.passes[1:], strict=True)):
+        at = 1 + model._tables(number, channels, symbols.numpy().astype(np.int32), index)
+        scale = scale_of(torch.from_numpy(at.astype(np.float32)))
+        bits = gaussian_bits(symbols[channels], scale)[torch.from_numpy(index[channels] > 0)]
+        assert len(data) * 8 == pytest.approx(bits.sum().item(), rel=0.01, abs=40)
 
 
 def test_garbage_is_a_format_error_or_other_symbols(model: LossyModel) -> None:

@@ -44,7 +44,7 @@ def command(config: Path, folders: tuple[Path, ...], out: Path | None, resume: b
     out = out or Path("runs") / config.stem
     recipe = recipes.load(config, folders)
     if initial:
-        load_initial(recipe.task.model, initial)
+        load_initial(recipe.task.model, initial, recipe.schedule.only)
     if only_export:
         load_initial(recipe.task.model, out / "checkpoint.pt")
         model = recipe.task.model

@@ -65,6 +65,8 @@ def build(
     shortcut, matrices, rest = [], [], []
     wide: dict[float, list[Tensor]] = {}
     for name, p in model.named_parameters():
+        if not p.requires_grad:
+            continue
         if ".linear." in name:
             shortcut.append(p)
         elif muon and p.ndim == 4 and min(p.shape[:2]) >= 16 and not {"enter", "leave"} & set(name.split(".")):

@@ -28,6 +28,8 @@ class Schedule:
     muon: bool = True
     linear_lr: float = 0.2
     base_fan_in: int = 0
+    only: str = ""
+    """Train only the parameters whose names begin so."""
     ema: float = 0.999
     clip: float = 1.0
     crops: tuple[tuple[float, int, int], ...] = ((0.0, 128, 8),)
@@ -84,6 +86,8 @@ class Trainer:
         self.task, self.schedule, self.out, self.device = task, schedule, out, device
         self.checkpoint = out / "checkpoint.pt"
         self.model = task.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad_(name.startswith(schedule.only))
         self.average = copy.deepcopy(self.model).eval()
         self.optimizers = optim.build(self.model, schedule.lr, schedule.muon, schedule.linear_lr, schedule.base_fan_in)
         self.step = 0
@@ -203,13 +207,19 @@ def train(task: Task, schedule: Schedule, out: Path, *, resume: bool = False, de
     return trainer.average
 
 
-def load_initial(model: nn.Module, checkpoint: Path) -> None:
+def load_initial(model: nn.Module, checkpoint: Path, new: str = "") -> None:
     """Start a model from the averaged weights of a checkpoint.
+
+    Args:
+        new: the checkpoint may lack parameters whose names begin so.
 
     Raises:
         ModelError: the checkpoint is missing or of another model.
     """
     try:
-        model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True)["average"])
+        average = torch.load(checkpoint, map_location="cpu", weights_only=True)["average"]
+        if new:
+            average = {k: v for k, v in model.state_dict().items() if k.startswith(new)} | average
+        model.load_state_dict(average)
     except (OSError, KeyError, RuntimeError) as error:
         raise ModelError(f"{checkpoint}: cannot start from this checkpoint: {str(error).splitlines()[0]}") from error

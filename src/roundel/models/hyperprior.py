@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from roundel.entropy.densities import gaussian_bits, logistic_bits
+from roundel.errors import ModelError
 from roundel.exact import clamp_leaky, round_ste
+from roundel.nets.context import Contexts
 from roundel.nets.hyper import MAX_SYMBOL, HyperAnalysis, MeanNet, ScaleNet
 from roundel.nets.quality import QualityTable
 from roundel.nets.transforms import Analysis, Synthesis
@@ -34,6 +36,10 @@ class Shape:
     blocks8: int = 3
     blocks16: int = 2
     anchors: int = 9
+    groups: tuple[int, ...] = (16, 48, 96, 160, 256)
+    """Latent channels before the end of each pass; they are in order of energy, so early passes matter most."""
+    context_width: int = 0
+    """Hidden channels of the nets by which a pass refines the scales of the next; 0 for none."""
     lmbda_min: float = 0.0008
     lmbda_max: float = 0.5
 
@@ -87,6 +93,9 @@ class MeanScaleHyperprior(nn.Module):
         self.hyper_analysis = HyperAnalysis(s.latents, s.hyper_width, s.hyper, anchors=s.anchors)
         self.mean_net = MeanNet(s.hyper, s.hyper_width, s.latents, anchors=s.anchors)
         self.scale_net = ScaleNet(s.hyper, s.scale_width, s.latents, anchors=s.anchors)
+        if tuple(sorted(set(s.groups))) != tuple(s.groups) or s.groups[-1] != s.latents:
+            raise ModelError(f"groups {s.groups} do not rise to the {s.latents} latent channels")
+        self.contexts = Contexts(s.groups, s.context_width)
         self.log_gain = QualityTable(s.latents, s.anchors, -log_steps[:, None])
         self.log_spread = QualityTable(s.latents, s.anchors)
         self.z_loc = QualityTable(s.hyper, s.anchors)
@@ -139,13 +148,14 @@ class MeanScaleHyperprior(nn.Module):
         z_hat = round_ste(z)
         z_noisy = z + torch.rand_like(z) - 0.5 if self.training else z_hat
         mean = self.mean(z_hat, t)
-        scale = scale_of(self.scale_index(z_hat, t))
-        bits = partial(gaussian_bits, scale=scale)
-        y_hat, for_rate = quantize(quantizer, y, mean, bits, self.training)
+        index = self.scale_index(z_hat, t)
+        y_hat, for_rate = quantize(quantizer, y, mean, partial(gaussian_bits, scale=scale_of(index)), self.training)
+        symbols = torch.floor(y_hat - mean + 0.5).detach()
+        scale = scale_of(clamp_leaky(self.contexts(symbols, index), 0, SCALES - 1))
         x_hat = self.synthesis(y_hat, 1 / gain, t).float()
         pixels = x.shape[2] * x.shape[3]
         return RateDistortion(
-            bits(for_rate - mean).sum((1, 2, 3)) / pixels,
+            gaussian_bits(for_rate - mean, scale).sum((1, 2, 3)) / pixels,
             logistic_bits(z_noisy - z_loc, z_scale).sum((1, 2, 3)) / pixels,
             (x - x_hat).square().mean((1, 2, 3)) * 255**2,
             self.lmbda(t),

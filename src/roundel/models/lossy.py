@@ -41,7 +41,7 @@ class LossyModel:
         self.net, self.stored = net, stored
         self.quantizer = Thrifty()
         self.name, self.id, self.weights_hash = name, model_id, weights_hash
-        self.passes = 1 + len(stored.group_ends)
+        self.passes = 1 + len(net.shape.groups)
         self.halo_px = net.synthesis.reach * STRIDE
         self.device = next(net.parameters()).device
         # What is coded need not be the same everywhere, only what it decodes to: the analysis may use what is quick.
@@ -69,10 +69,10 @@ class LossyModel:
         residual = self._round((y - mean)[0], index)
         z_int = z_symbols[0].cpu().numpy().astype(np.int32)
         passes = [coding.encode(*self._z_call(z_int.shape, quality, z_int), self.stored.z_tables)]
-        for channels in self._groups():
-            at = index[channels]
-            coded = at > 0
-            passes.append(coding.encode(residual[channels][coded], at[coded] - 1, self.stored.y_tables))
+        for number, channels in enumerate(self._groups()):
+            coded = index[channels] > 0
+            table = self._tables(number, channels, residual, index)[coded]
+            passes.append(coding.encode(residual[channels][coded], table, self.stored.y_tables))
         return Encoded(passes, _crc(z_int, residual))
 
     @torch.inference_mode()
@@ -80,21 +80,20 @@ class LossyModel:
         """See `Model.decode`; latents are in units of the quality's rounding step."""
         height, width = -(-height // STRIDE), -(-width // STRIDE)
         shape = (self.stored.z_loc.shape[1], -(-height // HYPER_STRIDE), -(-width // HYPER_STRIDE))
-        centre, index = self._z_call(shape, quality)
-        z_int = centre
+        z_int, table = self._z_call(shape, quality)
         if passes:
-            z_int = z_int + coding.decode(passes[0], index, self.stored.z_tables)
+            z_int = z_int + coding.decode(passes[0], table, self.stored.z_tables)
         z_int = z_int.reshape(shape)
         if np.abs(z_int).max() > MAX_SYMBOL:
             raise FormatError(f"a hyper-latent of {np.abs(z_int).max()} exceeds {MAX_SYMBOL}")
-        mean, at_all = self._hyper(torch.from_numpy(np.array(z_int))[None].float().to(self.device), quality, height, width)
-        residual = np.zeros(at_all.shape, np.int32)
-        for channels, data in zip(self._groups(), passes[1:], strict=False):
-            at = at_all[channels]
-            coded = at > 0
-            part = np.zeros(at.shape, np.int32)
-            part[coded] = coding.decode(data, at[coded] - 1, self.stored.y_tables)
-            residual[channels] = part
+        mean, index = self._hyper(
+            torch.from_numpy(np.array(z_int))[None].float().to(self.device), quality, height, width
+        )
+        residual = np.zeros(index.shape, np.int32)
+        for number, (channels, data) in enumerate(zip(self._groups(), passes[1:], strict=False)):
+            coded = index[channels] > 0
+            table = self._tables(number, channels, residual, index)[coded]
+            residual[channels][coded] = coding.decode(data, table, self.stored.y_tables)
         latents = mean[0].cpu().numpy() + residual
         return Decoded(latents, _crc(z_int, residual) if len(passes) == self.passes else None)
 
@@ -124,12 +123,16 @@ class LossyModel:
     def _gain(self, t: Tensor) -> Tensor:
         return torch.exp(self.net.log_gain(t))[:, :, None, None]
 
-    def _groups(self) -> Iterator[np.ndarray]:
-        """Channels (indices into the latents) of each pass after the first."""
-        start = 0
-        for end in self.stored.group_ends:
-            yield self.stored.order[start:end]
-            start = end
+    def _groups(self) -> Iterator[slice]:
+        """Latent channels of each pass after the first."""
+        yield from map(slice, (0, *self.net.shape.groups[:-1]), self.net.shape.groups)
+
+    def _tables(self, number: int, channels: slice, residual: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """Tables of one pass of latents, (C, h, w), given the residuals of those before it."""
+        before = torch.from_numpy(residual[None, : channels.start]).float().to(self.device)
+        steps = self.net.contexts.steps(number, before)
+        refined = torch.from_numpy(index[channels]).to(self.device) + steps
+        return refined.reshape(index[channels].shape).clamp(1, SCALES - 1).to(torch.uint8).cpu().numpy() - 1
 
     def _z_call(
         self, shape: tuple[int, ...], quality: int, z: np.ndarray | None = None

@@ -16,6 +16,7 @@ from roundel.coding import Tables
 from roundel.entropy.gaussian import gaussian_tables
 from roundel.entropy.logistic import logistic_tables
 from roundel.errors import ModelError
+from roundel.exact import ExactConv2d
 from roundel.exact.selftest import check, selftest
 from roundel.models.hyperprior import SCALE_MIN, SCALE_STEP, SCALES, MeanScaleHyperprior, Shape
 
@@ -23,7 +24,7 @@ QUALITIES = 101
 HOME = "roundel.models.lossy:LossyModel"
 Z_SCALES = np.geomspace(0.1, 60.0, 48)
 """Logistic scales of the hyper-latents' tables."""
-_INTEGER_PARTS = ("scale_net.", "z_loc.", "z_log_scale.")
+_INTEGER_PARTS = ("scale_net.", "contexts.", "z_loc.", "z_log_scale.")
 """Parameters that are stored as integers only."""
 
 
@@ -39,21 +40,13 @@ class Integers:
     """(101, Z) int32: centres of the hyper-latents."""
     z_index: np.ndarray
     """(101, Z) int32: their tables."""
-    order: np.ndarray
-    """(M,) int32: latent channels in the order in which they are coded."""
-    group_ends: np.ndarray
-    """(G,) int32: where each pass after the first ends in `order`."""
     y_tables: Tables
     """63 tables, of scale indices 1 … 63; latents of index 0 are zero and not coded."""
     z_tables: Tables
 
 
-def integers(model: MeanScaleHyperprior, order: np.ndarray, group_ends: np.ndarray) -> Integers:
-    """The integers of a trained model.
-
-    Args:
-        order, group_ends: the passes, as in `Integers`.
-    """
+def integers(model: MeanScaleHyperprior) -> Integers:
+    """The integers of a trained model."""
     t = torch.linspace(0, 1, QUALITIES)
     with torch.no_grad():
         index_offset = torch.floor(model.gain_offset(t) + 0.5)
@@ -63,10 +56,14 @@ def integers(model: MeanScaleHyperprior, order: np.ndarray, group_ends: np.ndarr
     nearest = np.abs(np.log(z_scale)[..., None] - np.log(Z_SCALES)).argmin(-1)
     return Integers(
         index_offset.int().numpy(), scale_shift.int().numpy(), z_loc.int().numpy(), nearest.astype(np.int32),
-        order.astype(np.int32), group_ends.astype(np.int32),
         gaussian_tables(SCALE_MIN * np.exp(SCALE_STEP * np.arange(1, SCALES))),
         logistic_tables(Z_SCALES, np.ones(len(Z_SCALES), int)),
     )  # fmt: skip
+
+
+def exact_layers(model: MeanScaleHyperprior) -> dict[str, ExactConv2d]:
+    """All layers that decide probabilities, by the names that the file gives them."""
+    return model.scale_net.layers() | model.contexts.layers()
 
 
 def save(path: Path, model: MeanScaleHyperprior, stored: Integers, notes: Mapping[str, str]) -> None:
@@ -79,8 +76,8 @@ def save(path: Path, model: MeanScaleHyperprior, stored: Integers, notes: Mappin
     for name, value in model.state_dict().items():
         if not name.startswith(_INTEGER_PARTS):
             tensors[name] = value.detach().half().contiguous()
-    model.scale_net.cpu().requires_grad_(False)
-    for name, layer in model.scale_net.layers().items():
+    model.cpu().requires_grad_(False)
+    for name, layer in exact_layers(model).items():
         for part, value in zip(("weight", "bias", "shift"), layer.integers(), strict=True):
             tensors[f"exact.{name}.{part}"] = value.contiguous()
         layer.freeze()
@@ -89,7 +86,7 @@ def save(path: Path, model: MeanScaleHyperprior, stored: Integers, notes: Mappin
             tensors |= {f"{name}.{key}": torch.from_numpy(np.array(part)) for key, part in array.to_arrays().items()}
         else:
             tensors[name] = torch.from_numpy(np.array(array))
-    proof = selftest(model.scale_net.layers())
+    proof = selftest(exact_layers(model))
     metadata = {"home": HOME, "shape": json.dumps(asdict(model.shape)), "selftest": proof, **notes}
     save_file(tensors, path, metadata)
 
@@ -107,12 +104,13 @@ def load(path: Path, device: str) -> tuple[MeanScaleHyperprior, Integers]:
     if metadata.get("home") != HOME:
         raise ModelError(f"{path}: holds {metadata.get('home', 'no roundel model')}, expected {HOME}")
     try:
-        model = MeanScaleHyperprior(Shape(**json.loads(metadata["shape"])))
+        sizes = json.loads(metadata["shape"])
+        model = MeanScaleHyperprior(Shape(**sizes | {"groups": tuple(sizes["groups"])}))
         floats = {k: v.float() for k, v in tensors.items() if v.dtype == torch.float16}
         missing, unexpected = model.load_state_dict(floats, strict=False)
         if unexpected or any(not name.startswith(_INTEGER_PARTS) for name in missing):
             raise ModelError(f"{path}: tensors do not fit the model: {[*missing, *unexpected][:3]}")
-        for name, layer in model.scale_net.layers().items():
+        for name, layer in exact_layers(model).items():
             weight, bias, shift = (tensors[f"exact.{name}.{part}"] for part in ("weight", "bias", "shift"))
             layer.load_integers(weight, bias, shift, name)
         tables = {
@@ -123,5 +121,5 @@ def load(path: Path, device: str) -> tuple[MeanScaleHyperprior, Integers]:
         stored = Integers(*plain, *tables.values())
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ModelError(f"{path}: not a complete lossy model: {error}") from error
-    check(model.scale_net.layers(), metadata["selftest"])
+    check(exact_layers(model), metadata["selftest"])
     return model.to(device).eval().requires_grad_(False), stored
