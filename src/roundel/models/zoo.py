@@ -38,7 +38,9 @@ class Entry(NamedTuple):
 LOSSLESS_HOME = "roundel.models.lossless:LosslessModel"
 ENTRIES = (
     Entry(1, "photo-lossy", Kind.LOSSY, "roundel.models.lossy:LossyModel"),
+    Entry(16, "cifar", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(17, "photo", Kind.LOSSLESS, LOSSLESS_HOME),
+    Entry(18, "histology", Kind.LOSSLESS, LOSSLESS_HOME),
 )
 DEFAULTS = {Kind.LOSSY: "photo-lossy", Kind.LOSSLESS: "photo"}
 
