@@ -187,7 +187,14 @@ def test_no_memory_is_one_line(
 def test_an_interrupt_is_130_and_leaves_nothing(tmp_path: Path, photo: Path) -> None:
     """The program waits for its input when the signal comes."""
     command = [*PROGRAM, "encode", "-", "-o", str(tmp_path / "x.rndl")]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+        # A job in the background inherits that interrupts are ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    ) as process:
         assert process.stdin is not None
         process.stdin.write(photo.read_bytes()[:100])
         process.stdin.flush()
