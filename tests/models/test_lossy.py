@@ -9,7 +9,9 @@ from safetensors.torch import load_file, save_file
 
 from roundel import coding
 from roundel.errors import FormatError, ModelError
+from roundel.lab.train import load_initial
 from roundel.models import lossy_weights, zoo
+from roundel.models.hyperprior import MeanScaleHyperprior
 from roundel.models.lossy import LossyModel
 from roundel.models.protocol import Window
 from tests.models.conftest import TINY
@@ -132,3 +134,16 @@ def test_damaged_weights_are_refused(weights: Path, tmp_path: Path) -> None:
         zoo.get(str(tmp_path / "short.safetensors"))
     with pytest.raises(ModelError, match="missing"):
         zoo.get(str(tmp_path / "absent.safetensors"))
+
+
+def test_training_can_go_on_from_published_weights(model: LossyModel, weights: Path, tmp_path: Path) -> None:
+    """What is exported from them again is the same model: same symbols, same picture."""
+    net = MeanScaleHyperprior(TINY)
+    load_initial(net, weights)
+    again = tmp_path / "again.safetensors"
+    lossy_weights.save(again, net, lossy_weights.integers(net), {})
+    pixels, window = smooth_picture(64, 64), Window(0, 0, 64, 64)
+    for quality in (0, 50, 100):
+        coded = model.encode(pixels, window, quality)
+        decoded = zoo.get(str(again)).decode(coded.passes, 64, 64, quality)
+        assert decoded.crc == coded.crc

@@ -23,7 +23,7 @@ import click
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda; under torchrun one GPU per process.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.")
 @click.option("--stop-after", type=float, metavar="MINUTES", help="Save and stop; --resume goes on later.")
-@click.option("--initial", type=click.Path(path_type=Path), help="Checkpoint whose weights to start from.")
+@click.option("--initial", type=click.Path(path_type=Path), help="Checkpoint, or lossy weights file, to start from.")
 @click.option("--export", "only_export", is_flag=True, help="Do not train: export the weights of the checkpoint.")
 def command(config: Path, folders: tuple[Path, ...], out: Path | None, resume: bool, device: str, threads: int | None,
             stop_after: float | None, initial: Path | None, only_export: bool) -> None:  # fmt: skip

@@ -91,6 +91,34 @@ def save(path: Path, model: MeanScaleHyperprior, stored: Integers, notes: Mappin
     save_file(tensors, path, metadata)
 
 
+def trainable(path: Path, model: MeanScaleHyperprior) -> dict[str, Tensor]:
+    """Parameters to train on from, out of a weights file: real numbers that round to its integers.
+
+    Args:
+        model: of the shape that the file has.
+
+    Raises:
+        ModelError: the file is of another shape or damaged.
+    """
+    published, stored = load(path, "cpu")
+    if published.shape != model.shape:
+        raise ModelError(f"{path}: has the shape {published.shape}, the configuration {model.shape}")
+    state = published.state_dict()
+    state = {k: v for k, v in state.items() if not k.endswith(("int_weight", "int_bias", "factor"))}
+    with safe_open(path, "pt") as file:
+        for name, layer in exact_layers(published).items():
+            weight, bias, shift = (file.get_tensor(f"exact.{name}.{p}").double() for p in ("weight", "bias", "shift"))
+            scale = torch.exp2(-shift)
+            prefix = f"contexts.{name.removeprefix('context.')}" if name.startswith("context.") else f"scale_net.{name}"
+            state[f"{prefix}.weight"] = (weight * scale[:, None, None, None] / layer.gain).float()
+            state[f"{prefix}.bias"] = (bias * scale / layer.unit).float()
+    knots = np.linspace(0, QUALITIES - 1, model.shape.anchors).round().astype(int)
+    state["scale_net.shift.knots"] = torch.from_numpy(stored.scale_shift[knots]).float() / 16
+    state["z_loc.knots"] = torch.from_numpy(stored.z_loc[knots]).float()
+    state["z_log_scale.knots"] = torch.from_numpy(np.log(Z_SCALES[stored.z_index[knots]])).float()
+    return state
+
+
 def load(path: Path, device: str) -> tuple[MeanScaleHyperprior, Integers]:
     """A model ready to code with: float parts in float32, the scale net frozen and tested on this machine.
 
