@@ -1,5 +1,6 @@
 """The lossy model: exact symbols, any size, any prefix, weights that cannot be mistaken."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -147,3 +148,6 @@ def test_training_can_go_on_from_published_weights(model: LossyModel, weights: P
         coded = model.encode(pixels, window, quality)
         decoded = zoo.get(str(again)).decode(coded.passes, 64, 64, quality)
         assert decoded.crc == coded.crc
+    load_initial(MeanScaleHyperprior(replace(TINY, context_width=0)), weights)  # the first stage of a training
+    with pytest.raises(ModelError, match="shape"):
+        load_initial(MeanScaleHyperprior(replace(TINY, c8=24)), weights)

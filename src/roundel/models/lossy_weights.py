@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -95,13 +95,14 @@ def trainable(path: Path, model: MeanScaleHyperprior) -> dict[str, Tensor]:
     """Parameters to train on from, out of a weights file: real numbers that round to its integers.
 
     Args:
-        model: of the shape that the file has.
+        model: of the shape that the file has; without contexts, it goes without the file's.
 
     Raises:
         ModelError: the file is of another shape or damaged.
     """
     published, stored = load(path, "cpu")
-    if published.shape != model.shape:
+    bare = not model.shape.context_width
+    if (replace(published.shape, context_width=0) if bare else published.shape) != model.shape:
         raise ModelError(f"{path}: has the shape {published.shape}, the configuration {model.shape}")
     state = published.state_dict()
     state = {k: v for k, v in state.items() if not k.endswith(("int_weight", "int_bias", "factor"))}
@@ -113,6 +114,8 @@ def trainable(path: Path, model: MeanScaleHyperprior) -> dict[str, Tensor]:
             state[f"{prefix}.weight"] = (weight * scale[:, None, None, None] / layer.gain).float()
             state[f"{prefix}.bias"] = (bias * scale / layer.unit).float()
     knots = np.linspace(0, QUALITIES - 1, model.shape.anchors).round().astype(int)
+    if bare:
+        state = {k: v for k, v in state.items() if not k.startswith("contexts.")}
     state["scale_net.shift.knots"] = torch.from_numpy(stored.scale_shift[knots]).float() / 16
     state["z_loc.knots"] = torch.from_numpy(stored.z_loc[knots]).float()
     state["z_log_scale.knots"] = torch.from_numpy(np.log(Z_SCALES[stored.z_index[knots]])).float()
