@@ -46,7 +46,7 @@ def command(reference: str, other: str, device: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps(record))
     else:
-        print("\n".join(f"{key:9}  {value}" for key, value in record.items()))
+        print("\n".join(f"{key:9}  {'infinite' if value is None else value}" for key, value in record.items()))
 
 
 def _load(name: str, device: str) -> "Picture":
