@@ -117,6 +117,7 @@ def measure(
         ModelError: the model predicts no scales.
     """
     generator = torch.Generator().manual_seed(seed)
+    device = next(model.parameters()).device
     seen: list[tuple[Tensor, ...]] = []
     results: list[tuple[RateDistortion, RateDistortion]] = []
     hard: list[list[gaps.Smoothness]] = []
@@ -124,7 +125,7 @@ def measure(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for index, batch in enumerate(pictures.split(BATCH)):
-            x, t = batch.float() / 255, torch.full((len(batch),), quality)
+            x, t = batch.to(device).float() / 255, torch.full((len(batch),), quality, device=device)
             spy = Spy()
             with torch.no_grad():
                 model.eval()
@@ -140,7 +141,7 @@ def measure(
                 loss_of = partial(_loss, model, x, t, *places)
                 generator.manual_seed(seed + index)  # the same draws around both
                 into.append([s for r in gaps.RADII for s in gaps.smoothness(loss_of, y, r, generator, pairs=pairs)])
-    y, loc, scale, for_decoder, for_rate, y_hat = (torch.cat([s[i].flatten() for s in seen]) for i in range(6))
+    y, loc, scale, for_decoder, for_rate, y_hat = (torch.cat([s[i].flatten() for s in seen]).cpu() for i in range(6))
     train, test = (RateDistortion(*map(torch.cat, zip(*(r[i] for r in results), strict=True))) for i in (0, 1))
     sizes = [len(batch) for batch in pictures.split(BATCH)]
     return Report(

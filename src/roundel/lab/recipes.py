@@ -81,10 +81,15 @@ def _tuples(value: Any) -> Any:
 
 
 def _photos(
-    config: dict[str, Any], folders: Sequence[Path], seed: int, make: Callable[[list[np.ndarray]], nn.Module]
+    config: dict[str, Any], folders: Sequence[Path], make: Callable[[list[np.ndarray]], nn.Module], *, bench: bool
 ) -> Task:
-    """The lossy task on a split of the pictures; `make` builds the model from the training pictures."""
+    """The lossy task on a split of the pictures; `make` builds the model from the training pictures.
+
+    Args:
+        bench: of one rate, with the gaps in its log; else of all rates.
+    """
     from roundel import quantizers
+    from roundel.lab.bench import BenchTask
     from roundel.lab import lossy
 
     settings = record(lossy.Data, config.get("data", {}), "data")
@@ -93,7 +98,10 @@ def _photos(
     training, validating = data.split(data.find_images(folders))
     images = data.load(training, settings.scales)
     validation = data.centre_crops(data.load(validating), settings.validation_px)
-    return lossy.LossyTask(make(images), data.Crops(images), validation, settings.balance, settings.quantizers)
+    crops, stages = data.Crops(images), settings.quantizers
+    if bench:
+        return BenchTask(make(images), crops, validation, stages)
+    return lossy.LossyTask(make(images), crops, validation, settings.balance, stages)
 
 
 def _lossy() -> tuple[Build, Export]:
@@ -106,7 +114,7 @@ def _lossy() -> tuple[Build, Export]:
             model.initialise(lossy.sample_blocks(images, np.random.default_rng(seed)))
             return model
 
-        return _photos(config, folders, seed, make)
+        return _photos(config, folders, make, bench=False)
 
     return build, lossy_export.export
 
@@ -117,7 +125,8 @@ def _classic(make: Callable[..., nn.Module], **fixed: Any) -> Callable[[], tuple
     def build(config: dict[str, Any], folders: Sequence[Path], seed: int) -> Task:
         from roundel.models.classic import Size
 
-        return _photos(config, folders, seed, lambda _: make(record(Size, config.get("shape", {}), "shape"), **fixed))
+        size = record(Size, config.get("shape", {}), "shape")
+        return _photos(config, folders, lambda _: make(size, **fixed), bench=make is _hyperprior)
 
     def export(model: nn.Module, task: Task, path: Path, notes: dict[str, str]) -> None:
         from safetensors.torch import save_file
