@@ -6,10 +6,12 @@ from roundel._version import __version__
 
 if TYPE_CHECKING:
     from roundel.codec import decode, decode_array, encode, info, load_model
+    from roundel.tokens import detokenize, tokenize
 
 _HOME = dict.fromkeys(("encode", "decode", "decode_array", "info", "load_model"), "roundel.codec")
+_HOME |= dict.fromkeys(("detokenize", "tokenize"), "roundel.tokens")
 
-__all__ = ["__version__", "decode", "decode_array", "encode", "info", "load_model"]
+__all__ = ["__version__", "decode", "decode_array", "detokenize", "encode", "info", "load_model", "tokenize"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
-from zlib import crc32
 
 import numpy as np
 
@@ -11,7 +10,7 @@ from roundel import container
 from roundel.container import Header, Kind, Pack
 from roundel.errors import ChecksumError, ImageError, UnsupportedError
 from roundel.loading import model_of, resolve
-from roundel.models.protocol import Encoded, Model
+from roundel.models.protocol import Batch, Encoded, Model
 from roundel.tiling import combine_crcs, workers
 
 GROUP = 64
@@ -21,13 +20,13 @@ MAX_SIDE_PX = 2048
 
 @runtime_checkable
 class BatchModel(Model, Protocol):
-    """A lossless model that codes pictures of one size together."""
+    """A model that codes pictures of one size together."""
 
     def encode_batch(self, pixels: np.ndarray) -> Encoded:
-        """Passes of uint8 (B, H, W, 3) and the CRC-32 of its bytes."""
+        """Passes of uint8 (B, H, W, 3), and the CRC-32 of what they decode to."""
         ...
 
-    def decode_batch(self, passes: Sequence[bytes], count: int, height: int, width: int) -> np.ndarray:
+    def decode_batch(self, passes: Sequence[bytes], count: int, height: int, width: int) -> Batch:
         """The inverse of `encode_batch`."""
         ...
 
@@ -49,18 +48,18 @@ def pack(
     jobs: int = 1,
     device: str = "cpu",
 ) -> bytes:
-    """The file of many pictures, without loss.
+    """The file of many pictures; without loss, unless a model of tokens is chosen.
 
     Args:
         collection: the pictures; grey ones among coloured ones come back as RGB of equal channels.
-        model: a loaded lossless model, or the name, id or path of one, instead of the default.
+        model: a loaded model, lossless or of tokens, or the name, id or path of one, instead of the default.
         group: pictures coded together, if all have one size: more make the file smaller, fewer make access faster.
         jobs: groups coded at the same time.
         device: where the model runs.
 
     Raises:
         ImageError: there are no pictures, or one is not 8-bit grey or RGB, or too large.
-        UnsupportedError: the model is not lossless.
+        UnsupportedError: the model is neither lossless nor of tokens.
     """
     _check(collection)
     codec = _batch_model(resolve(model, Kind.LOSSLESS, device))
@@ -75,7 +74,7 @@ def pack(
     with workers(jobs) as run:
         coded = list(run(work, range(0, len(pictures), group)))
     header = Header(
-        kind=Kind.LOSSLESS,
+        kind=codec.kind,
         model_id=codec.id,
         weights_hash=codec.weights_hash,
         width=sizes[0][0],
@@ -101,7 +100,7 @@ def unpack(
         FormatError: the pack is damaged.
     """
     codec = _batch_model(model_of(opened.header, model, device))
-    crcs: dict[int, int] = {}
+    crcs: dict[int, int | None] = {}
     unit, batch = -1, np.empty(0)
     for image in images:
         wanted, place = opened.locate(image)
@@ -109,17 +108,18 @@ def unpack(
             unit = wanted
             members = opened.images(unit)
             width, height = opened.size(members[0])
-            batch = codec.decode_batch(opened.passes(unit), len(members), height, width)
-            crcs[unit] = crc32(np.ascontiguousarray(batch).tobytes())
+            batch, crcs[unit] = codec.decode_batch(opened.passes(unit), len(members), height, width)
         yield batch[place, :, :, : opened.header.channels]
     whole = list(crcs) == list(range(opened.units))
-    if whole and combine_crcs(list(crcs.values())) != opened.header.checksum:
+    if whole and combine_crcs([crc for crc in crcs.values() if crc is not None]) != opened.header.checksum:
         raise ChecksumError("the pictures do not match the pack's checksum: it is damaged, or computed wrongly here")
 
 
 def _batch_model(codec: Model) -> BatchModel:
     if not isinstance(codec, BatchModel):
-        raise UnsupportedError(f"model {codec.name} cannot pack pictures: name a lossless one with --model")
+        raise UnsupportedError(
+            f"model {codec.name} cannot pack pictures: use a lossless one, or one of tokens"
+        )
     return codec
 
 

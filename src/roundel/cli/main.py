@@ -19,6 +19,8 @@ COMMANDS = {
     "verify": "Check that .rndl files are whole and decode to what was encoded.",
     "pack": "Many small pictures into one .rndl file, without loss.",
     "unpack": "Take pictures out of a pack.",
+    "tokenize": "Turn pictures into arrays of integers.",
+    "detokenize": "Turn arrays of integers back into pictures.",
     "compare": "Measure how far two pictures are apart.",
     "eval": "Rate and distortion over a folder of pictures, beside other codecs.",
     "models": "List the models and their weights.",

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from roundel.coding import Tables
+from roundel.errors import ModelError
 from roundel.quantizers.codes import along_channels, check_codes, straight_through
 
 SOFTNESS = 0.2
@@ -40,6 +41,10 @@ class CategoricalPrior(nn.Module):
         log_p = torch.log_softmax((SPEED * self.logits.float()).masked_fill(~self.inside, -torch.inf), 1)
         return torch.where(self.inside, -log_p * LOG2_E, 0.0)
 
+    def forward(self, codes: Tensor, position: Tensor) -> tuple[Tensor, Tensor]:
+        """`bits` and `rate` of codes (B, K, ...)."""
+        return self.bits(codes), self.rate(codes, position)
+
     def bits(self, codes: Tensor) -> Tensor:
         """−log2 p of codes (B, K, ...), same shape; it trains the prior."""
         flat = codes.transpose(0, 1)
@@ -68,6 +73,15 @@ class CategoricalPrior(nn.Module):
         """Entropy (K,) of each channel's mean soft assignment of positions (B, K, ...): to be raised, if wanted."""
         mean = self.assignment(position).transpose(0, 1).flatten(1, -2).mean(1)
         return -(mean * torch.log2(mean.clamp_min(1e-12))).sum(1)
+
+    @torch.no_grad()
+    def adopt(self, tables: Tables) -> None:
+        """Take the probabilities of stored tables. Raises: ModelError, they are of other channels."""
+        if tables.sizes.tolist() != [n + 1 for n in self.levels]:
+            raise ModelError(f"{len(tables)} probability tables do not fit the {len(self.levels)} channels of codes")
+        for row, start, n in zip(self.logits, tables.starts.tolist(), self.levels, strict=False):
+            frequencies = torch.from_numpy(tables.frequencies[start : start + n].astype(np.float32))
+            row[:n] = torch.log(frequencies) / SPEED
 
     def tables(self) -> Tables:
         """One integer table per channel, for export."""

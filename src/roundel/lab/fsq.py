@@ -1,4 +1,4 @@
-"""Training discrete autoencoders: binary cross-entropy and, if wanted, the rate of the codes under a learned prior."""
+"""Training discrete autoencoders: a distortion and, if wanted, the rate of the codes under a learned prior."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,28 +9,34 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from roundel.coding import encode
-from roundel.entropy.categorical import to_symbols
+from roundel.entropy.categorical import CategoricalPrior
+from roundel.errors import ModelError
 from roundel.lab import lossless
 from roundel.lab.lossless import Data, Source
 from roundel.lab.train import Task
 from roundel.models import autoencoder_weights
 from roundel.models.autoencoder import AutoencoderShape, DiscreteAutoencoder
+from roundel.nets.autoencoder import GridAutoencoder
 from roundel.quantizers.annealing import temperature
 from roundel.quantizers.usage import histogram, of_histogram
 
-VALIDATION_BATCH = 100
+VALIDATION_BATCH = 50
+START_PICTURES, START_PX = 200, 128
+START_SPREAD = 0.7
+"""Standard deviation of latents before the bound: most of its range is used, little is cut off."""
 
 
 @dataclass(frozen=True)
 class Objective:
-    """`[objective]` of a configuration: BCE + λ·R + β·E − γ·H and the bottleneck's own loss; BCE in nats per subpixel.
+    """`[objective]` of a configuration: D + λ·R + β·E − γ·H and the bottleneck's own loss.
 
     Source: FSQ paper, eq. 11, made well-posed: its two errors as one, its rate as a cost, its diversity as a knob.
     """
 
+    distortion: str = "bce"
+    """D: "bce", binary cross-entropy in nats per subpixel, as in the paper, or "mse", of pixels in [0, 1]."""
     lmbda: float = 0.0
-    """Nats that a bit of R, the rate per subpixel under the prior, is worth; ln 2 makes a likelihood bound."""
+    """What a bit of R, the rate per subpixel under the prior, is worth; ln 2 makes BCE a likelihood bound."""
     beta: float = 0.0
     """E: mean squared distance of latents from their code, in steps, with the code fixed."""
     gamma: float = 0.0
@@ -60,8 +66,8 @@ class FSQTask:
         """The objective of pictures in [0, 1]; logs the hard bits of a picture and the softness."""
         softness = temperature(progress) if self.objective.anneal else 0.0
         found = model(x, softness)
-        bce = F.binary_cross_entropy_with_logits(found.logits.float(), x)
-        loss = bce + found.codes.loss + found.bits.sum() / x.numel()
+        distortion = self._distortion(found.raw.float(), x)
+        loss = distortion + found.codes.loss + found.bits.sum() / x.numel()
         if self.objective.lmbda:
             loss = loss + self.objective.lmbda * found.rate.sum() / x.numel()
         position = found.codes.position
@@ -69,37 +75,42 @@ class FSQTask:
             loss = loss + self.objective.beta * F.mse_loss(position, found.codes.codes.float())
         if self.objective.gamma:
             assert isinstance(self.model, DiscreteAutoencoder)
+            assert isinstance(self.model.prior, CategoricalPrior)
             loss = loss - self.objective.gamma * self.model.prior.diversity_bits(position).mean()
-        bits = float(found.bits.detach().mean())
-        values = {"loss": float(loss.detach()), "bce": float(bce.detach()), "bits": bits, "temperature": softness}
-        return loss, values
+        seen = {"loss": loss, "distortion": distortion, "bits": found.bits.mean()}
+        return loss, {**{k: float(v.detach()) for k, v in seen.items()}, "temperature": softness}
+
+    def _distortion(self, raw: Tensor, x: Tensor) -> Tensor:
+        assert isinstance(self.model, DiscreteAutoencoder)
+        if self.objective.distortion == "bce":
+            return F.binary_cross_entropy_with_logits(raw, x)
+        return F.mse_loss(self.model.net.picture(raw), x)
 
     @torch.no_grad()
     def validate(self, model: nn.Module) -> tuple[float, dict[str, float]]:
-        """BCE + λ·bits with hard rounding. Logs, per picture, bits under the prior and in one real stream of all."""
+        """D + λ·bits with hard rounding. Logs, per picture, bits under the prior and in one real stream of all."""
         assert isinstance(model, DiscreteAutoencoder)
         device = next(model.parameters()).device
-        bce = squared = bits = 0.0
+        distortion = squared = bits = 0.0
         parts = []
         for pixels in self.validation.split(VALIDATION_BATCH):
             x = pixels.to(device).float() / 255
             found = model(x)
-            bce += float(F.binary_cross_entropy_with_logits(found.logits, x, reduction="sum"))
+            distortion += float(self._distortion(found.raw, x)) * x.numel()
             # The decoder's picture, from codes alone and in whole levels.
             x_hat = torch.floor(model.decode(found.codes.codes, x.shape[2], x.shape[3]) * 255 + 0.5) / 255
             squared += float((x - x_hat).square().sum())
             bits += float(found.bits.sum())
             parts.append(found.codes.codes.cpu())
         codes, levels, subpixels = torch.cat(parts), model.bottleneck.levels, self.validation.numel()
-        coded = encode(*to_symbols(codes, levels), model.prior.tables())
         used = of_histogram(histogram(codes, levels))
         pictures = len(self.validation)
-        score = (bce + self.objective.lmbda * bits) / subpixels
+        score = (distortion + self.objective.lmbda * bits) / subpixels
         return score, {
-            "val_bce": bce / subpixels,
+            "val_distortion": distortion / subpixels,
             "val_psnr": -10 * float(np.log10(max(squared / subpixels, 1e-10))),
             "val_bits": bits / pictures,
-            "val_coded_bits": 8 * len(coded) / pictures,
+            "val_bpp": bits / (subpixels / 3),
             "levels_used": float(used.used.mean()),
             "perplexity": float(used.perplexity.mean()),
         }
@@ -107,9 +118,39 @@ class FSQTask:
 
 def build(shape: AutoencoderShape, objective: Objective, settings: Data, folders: Sequence[Path], seed: int) -> FSQTask:
     """The task that a configuration and its folders make. Raises: ModelError, ImageError."""
+    if objective.distortion not in ("bce", "mse") or (objective.distortion == "bce" and shape.net == "grid"):
+        raise ModelError(f'distortion = {objective.distortion!r}: known are "mse" and, for net = "vector", "bce"')
     torch.manual_seed(seed)
     source, validation = lossless.sources(settings, folders)
-    return FSQTask(DiscreteAutoencoder(shape), source, validation, objective)
+    model = DiscreteAutoencoder(shape)
+    if isinstance(model.net, GridAutoencoder):
+        start_linear(model, source.batch(START_PICTURES, START_PX, np.random.default_rng(seed)))
+    return FSQTask(model, source, validation, objective)
+
+
+@torch.no_grad()
+def start_linear(model: DiscreteAutoencoder, pictures: Tensor) -> None:
+    """Start a grid autoencoder as the PCA of blocks and the best linear way back from 3 × 3 tokens.
+
+    Args:
+        pictures: uint8 (N, 3, S, S), S a multiple of 8; some 10,000 blocks or more.
+    """
+    net = model.net
+    assert isinstance(net, GridAutoencoder)
+    blocks = net.blocks(pictures.float() / 255)
+    rows = blocks.movedim(1, -1).flatten(0, -2)
+    _, deviation, basis = torch.pca_lowrank(rows - rows.mean(0), model.shape.dims, niter=8)
+    scale = START_SPREAD * len(rows) ** 0.5 / deviation
+    centre = torch.zeros(model.shape.dims, rows.shape[1], 9)
+    centre[..., 4] = basis.T * scale[:, None]
+    net.analysis_linear.set(centre, -(rows.mean(0) @ basis) * scale)
+    values = model.bottleneck(net.analysis(pictures.float() / 255)).values
+    around = F.unfold(values, 3, padding=1).movedim(1, -1).flatten(0, 1)
+    around = torch.cat([around, torch.ones_like(around[:, :1])], 1).double()
+    gram = around.T @ around
+    gram.diagonal().add_(1e-4 * len(rows))
+    found = torch.linalg.solve(gram, around.T @ rows.double()).float()
+    net.synthesis_linear.set(found[:-1].T, found[-1])
 
 
 def export(model: nn.Module, task: Task, path: Path, notes: dict[str, str]) -> None:

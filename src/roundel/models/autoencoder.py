@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from roundel.entropy.categorical import CategoricalPrior
+from roundel.entropy.coset import CosetPrior
 from roundel.errors import ModelError
 from roundel.nets.autoencoder import GridAutoencoder, VectorAutoencoder
 from roundel.quantizers.adaptive import NOTCHES, AdaptiveFSQ
@@ -26,7 +27,9 @@ class AutoencoderShape:
     net: str = "vector"
     """"vector" (the paper's, 32 × 32 pixels to one vector) or "grid" (any size, tokens at 1/8)."""
     widths: tuple[int, ...] = (32, 64, 128, 256)
-    """Channels from fine to coarse: four for "vector", two for "grid"."""
+    """Channels from fine to coarse: four for "vector", one for "grid"."""
+    blocks: int = 3
+    """Residual blocks of each branch, for "grid"."""
     dims: int = 64
     quantizer: str = "fsq"
     """"fsq", "adaptive-fsq", "residual-fsq", "vq", "residual-vq" or "lfq"."""
@@ -39,13 +42,17 @@ class AutoencoderShape:
     """"as_written" keeps the FSQ paper's printed equations, as a negative control."""
     temperature: float = 1.0
     """T of the printed equations; unused otherwise."""
+    prior: str = "factorized"
+    """"factorized" (each code channel by itself) or "coset" (from what was decoded before, for "grid")."""
+    prior_width: int = 24
+    """Hidden channels of the coset prior."""
 
 
 class Reconstruction(NamedTuple):
     """What a discrete autoencoder makes of pictures (B, 3, H, W)."""
 
-    logits: Tensor
-    """(B, 3, H, W); their sigmoid is the picture."""
+    raw: Tensor
+    """(B, 3, H, W) as synthesis gives it; `net.picture` makes pixels of it."""
     codes: Codes
     bits: Tensor
     """(B,) of the codes under the prior; its gradient reaches the prior alone."""
@@ -54,7 +61,7 @@ class Reconstruction(NamedTuple):
 
 
 class DiscreteAutoencoder(nn.Module):
-    """Analysis, bottleneck, synthesis, and a factorised prior of the codes.
+    """Analysis, bottleneck, synthesis, and a prior of the codes.
 
     Raises:
         ModelError: the shape names something unknown, or its parts do not fit.
@@ -65,27 +72,32 @@ class DiscreteAutoencoder(nn.Module):
         self.shape = shape
         if shape.net not in ("vector", "grid"):
             raise ModelError(f"net = {shape.net!r} is unknown; known: vector, grid")
-        if len(shape.widths) != (4 if shape.net == "vector" else 2):
-            raise ModelError(f"widths = {shape.widths}: net {shape.net!r} takes {4 if shape.net == 'vector' else 2}")
+        if len(shape.widths) != (4 if shape.net == "vector" else 1):
+            raise ModelError(f"widths = {shape.widths}: net {shape.net!r} takes {4 if shape.net == 'vector' else 1}")
+        if shape.prior not in ("factorized", "coset") or (shape.prior == "coset" and shape.net == "vector"):
+            raise ModelError(f'prior = {shape.prior!r}: known are "factorized" and, for net = "grid", "coset"')
         self.net: VectorAutoencoder | GridAutoencoder = (
             VectorAutoencoder(shape.dims, shape.widths)
             if shape.net == "vector"
-            else GridAutoencoder(shape.dims, shape.widths)
+            else GridAutoencoder(shape.dims, shape.widths[0], shape.blocks)
         )
         self.bottleneck = bottleneck(shape)
         # Adaptive levels move while the prior learns, so it has room for the most.
         adaptive = isinstance(self.bottleneck, AdaptiveFSQ)
-        self.prior = CategoricalPrior((NOTCHES[-1],) * shape.dims if adaptive else self.bottleneck.levels)
+        levels = (NOTCHES[-1],) * shape.dims if adaptive else self.bottleneck.levels
+        self.prior: CategoricalPrior | CosetPrior = (
+            CategoricalPrior(levels) if shape.prior == "factorized" else CosetPrior(levels, shape.prior_width)
+        )
 
     def forward(self, x: Tensor, temperature: float = 0.0) -> Reconstruction:
         """Pictures in [0, 1] through the bottleneck; softly where it can and the temperature is above 0."""
         z = self.net.analysis(x)
         soft = temperature > 0 and isinstance(self.bottleneck, FSQ)
         codes = self.bottleneck.soften(z, temperature) if soft else self.bottleneck(z)  # type: ignore[operator]
-        logits = self.net.synthesis(codes.values, x.shape[2], x.shape[3])
+        raw = self.net.synthesis(codes.values, x.shape[2], x.shape[3])
         # Both inside forward, so that training on several processes averages the prior's gradients, too.
-        bits = self.prior.bits(codes.codes).flatten(1).sum(1)
-        return Reconstruction(logits, codes, bits, self.prior.rate(codes.codes, codes.position).flatten(1).sum(1))
+        bits, rate = (part.flatten(1).sum(1) for part in self.prior(codes.codes, codes.position))
+        return Reconstruction(raw, codes, bits, rate)
 
     @torch.no_grad()
     def encode(self, x: Tensor) -> Tensor:
@@ -95,7 +107,7 @@ class DiscreteAutoencoder(nn.Module):
     @torch.no_grad()
     def decode(self, codes: Tensor, height: int, width: int) -> Tensor:
         """Codes to pictures (B, 3, H, W) in [0, 1]. Raises: ModelError, codes out of range."""
-        return torch.sigmoid(self.net.synthesis(self.bottleneck.values(codes), height, width))
+        return self.net.picture(self.net.synthesis(self.bottleneck.values(codes), height, width)).clamp(0, 1)
 
 
 def bottleneck(shape: AutoencoderShape) -> Bottleneck:

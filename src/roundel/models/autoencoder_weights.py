@@ -1,4 +1,4 @@
-"""Files of discrete autoencoders: weights, the prior as integer tables, and the shape to build the net from."""
+"""Files of discrete autoencoders: half-precision nets, and the prior as integers."""
 
 import json
 from collections.abc import Mapping
@@ -7,28 +7,67 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from roundel.coding import Tables
+from roundel.entropy.bounded import table_count, tables_for
+from roundel.entropy.categorical import CategoricalPrior
+from roundel.entropy.coset import CosetPrior
 from roundel.errors import ModelError
+from roundel.exact import ExactConv2d
+from roundel.exact.selftest import check, selftest
 from roundel.models.autoencoder import AutoencoderShape, DiscreteAutoencoder
+from roundel.models.token_coding import CosetCoder, FactorizedCoder, TokenCoder
 
-TABLES = "tables."
+HOME = "roundel.models.tokens:TokenModel"
+TABLES, EXACT, PRIOR = "tables.", "exact.", "prior."
+PARTS = ("weight", "bias", "shift")
+
+
+def exact_layers(model: DiscreteAutoencoder) -> dict[str, ExactConv2d]:
+    """The layers of the prior, by the names that the file gives them; none if it has no net."""
+    return model.prior.net.layers() if isinstance(model.prior, CosetPrior) else {}
+
+
+def tables_of(prior: CategoricalPrior | CosetPrior) -> Tables:
+    """The tables of a prior, made once, at export: they are what codes are coded with from then on."""
+    return tables_for(prior.levels) if isinstance(prior, CosetPrior) else prior.tables()
+
+
+def coder_of(prior: CategoricalPrior | CosetPrior, tables: Tables) -> TokenCoder:
+    """The coder of a prior whose layers, if any, are frozen."""
+    if isinstance(prior, CosetPrior):
+        return CosetCoder(prior.net, tables)
+    return FactorizedCoder(prior.levels, tables)
 
 
 def save(model: DiscreteAutoencoder, path: Path, notes: Mapping[str, str]) -> None:
-    """Write a safetensors file. The tables are made here once: they are what codes are coded with from then on."""
+    """Write a weights file and leave the prior frozen; the same inputs give the same bytes.
+
+    Args:
+        notes: free text for the file's metadata, such as the commit.
+    """
     from safetensors.torch import save_file
 
-    tensors = {k: v.contiguous() for k, v in model.state_dict().items()}
-    tables = {TABLES + k: torch.from_numpy(v.copy()) for k, v in model.prior.tables().to_arrays().items()}
-    save_file({**tensors, **tables}, path, {**notes, "shape": json.dumps(asdict(model.shape))})
+    tensors: dict[str, Tensor] = {}
+    for name, value in model.state_dict().items():
+        if not name.startswith(PRIOR):
+            tensors[name] = (value.half() if value.is_floating_point() else value).contiguous()
+    for name, layer in exact_layers(model).items():
+        for part, value in zip(PARTS, layer.integers(), strict=True):
+            tensors[f"{EXACT}{name}.{part}"] = value.contiguous()
+        layer.freeze()
+    tensors |= {TABLES + k: torch.from_numpy(v.copy()) for k, v in tables_of(model.prior).to_arrays().items()}
+    proof = selftest(exact_layers(model))
+    save_file(tensors, path, {"home": HOME, "shape": json.dumps(asdict(model.shape)), "selftest": proof, **notes})
 
 
-def load(path: Path) -> tuple[DiscreteAutoencoder, Tables]:
-    """The model, in eval mode, and the tables of its prior.
+def load(path: Path, device: str = "cpu") -> tuple[DiscreteAutoencoder, TokenCoder]:
+    """The model, in eval mode, and the coder of its codes, tested on this machine.
 
     Raises:
-        ModelError: the file cannot be read or is not of a discrete autoencoder.
+        ModelError: the file cannot be read, is not of a discrete autoencoder, or this machine computes other integers
+            than the one that wrote it.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -39,11 +78,25 @@ def load(path: Path) -> tuple[DiscreteAutoencoder, Tables]:
         settings: dict[str, Any] = json.loads(notes["shape"])
         settings = {k: tuple(v) if isinstance(v, list) else v for k, v in settings.items()}
         model = DiscreteAutoencoder(AutoencoderShape(**settings))
-        model.load_state_dict({k: v for k, v in tensors.items() if not k.startswith(TABLES)})
+        state = {k: v for k, v in tensors.items() if not k.startswith((TABLES, EXACT))}
+        missing, unexpected = model.load_state_dict(state, strict=False)
+        if unexpected or any(not name.startswith(PRIOR) for name in missing):
+            raise ModelError(f"{path}: tensors do not fit the model: {[*missing, *unexpected][:3]}")
+        for name, layer in exact_layers(model).items():
+            weight, bias, shift = (tensors[f"{EXACT}{name}.{part}"] for part in PARTS)
+            layer.load_integers(weight, bias, shift, name)
+        proof = notes["selftest"]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ModelError(
             f"{path}: not the weights of a discrete autoencoder ({reason}); see `roundel train`"
         ) from error
     arrays = {k.removeprefix(TABLES): v.numpy() for k, v in tensors.items() if k.startswith(TABLES)}
-    return model.eval(), Tables.from_arrays(arrays)
+    tables = Tables.from_arrays(arrays)
+    if isinstance(model.prior, CategoricalPrior):
+        model.prior.adopt(tables)
+    elif len(tables) != (expected := sum(table_count(n) for n in set(model.prior.levels))):
+        raise ModelError(f"{path}: {len(tables)} probability tables, expected {expected}")
+    check(exact_layers(model), proof)
+    model = model.to(device).eval().requires_grad_(False)
+    return model, coder_of(model.prior, tables)

@@ -12,7 +12,7 @@ from roundel.coding import Tables
 from roundel.container import Kind
 from roundel.errors import FormatError
 from roundel.models import lossless_weights
-from roundel.models.protocol import Decoded, Encoded, Window
+from roundel.models.protocol import Batch, Decoded, Encoded, Window
 from roundel.models.samples import Drawn, Expected, Reading, Writing
 from roundel.models.traversal import PASSES, Samples, walk
 from roundel.models.zoo import weights_hash
@@ -78,9 +78,8 @@ class LosslessModel:
 
     def decode(self, passes: Sequence[bytes], height: int, width: int, quality: int) -> Decoded:
         """See `Model.decode`."""
-        pixels = self.decode_batch(passes, 1, height, width)
-        crc = zlib.crc32(pixels.tobytes()) if len(passes) == PASSES else None
-        return Decoded(pixels[0].transpose(2, 0, 1), crc)
+        found = self.decode_batch(passes, 1, height, width)
+        return Decoded(found.pixels[0].transpose(2, 0, 1), found.crc)
 
     def render(self, latents: np.ndarray, window: Window, quality: int) -> np.ndarray:
         """See `Model.render`."""
@@ -106,8 +105,8 @@ class LosslessModel:
         passes[0] = bytes([Mode.GREY if grey else Mode.COLOUR]) + passes[0]
         return Encoded(passes, crc)
 
-    def decode_batch(self, passes: Sequence[bytes], count: int, height: int, width: int) -> NDArray[np.uint8]:
-        """Pictures from a prefix of their passes, uint8 (count, height, width, 3).
+    def decode_batch(self, passes: Sequence[bytes], count: int, height: int, width: int) -> Batch:
+        """Pictures from a prefix of their passes.
 
         Raises:
             FormatError: the passes are damaged.
@@ -116,9 +115,10 @@ class LosslessModel:
         if mode in (Mode.COLOUR, Mode.GREY):
             streams = [passes[0][1:], *passes[1:]] if passes else []
             reading = Reading(streams, self.tables, self._beyond())
-            x = walk(self.net, reading, count, height, width, colour=mode == Mode.COLOUR)
-            return from_ycocg(x)
-        return _unstored(mode, passes[0][1:], (count, height, width, 3))
+            pixels = from_ycocg(walk(self.net, reading, count, height, width, colour=mode == Mode.COLOUR))
+        else:
+            pixels = _unstored(mode, passes[0][1:], (count, height, width, 3))
+        return Batch(pixels, zlib.crc32(pixels.tobytes()) if len(passes) == PASSES else None)
 
     def _beyond(self) -> Samples:
         return Expected() if self.seed is None else Drawn(self.tables, np.random.default_rng(self.seed))

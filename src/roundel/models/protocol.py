@@ -35,6 +35,15 @@ class Decoded(NamedTuple):
     """As in `Encoded`, or None when passes are missing."""
 
 
+class Batch(NamedTuple):
+    """Pictures of one size, decoded together."""
+
+    pixels: np.ndarray
+    """uint8 (B, H, W, 3)."""
+    crc: int | None
+    """As in `Encoded`, or None when passes are missing."""
+
+
 class Model(Protocol):
     """A trained codec model, safe to share between threads."""
 
