@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from roundel.lab.data import Crops
 from roundel.models.hyperprior import MeanScaleHyperprior
+from roundel.models.wavelet import WaveletNet
 from roundel.quantizers import Thrifty, at
 
 VALIDATION_QUALITIES = (0.1, 0.3, 0.5, 0.7, 0.9)
@@ -64,7 +65,7 @@ class LossyTask:
         device = next(model.parameters()).device
         total = 0.0
         values: dict[str, float] = {}
-        fixed_rate = not isinstance(model, MeanScaleHyperprior)
+        fixed_rate = not isinstance(model, MeanScaleHyperprior | WaveletNet)
         qualities = VALIDATION_QUALITIES[:1] if fixed_rate else VALIDATION_QUALITIES
         for quality in qualities:
             parts = []

@@ -119,6 +119,21 @@ def _lossy() -> tuple[Build, Export]:
     return build, lossy_export.export
 
 
+def _wavelet() -> tuple[Build, Export]:
+    from roundel.lab import wavelet_export
+    from roundel.models.wavelet import WaveletNet, WaveletShape
+
+    def build(config: dict[str, Any], folders: Sequence[Path], seed: int) -> Task:
+        def make(images: list[np.ndarray]) -> nn.Module:
+            model = WaveletNet(record(WaveletShape, config.get("shape", {}), "shape"))
+            model.initialise(data.Crops(images).batch(64, 256, np.random.default_rng(seed)).float().div(255))
+            return model
+
+        return _photos(config, folders, make, bench=False)
+
+    return build, wavelet_export.export
+
+
 def _classic(make: Callable[..., nn.Module], **fixed: Any) -> Callable[[], tuple[Build, Export]]:
     """A model of the literature: `[shape]` has n, m and lmbda. It makes no files; its weights are saved as they are."""
 
@@ -200,6 +215,7 @@ def _save_floats(model: nn.Module, task: Task, path: Path, notes: dict[str, str]
 
 RECIPES: dict[str, Callable[[], tuple[Build, Export]]] = {
     "lossy": _lossy,
+    "wavelet": _wavelet,
     "lossless": _lossless,
     "fsq": _fsq,
     **{kind: _flow(kind) for kind in ("idf", "continuous-twin", "realnvp", "glow")},

@@ -1,4 +1,4 @@
-"""The mean-scale hyperprior that ships: one network for all rates, trained here, coded by `models.lossy`."""
+"""The mean-scale hyperprior behind `photo-lossy`: one network for all rates, coded by `models.lossy`."""
 
 import math
 from dataclasses import dataclass
