@@ -26,40 +26,31 @@ def mixture_table(scales: Tensor) -> Tensor:
     magnitudes = torch.arange(LARGEST + 1, dtype=torch.float64)
     bits = mixture_bits(magnitudes[None], scales.double()[:, None])
     # Beyond the density's floor bits still rise, so that a hopeless symbol knows which way is better.
-    return bits.clamp(max=30) .add((magnitudes[None] / scales[:, None] / 8 - 4).clamp(0, TAIL_BITS - 30)).float()
+    return bits.clamp(max=30).add((magnitudes[None] / scales[:, None] / 8 - 4).clamp(0, TAIL_BITS - 30)).float()
 
 
 class _Lookup(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, v: Tensor, place: Tensor, table: Tensor) -> Tensor:
+    def forward(ctx: Any, symbols: Tensor, place: Tensor, table: Tensor) -> Tensor:
         rows, columns = table.shape
-        n = torch.floor(v.abs() + 0.5).clamp_(max=columns - 1)
         low = torch.floor(place).clamp_(0, rows - 2)
-        at = torch.add(n, low, alpha=columns).flatten().int()
+        at = torch.add(symbols.abs().clamp_(max=columns - 1), low, alpha=columns).flatten().int()
         flat = table.flatten()
-        bits = flat.index_select(0, at).view_as(v)
-        above = flat.index_select(0, at + columns).view_as(v)
-        slope = above.sub_(bits)
-        if ctx.needs_input_grad[0]:
-            after = flat.index_select(0, (at + 1).clamp_(max=flat.numel() - 1)).view_as(v)
-            before = flat.index_select(0, (at - 1).clamp_(min=0)).view_as(v)
-            steep = after.sub_(before).mul_(0.5 * torch.sign(v))
-            ctx.save_for_backward(slope, steep)
-        else:
-            ctx.save_for_backward(slope)
+        bits = flat.index_select(0, at).view_as(symbols)
+        slope = flat.index_select(0, at + columns).view_as(symbols).sub_(bits)
+        ctx.save_for_backward(slope)
         return torch.addcmul(bits, slope, place - low)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor, None]:
-        slope, *steep = ctx.saved_tensors
-        return gradient * steep[0] if steep else None, gradient * slope, None
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, None]:
+        return None, gradient * ctx.saved_tensors[0], None
 
 
-def lookup_bits(v: Tensor, place: Tensor, table: Tensor) -> Tensor:
-    """Bits of the integers nearest to v, with gradients to v (a central difference) and to the place in the grid.
+def lookup_bits(symbols: Tensor, place: Tensor, table: Tensor) -> Tensor:
+    """Bits of integers, with a gradient to the place in the grid of scales.
 
     Args:
-        v: (…) residuals. place: (…) real-valued row of the table, 0 … T − 1; between rows bits are interpolated.
-        table: (T, N) bits of |symbol| = 0 … N − 1, the same for both signs.
+        symbols: (…) integer-valued. place: (…) real-valued row of the table, 0 … T − 1; between rows bits are
+            interpolated. table: (T, N) bits of |symbol| = 0 … N − 1, the same for both signs.
     """
-    return _Lookup.apply(v, place, table)
+    return _Lookup.apply(symbols, place, table)

@@ -19,6 +19,12 @@ BANDS = 3
 _ALPHA, _BETA, _GAMMA, _DELTA = -1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971
 _ZETA = 1.149604398860241
 
+NORMS = ((1.0729, 1.0729, 1.0858), (1.0668, 1.0668, 1.0751), (1.0458, 1.0458, 1.0396), (0.9984, 0.9984, 0.9672),
+         (1.0113, 1.0113, 1.0404))  # fmt: skip
+"""Lengths of what a unit coefficient adds to the picture, per level of five (coarsest first) and band."""
+LOW_NORM = 1.0602
+"""The same of the low band."""
+
 REACH = 4
 """Samples on each side, of its own grid, that a coefficient depends on or has a say in."""
 
