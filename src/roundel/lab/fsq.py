@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from roundel import cifar
 from roundel.entropy.categorical import CategoricalPrior
 from roundel.errors import ModelError
 from roundel.lab import lossless
@@ -21,7 +22,7 @@ from roundel.quantizers.annealing import temperature
 from roundel.quantizers.usage import histogram, of_histogram
 
 VALIDATION_BATCH = 50
-START_PICTURES, START_PX = 200, 128
+START_PX, START_BLOCKS = 128, 51200
 START_SPREAD = 0.7
 """Standard deviation of latents before the bound: most of its range is used, little is cut off."""
 
@@ -124,7 +125,9 @@ def build(shape: AutoencoderShape, objective: Objective, settings: Data, folders
     source, validation = lossless.sources(settings, folders)
     model = DiscreteAutoencoder(shape)
     if isinstance(model.net, GridAutoencoder):
-        start_linear(model, source.batch(START_PICTURES, START_PX, np.random.default_rng(seed)))
+        side = cifar.SIDE if settings.cifar else START_PX
+        count = START_BLOCKS * model.net.token_px**2 // side**2
+        start_linear(model, source.batch(count, side, np.random.default_rng(seed)))
     return FSQTask(model, source, validation, objective)
 
 
