@@ -5,8 +5,10 @@ Slow and short. It reads a weights file and the passes of a tile, and gives the 
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from safetensors import safe_open
@@ -16,6 +18,14 @@ from tests.coding.reference import Decoder, take
 
 Weights = dict[str, np.ndarray]
 PHASES = ((1, 1), (0, 1), (1, 0))
+
+
+class Phase(NamedTuple):
+    """One phase: on the grid of phase a, inside the picture, and what reads the next samples."""
+
+    now: np.ndarray
+    here: np.ndarray
+    read: Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def load(path: Path) -> tuple[Weights, Tables, int]:
@@ -51,6 +61,13 @@ def layer(
     return np.clip(divided + add, low, high)
 
 
+def neighbours(x: np.ndarray) -> np.ndarray:
+    """(k, h, w) to (9k, h, w): the 3×3 around each position, row by row, zero beyond the border."""
+    h, w = x.shape[1:]
+    padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
+    return np.concatenate([padded[:, dy : dy + h, dx : dx + w] for dy in range(3) for dx in range(3)])
+
+
 def table(mean: np.ndarray, log_scale: np.ndarray, tail: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Table index and centre from a head's integers."""
     scale = np.clip((log_scale + 192 + 4) >> 3, 0, 57)
@@ -60,6 +77,55 @@ def table(mean: np.ndarray, log_scale: np.ndarray, tail: np.ndarray) -> tuple[np
     bits = bits_of[scale]
     nearest = (mean + (8 >> bits)) >> (4 - bits)
     return first[scale] + (weight << bits) + nearest % (1 << bits), nearest >> bits
+
+
+def features(weights: Weights, step: str, pixels: np.ndarray, f: list[np.ndarray]) -> list[np.ndarray]:
+    """Features of a step, in a list, from known pixels and the features of the step before, if there are any."""
+    if f and f"{step}.carry.bias" in weights:
+        carried = layer(weights, f"{step}.carry", f, -255, 255)
+        f = [layer(weights, f"{step}.enter", [pixels], 0, 255, add=carried)]
+    else:
+        f = [layer(weights, f"{step}.enter", [pixels, *f], 0, 255)]
+    block = 0
+    while f"{step}.inner.{block}.bias" in weights:
+        inner = layer(weights, f"{step}.inner.{block}", f, 0, 255)
+        f = [layer(weights, f"{step}.outer.{block}", [inner], 0, 255, add=f[0])]
+        block += 1
+    return f
+
+
+def pair(weights: Weights, step: str, f: list[np.ndarray], linear: np.ndarray, phase: Phase, grey: bool) -> None:
+    """Luma, then both chroma."""
+    now, here, read = phase
+    h, w = here.shape[1:]
+    head = layer(weights, f"{step}.luma_out", [layer(weights, f"{step}.luma_in", f, 0, 255)], -8191, 8191)
+    mean = linear[:1] + head[:1]
+    now[:1, :h, :w] = here[:1] = read(*table(mean[:, :h, :w], head[1:2, :h, :w], head[2:3, :h, :w]))
+    if grey:
+        return
+    residual = np.clip(now[:1] - ((mean + 8) >> 4), -255, 255)
+    hidden = layer(weights, f"{step}.chroma_in", [*f, residual], 0, 255)
+    head = layer(weights, f"{step}.chroma_out", [hidden], -8191, 8191)
+    mean = linear[1:] + head[:2]
+    now[1:, :h, :w] = here[1:] = read(*table(mean[:, :h, :w], head[2:4, :h, :w], head[4:6, :h, :w]))
+
+
+def chain(weights: Weights, step: str, f: list[np.ndarray], linear: np.ndarray, phase: Phase, grey: bool) -> None:
+    """Luma, Co, Cg; of each the black squares, then the white."""
+    now, here, read = phase
+    h, w = here.shape[1:]
+    residual = np.zeros_like(now)
+    square = np.add.outer(np.arange(now.shape[1]), np.arange(now.shape[2])) % 2
+    for group in range(2 if grey else 6):
+        colour, there = group // 2, square == group % 2
+        around = [neighbours(residual[: colour + group % 2])] if group else []
+        hidden = layer(weights, f"{step}.heads.{group}.hidden", [*f, *around], 0, 255)
+        head = layer(weights, f"{step}.heads.{group}.out", [hidden], -8191, 8191)
+        mean, inside = linear[colour] + head[0], there[:h, :w]
+        here[colour][inside] = read(*table(*(p[:h, :w][inside] for p in (mean, head[1], head[2]))))
+        now[colour, :h, :w] = here[colour]
+        error = np.clip(now[colour] - ((mean + 8) >> 4), -255, 255)
+        residual[colour][there] = error[there]
 
 
 def decode(
@@ -85,31 +151,15 @@ def decode(
         s, net = 1 << level, f"levels.{min(level, levels - 1)}"
         known: list[np.ndarray] = [x[:, :: 2 * s, :: 2 * s].copy()]
         f: list[np.ndarray] = []
-        for phase, (row, column) in enumerate(PHASES):
-            step, pixels = f"{net}.{phase}", np.concatenate(known)
-            f = [layer(weights, f"{step}.enter", [pixels, *f], 0, 255)]
-            block = 0
-            while f"{step}.inner.{block}.bias" in weights:
-                inner = layer(weights, f"{step}.inner.{block}", f, 0, 255)
-                f = [layer(weights, f"{step}.outer.{block}", [inner], 0, 255, add=f[0])]
-                block += 1
+        for number, (row, column) in enumerate(PHASES):
+            step, pixels = f"{net}.{number}", np.concatenate(known)
+            f = features(weights, step, pixels, f)
             linear = layer(weights, f"{step}.linear.0", [pixels], -8191, 8191)
             now, here = known[0].copy(), x[:, row * s :: 2 * s, column * s :: 2 * s]
-            h, w = here.shape[1:]
-            in_pass = 3 + phase if level == 0 else max(0, 3 - level)
-            head = layer(weights, f"{step}.luma_out", [layer(weights, f"{step}.luma_in", f, 0, 255)], -8191, 8191)
-            mean = linear[:1] + head[:1]
-            if h and w:
-                here[:1] = read(in_pass, *table(mean[:, :h, :w], head[1:2, :h, :w], head[2:3, :h, :w]))
-                now[:1, :h, :w] = here[:1]
-            if mode == 0:
-                residual = np.clip(now[:1] - ((mean + 8) >> 4), -255, 255)
-                hidden = layer(weights, f"{step}.chroma_in", [*f, residual], 0, 255)
-                head = layer(weights, f"{step}.chroma_out", [hidden], -8191, 8191)
-                if h and w:
-                    mean = linear[1:] + head[:2]
-                    here[1:] = read(in_pass, *table(mean[:, :h, :w], head[2:4, :h, :w], head[4:6, :h, :w]))
-                    now[1:, :h, :w] = here[1:]
+            if here.size:
+                in_pass = 3 + number if level == 0 else max(0, 3 - level)
+                code = chain if f"{step}.heads.0.out.bias" in weights else pair
+                code(weights, step, f, linear, Phase(now, here, partial(read, in_pass)), mode == 1)
             known.append(now)
     y, co, cg = x[0] + 128, x[1], x[2]
     t = y - (cg >> 1)

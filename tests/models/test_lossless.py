@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from roundel.errors import FormatError, ModelError
 from roundel.models import lossless_weights, zoo
@@ -18,19 +20,23 @@ from tests.models import reference
 SIZES = [(1, 1), (1, 2), (2, 1), (1, 37), (37, 1), (2, 2), (3, 5), (33, 17), (64, 64)]
 
 
-def tiny_net(seed: int = 0) -> Pyramid:
+STEPS = ("pair", "chain")
+
+
+def tiny_net(step: str = "pair", seed: int = 0) -> Pyramid:
     """An untrained net whose branches all have a say."""
     torch.manual_seed(seed)
-    net = Pyramid(PyramidShape(widths=(16, 8), blocks=1, head=8)).eval().requires_grad_(False)
+    blocks = 1 if step == "pair" else (2, 1, 0)
+    net = Pyramid(PyramidShape(widths=(16, 8), blocks=blocks, head=8, step=step)).eval().requires_grad_(False)
     for p in net.parameters():
         p.add_(0.02 * torch.randn_like(p))
     return net
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=STEPS)
+def weights(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    lossless_weights.save(path, tiny_net(), {})
+    lossless_weights.save(path, tiny_net(request.param), {})
     return path
 
 
@@ -152,10 +158,7 @@ def test_damaged_tiles_are_refused(model: LosslessModel, first: bytes) -> None:
 
 def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
-    lossless_weights.save(path, tiny_net(1), {})
-    from safetensors import safe_open
-    from safetensors.torch import load_file, save_file
-
+    lossless_weights.save(path, tiny_net(seed=1), {})
     tensors = load_file(path)
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
@@ -167,6 +170,20 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
     save_file(tensors, path, metadata)
     with pytest.raises(ModelError, match=r"2\^24"):
         lossless_weights.load(path, "cpu")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_training_goes_on_from_the_integers_of_a_file(step: str, tmp_path: Path) -> None:
+    path, again = tmp_path / "w.safetensors", tmp_path / "again.safetensors"
+    lossless_weights.save(path, tiny_net(step), {})
+    net = tiny_net(step, seed=1)
+    net.load_state_dict(lossless_weights.trainable(path, net))
+    lossless_weights.save(again, net, {})
+    before, after = load_file(path), load_file(again)
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    with pytest.raises(ModelError, match="shape"):
+        lossless_weights.trainable(path, Pyramid(PyramidShape(widths=(8,))))
 
 
 def test_colour_is_reversible_on_its_whole_range() -> None:

@@ -114,11 +114,10 @@ class ExactSum(nn.Module):
             edges = (margin,) * 4
             spread = [x if p.padded else F.pad(x, edges) for x, p in zip(spread, self.parts, strict=True)]
         x = torch.cat(spread, 1) if len(spread) > 1 else spread[0]
-        if add is None:
-            y = convolve(x, weight, bias, lambda sums: sums.mul_(step).floor_().clamp_(low, high))
-        else:
-            y = convolve(x, weight, bias, lambda sums: sums.mul_(step).floor_()).add_(add).clamp_(low, high)
-        return y[:, :, margin : y.shape[2] - margin, margin : y.shape[3] - margin]
+        last = (lambda y: y.clamp_(low, high)) if add is None else (lambda y: y)
+        y = convolve(x, weight, bias, lambda sums: last(sums.mul_(step).floor_()))
+        y = y[:, :, margin : y.shape[2] - margin, margin : y.shape[3] - margin]
+        return y if add is None else y.add_(add).clamp_(low, high)
 
     @torch.no_grad()
     def integers(self) -> dict[str, Tensor]:

@@ -24,7 +24,7 @@ class Counting:
 
     def next(self, group: Group, index: NDArray[np.int32], centre: NDArray[np.int32]) -> NDArray[np.int32]:
         """See `Samples.next`."""
-        values = self.x[:, group.colours, group.row :: group.stride, group.column :: group.stride]
+        values = group.of(self.x)
         slots, last = values - centre - self.tables.offsets[index], self.tables.sizes[index] - 1
         slots = np.where((slots < 0) | (slots > last), last, slots)
         self.counts += np.bincount((self.tables.starts[index] + slots).ravel(), minlength=self.counts.size)

@@ -208,7 +208,7 @@ def train(task: Task, schedule: Schedule, out: Path, *, resume: bool = False, de
 
 
 def load_initial(model: nn.Module, checkpoint: Path, new: str = "") -> None:
-    """Start a model from the averaged weights of a checkpoint, or from a lossy model's weights file (.safetensors).
+    """Start a model from the averaged weights of a checkpoint, or from a published weights file (.safetensors).
 
     Args:
         new: the checkpoint may lack parameters whose names begin so.
@@ -217,12 +217,16 @@ def load_initial(model: nn.Module, checkpoint: Path, new: str = "") -> None:
         ModelError: the checkpoint is missing or of another model.
     """
     if checkpoint.suffix == ".safetensors":
-        from roundel.models import lossy_weights
+        from roundel.models import lossless_weights, lossy_weights
         from roundel.models.hyperprior import MeanScaleHyperprior
+        from roundel.nets.pyramid import Pyramid
 
-        if not isinstance(model, MeanScaleHyperprior):
-            raise ModelError(f"{checkpoint}: only lossy models can start from weights; give a checkpoint.pt")
-        model.load_state_dict(lossy_weights.trainable(checkpoint, model))
+        if isinstance(model, Pyramid):
+            model.load_state_dict(lossless_weights.trainable(checkpoint, model))
+        elif isinstance(model, MeanScaleHyperprior):
+            model.load_state_dict(lossy_weights.trainable(checkpoint, model))
+        else:
+            raise ModelError(f"{checkpoint}: such a model cannot start from weights; give a checkpoint.pt")
         return
     try:
         average = torch.load(checkpoint, map_location="cpu", weights_only=True)["average"]

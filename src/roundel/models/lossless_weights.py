@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -58,7 +59,7 @@ def freeze(net: Pyramid) -> None:
 
 
 def save(path: Path, net: Pyramid, notes: Mapping[str, str], tables: Tables | None = None) -> None:
-    """Write a weights file, and leave the net frozen; the same inputs give the same bytes.
+    """Write a weights file, and leave the net frozen; the same inputs give the same tensors.
 
     Args:
         notes: free text for the file's metadata, such as the commit. tables: calibrated ones, instead of the family's.
@@ -70,6 +71,26 @@ def save(path: Path, net: Pyramid, notes: Mapping[str, str], tables: Tables | No
         tensors |= {f"{name}.{key}": value.contiguous() for key, value in layer.integers().items()}
     metadata = {"home": HOME, "shape": json.dumps(asdict(net.shape)), "selftest": selftest(net), **notes}
     save_file(tensors, path, metadata)
+
+
+def trainable(path: Path, model: Pyramid) -> dict[str, torch.Tensor]:
+    """Parameters to train on from, out of a weights file: real numbers that round to its integers.
+
+    Raises:
+        ModelError: the file is of another shape than the model, or damaged.
+    """
+    published, _ = load(path, "cpu")
+    if published.shape != model.shape:
+        raise ModelError(f"{path}: has the shape {published.shape}, the configuration {model.shape}")
+    state: dict[str, torch.Tensor] = {}
+    with safe_open(path, "pt") as file:
+        for name, layer in layers(model).items():
+            scale = torch.exp2(-file.get_tensor(f"{name}.shift").double())
+            state[f"{name}.bias"] = (file.get_tensor(f"{name}.bias") * scale / layer.unit).float()
+            scale = scale[:, None, None, None] / (layer.unit if layer.scaled else 1)
+            for i in range(len(layer.parts)):
+                state[f"{name}.weights.{i}"] = (file.get_tensor(f"{name}.weight{i}") * scale).float()
+    return state
 
 
 def load(path: Path, device: str) -> tuple[Pyramid, Tables]:
@@ -85,7 +106,9 @@ def load(path: Path, device: str) -> tuple[Pyramid, Tables]:
     if metadata.get("home") != HOME:
         raise ModelError(f"{path}: holds {metadata.get('home', 'no roundel model')}, expected {HOME}")
     try:
-        net = Pyramid(PyramidShape(**json.loads(metadata["shape"])))
+        stored = json.loads(metadata["shape"])
+        sizes: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()}
+        net = Pyramid(PyramidShape(**sizes))
         for name, layer in layers(net).items():
             keys = [f"weight{i}" for i in range(len(layer.parts))] + ["bias", "shift"]
             layer.load({key: tensors[f"{name}.{key}"].to(device) for key in keys}, name)

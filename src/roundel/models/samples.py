@@ -21,7 +21,7 @@ class Writing:
 
     def next(self, group: Group, index: NDArray[np.int32], centre: NDArray[np.int32]) -> NDArray[np.int32]:
         """See `Samples.next`."""
-        values = self._x[:, group.colours, group.row :: group.stride, group.column :: group.stride]
+        values = group.of(self._x)
         put(self._writers[group.in_pass], (values - centre).ravel(), index.ravel(), self._tables)
         return values
 

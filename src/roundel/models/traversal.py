@@ -4,6 +4,7 @@ From one pixel to the whole picture, level by level; within a level phases d, b,
 The walk asks a `Samples` for each group; an encoder knows them, a decoder reads them, a preview makes them up.
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -12,11 +13,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roundel.entropy.mixture import UNIFORM_CHROMA, UNIFORM_LUMA, mixture_index
-from roundel.nets.pyramid import PHASES, Prediction, Pyramid, edged, luma_residual
+from roundel.nets.pyramid import PHASES, Place, Prediction, Pyramid, edged
 
 PASSES = 6
 """All levels from the fourth finest down, the third, the second, and phases d, b, c of the finest."""
-LUMA, CHROMA = slice(0, 1), slice(1, 3)
+COLOURS, LUMA, CHROMA = slice(0, 3), slice(0, 1), slice(1, 3)
 
 
 class Group(NamedTuple):
@@ -27,13 +28,20 @@ class Group(NamedTuple):
     column: int
     stride: int
     colours: slice
+    positions: NDArray[np.int64] | None = None
+    """Where only some of them are meant: (picture·h + row)·w + column in the phase; one colour then."""
+
+    def of(self, x: NDArray[np.int32]) -> NDArray[np.int32]:
+        """The group's samples in pictures (B, 3, H, W): (B, n, h, w), or (1, 1, positions, 1)."""
+        x = x[:, self.colours, self.row :: self.stride, self.column :: self.stride]
+        return x if self.positions is None else x.reshape(1, 1, -1, 1)[:, :, self.positions]
 
 
 class Samples(Protocol):
     """Where the walk gets samples from."""
 
     def next(self, group: Group, index: NDArray[np.int32], centre: NDArray[np.int32]) -> NDArray[np.int32]:
-        """Values of a group; index, centre and result are (B, n, h, w) without the positions outside the picture."""
+        """Values of a group; index, centre and result have the shape of `group.of(x)`."""
         ...
 
 
@@ -69,28 +77,43 @@ def walk(net: Pyramid, samples: Samples, count: int, height: int, width: int, *,
             here = x[:, :, row * stride :: 2 * stride, column * stride :: 2 * stride]
             around = edged(known)
             features, linear = step.features(around, features), step.linear_mean(around)
-            where = Group(pass_of(level, phase), row * stride, column * stride, 2 * stride, LUMA)
-            luma = step.luma(features, linear)
-            _fill(samples, where, luma, here)
             # Beyond the border a phase continues with phase a's samples, which both sides know.
             now = known[:, :3].clone()
-            h, w = here.shape[2:]
-            now[:, :1, :h, :w] = _tensor(here[:, :1], device)
-            if colour:
-                chroma = step.chroma(features, linear, luma_residual(now[:, :1], luma.mean))
-                _fill(samples, where._replace(colours=CHROMA), chroma, here)
-                now[:, 1:, :h, :w] = _tensor(here[:, 1:], device)
+            if here.size:
+                group = Group(pass_of(level, phase), row * stride, column * stride, 2 * stride, COLOURS)
+                step.code(features, linear, _Exchange(samples, group, here, now), 3 if colour else 1)
             known = torch.cat([known, now], 1)
     return x
 
 
-def _fill(samples: Samples, group: Group, predicted: Prediction, here: NDArray[np.int32]) -> None:
-    """Get one group into `here`, the picture's (B, 3, h, w) view of the phase."""
-    if here.size == 0:
-        return
-    h, w = here.shape[2:]
-    mean, log_scale, tail = (p[:, :, :h, :w].cpu().numpy().astype(np.int32) for p in predicted)
-    here[:, group.colours] = samples.next(group, *mixture_index(mean, log_scale, tail))
+@dataclass(frozen=True)
+class _Exchange:
+    """Gets the samples of one phase from a `Samples`, into the pictures and into the nets' view of the phase."""
+
+    samples: Samples
+    whole: Group
+    here: NDArray[np.int32]
+    """The pictures' (B, 3, h, w) view of the phase."""
+    now: Tensor
+    """The same on the grid of phase a, which may reach beyond the picture by a row and a column."""
+
+    def __call__(self, place: Place, predicted: Prediction) -> Tensor:
+        """Samples at a place of the grid, given their prediction there."""
+        b, _, h, w = self.here.shape
+        numbers = [p.cpu().numpy().astype(np.int32) for p in predicted]
+        if place.positions is None:
+            group = self.whole._replace(colours=place.colours)
+            values = self.samples.next(group, *mixture_index(*(p[:, :, :h, :w] for p in numbers)))
+            self.here[:, place.colours] = values
+        else:
+            picture, row, column = np.unravel_index(place.positions.cpu().numpy(), (b, *self.now.shape[2:]))
+            inside = (row < h) & (column < w)
+            where = np.ravel_multi_index((picture[inside], row[inside], column[inside]), (b, h, w))
+            group = self.whole._replace(colours=place.colours, positions=where)
+            values = self.samples.next(group, *mixture_index(*(p[:, :, inside] for p in numbers)))
+            self.here[picture[inside], place.colours.start, row[inside], column[inside]] = values.ravel()
+        self.now[:, place.colours, :h, :w] = _tensor(self.here[:, place.colours], self.now.device)
+        return place.of(self.now)
 
 
 def _tensor(x: NDArray[np.int32], device: torch.device) -> Tensor:

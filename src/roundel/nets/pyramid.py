@@ -8,7 +8,7 @@ Everything is integer-valued: pixels YCoCg-R with luma centred at 0, features in
 sixteenths of a sample (means) and 1/64 of a natural-log unit (scales) or of a logit (tail weights).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -44,13 +44,29 @@ class Prediction(NamedTuple):
     """Logit of the weight of the wide component, in 1/LOG_UNIT; not yet clamped."""
 
 
+class Place(NamedTuple):
+    """Which samples of a phase a prediction is about."""
+
+    colours: slice
+    positions: Tensor | None
+    """(picture·h + row)·w + column of each, (n,), where not all are meant; arrays are then (1, colours, n, 1)."""
+
+    def of(self, x: Tensor) -> Tensor:
+        """These samples of a phase (B, 3, h, w)."""
+        x = x[:, self.colours]
+        return x if self.positions is None else x.transpose(0, 1).flatten(1)[None, :, self.positions, None]
+
+
 @dataclass(frozen=True)
 class PyramidShape:
     """Sizes: features of each level, finest first, the last serving all coarser ones; residual blocks; head width."""
 
     widths: tuple[int, ...] = (64, 64, 48)
-    blocks: int = 1
+    blocks: int | tuple[int, int, int] = 1
+    """Of every step, or of the steps of phases d, b, c."""
     head: int = 64
+    step: str = "pair"
+    """Class of the steps: luma, then both chroma ("pair"), or the chain of `pyramid_chain`."""
 
 
 class Step(nn.Module):
@@ -74,10 +90,7 @@ class Step(nn.Module):
         self.chroma_out = ExactSum([hidden], 6, signed, unit=LOG_UNIT, gain=0.1)
         with torch.no_grad():
             self.enter.weights[0].mul_(2)
-            predictor = linear.weights[0].zero_()
-            for phase, row, column in NEAREST[known - 1]:
-                for colour in range(3):
-                    predictor[colour, 3 * phase + colour, row, column] = 0.25
+            start_from_nearest(linear.weights[0], known)
 
     def features(self, known: Tensor, carried: Tensor | None) -> Tensor:
         """Features of this step, (B, width, h, w).
@@ -95,6 +108,19 @@ class Step(nn.Module):
         with torch.autocast(known.device.type, enabled=False):
             return self.linear[0](known)
 
+    def code(self, f: Tensor, linear: Tensor, exchange: Callable[[Place, Prediction], Tensor], colours: int) -> None:
+        """Predict the phase's samples, group by group.
+
+        Args:
+            f, linear: from `features` and `linear_mean`. exchange: takes a group's place and prediction, and gives its
+                samples, which later groups learn from. colours: 1 for luma only, else 3.
+        """
+        luma = self.luma(f, linear)
+        y = exchange(Place(slice(0, 1), None), luma)
+        if colours > 1:
+            chroma = self.chroma(f, linear, luma_residual(y, luma.mean.detach()))
+            exchange(Place(slice(1, 3), None), chroma)
+
     def luma(self, f: Tensor, linear: Tensor) -> Prediction:
         """Distribution of Y, n = 1."""
         p = self.luma_out(self.luma_in(f)).float()
@@ -104,6 +130,14 @@ class Step(nn.Module):
         """Distributions of Co and Cg, n = 2, given Y less its rounded mean."""
         p = self.chroma_out(self.chroma_in(f, residual)).float()
         return Prediction(linear[:, 1:] + p[:, :2], p[:, 2:4], p[:, 4:6])
+
+
+def start_from_nearest(predictor: Tensor, known: int) -> None:
+    """Set a linear predictor (3, 3·known, 3, 3) to the mean of the four nearest known pixels."""
+    predictor.zero_()
+    for phase, row, column in NEAREST[known - 1]:
+        for colour in range(3):
+            predictor[colour, 3 * phase + colour, row, column] = 0.25
 
 
 def edged(known: Tensor) -> Tensor:
@@ -127,8 +161,10 @@ class Pyramid(nn.Module):
     def __init__(self, shape: PyramidShape) -> None:
         super().__init__()
         self.shape = shape
+        kind = _step_class(shape.step)
+        blocks = (shape.blocks,) * 3 if isinstance(shape.blocks, int) else shape.blocks
         self.levels = nn.ModuleList(
-            nn.ModuleList(Step(k, width * (k > 1), width, shape.blocks, shape.head) for k in (1, 2, 3))
+            nn.ModuleList(kind(k + 1, width * (k > 0), width, blocks[k], shape.head) for k in range(3))
             for width in shape.widths
         )
 
@@ -143,7 +179,7 @@ class Pyramid(nn.Module):
             x: (B, 3, H, W) YCoCg-R, luma centred, H and W even. level: whose nets to use.
 
         Returns:
-            (B, 9, H/2, W/2) samples and their prediction.
+            (N,) samples and their prediction, in the order of coding.
         """
         known, f = x[:, :, 0::2, 0::2], None
         samples: list[Tensor] = []
@@ -151,13 +187,27 @@ class Pyramid(nn.Module):
         for step, (row, column) in zip(self.steps(level), PHASES, strict=True):
             around = edged(known).contiguous(memory_format=torch.channels_last)
             now = x[:, :, row::2, column::2]
-            f, linear = step.features(around, f), step.linear_mean(around)
-            luma = step.luma(f, linear)
-            chroma = step.chroma(f, linear, luma_residual(now[:, :1], luma.mean.detach()))
-            predictions += [luma, chroma]
-            samples.append(now)
+
+            def exchange(place: Place, predicted: Prediction, now: Tensor = now) -> Tensor:
+                values = place.of(now)
+                samples.append(values.reshape(-1))
+                predictions.append(Prediction(*(p.reshape(-1) for p in predicted)))
+                return values
+
+            f = step.features(around, f)
+            step.code(f, step.linear_mean(around), exchange, 3)
             known = torch.cat([known, now], 1)
-        return torch.cat(samples, 1), Prediction(*(torch.cat(p, 1) for p in zip(*predictions, strict=True)))
+        return torch.cat(samples), Prediction(*(torch.cat(p) for p in zip(*predictions, strict=True)))
+
+
+def _step_class(name: str) -> type[nn.Module]:
+    """Raises: ValueError: no steps have this name."""
+    from roundel.nets.pyramid_chain import ChainStep
+
+    classes: dict[str, type[nn.Module]] = {"pair": Step, "chain": ChainStep}
+    if name not in classes:
+        raise ValueError(f"steps are one of {', '.join(classes)}, not {name!r}")
+    return classes[name]
 
 
 def to_ycocg(rgb: Tensor) -> Tensor:
