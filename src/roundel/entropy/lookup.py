@@ -2,7 +2,9 @@
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from roundel.entropy.densities import gaussian_bits
@@ -19,6 +21,15 @@ def mixture_bits(v: Tensor, scale: Tensor) -> Tensor:
     """
     narrow, wide = torch.exp2(-gaussian_bits(v, 0.6 * scale)), torch.exp2(-gaussian_bits(v, 1.6 * scale))
     return -torch.log2(0.75 * narrow + 0.25 * wide)
+
+
+def mixture_pmf(scale: float, tail_mass: float) -> NDArray[np.float64]:
+    """Probabilities of −reach … reach, all but `tail_mass`, at least of −1, 0, 1."""
+    k = torch.arange(4096, dtype=torch.float64)
+    side = torch.exp2(-mixture_bits(k, torch.tensor(scale, dtype=torch.float64))).numpy()
+    beyond = 1 - side[0] - 2 * np.cumsum(side[1:])  # outside ±1, ±2, …
+    reach = 1 + int(np.argmax(beyond <= tail_mass))
+    return np.concatenate([side[reach:0:-1], side[: reach + 1]])
 
 
 def mixture_table(scales: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The wavelet codec's network: a fixed linear transform, learned contexts for its bits and a learned filter after it."""
+"""The wavelet codec's network: a fixed linear transform, learned contexts for its bits, a learned filter after it."""
 
 import math
 from dataclasses import dataclass
@@ -43,6 +43,9 @@ class WaveletNet(nn.Module):
     transform is near-orthonormal, so that is what a given error costs least at. Straight-through gradients to steps per
     band lead astray: to them a coefficient that rounds to zero looks better with a finer step.
     """
+
+    table: Tensor
+    """(SCALES, N) bits of magnitudes at each place of the grid."""
 
     def __init__(self, shape: WaveletShape) -> None:
         super().__init__()
@@ -105,7 +108,7 @@ class WaveletNet(nn.Module):
         low_bits = lookup_bits(residual, self.low_index(t)[:, :, kinds], self.table).sum((1, 2, 3))
         coarse, symbols, bits = [magnitudes(residual)], [low], []
         offsets = self.offset(t)[:, :, None, None].split(COLOURS * BANDS, 1)
-        for level, part, offset in zip(self.contexts.levels, parts[1:], offsets, strict=True):
+        for level, part, offset in zip(self.contexts.steps(), parts[1:], offsets, strict=True):
             walk = Walk(part, offset, quantizer, self.table)
             coarse = list(level(coarse, level.offsets(t), walk.step))
             symbols.append(walk.symbols())

@@ -52,9 +52,9 @@ def predict(x: Tensor, stage: Stage) -> Tensor:
         dy, dx = row * stage.stride, column * stage.stride
         if abs(dy) >= height or abs(dx) >= width:
             continue
-        here = (slice(max(-dy, 0), height - max(dy, 0)), slice(max(-dx, 0), width - max(dx, 0)))
-        there = (slice(max(dy, 0), height - max(-dy, 0)), slice(max(dx, 0), width - max(-dx, 0)))
-        total[:, :, *here] += x[:, :, *there]
+        here = (..., slice(max(-dy, 0), height - max(dy, 0)), slice(max(-dx, 0), width - max(dx, 0)))
+        there = (..., slice(max(dy, 0), height - max(-dy, 0)), slice(max(dx, 0), width - max(-dx, 0)))
+        total[here] += x[there]
         count[here] += 1
     count.clamp_(min=1)
     return torch.floor((2 * total + count) / (2 * count))
@@ -63,7 +63,7 @@ def predict(x: Tensor, stage: Stage) -> Tensor:
 def residuals(x: Tensor) -> tuple[Tensor, Tensor]:
     """(B, C, h, w) integer-valued samples to their residuals and the kinds (h, w) of their stages."""
     out, kinds = torch.zeros_like(x), torch.zeros(x.shape[2:], dtype=torch.long, device=x.device)
-    for stage in stages(*x.shape[2:], x.device):
+    for stage in stages(x.shape[2], x.shape[3], x.device):
         out = torch.where(stage.fields, x - predict(x, stage), out)
         kinds[stage.fields] = stage.kind
     return out, kinds

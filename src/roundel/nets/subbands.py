@@ -63,7 +63,9 @@ class LevelContext(nn.Module):
         relu = (0, FEATURE_MAX)
         features, signed = Part(width, 3, FEATURE_MAX), (-OUT_MAX, OUT_MAX)
         point, luma = Part(width, 1, FEATURE_MAX), Part(BANDS, 3, MAGNITUDE_MAX)
-        above = [Part(3 * BANDS, 3, MAGNITUDE_MAX), Part(before, 1, FEATURE_MAX)] if before else [Part(3, 3, MAGNITUDE_MAX)]
+        above = (
+            [Part(3 * BANDS, 3, MAGNITUDE_MAX), Part(before, 1, FEATURE_MAX)] if before else [Part(3, 3, MAGNITUDE_MAX)]
+        )
         self.up = ExactSum(above, self.finer**2 * width, relu)
         self.shift = QualityTable(width, anchors)
         self.white = ExactSum([features], width, relu)
@@ -109,3 +111,7 @@ class SubbandContexts(nn.Module):
     def __init__(self, shape: SubbandShape, anchors: int) -> None:
         super().__init__()
         self.levels = nn.ModuleList(LevelContext(a, b, anchors) for a, b in pairwise((0, *shape.widths)))
+
+    def steps(self) -> list[LevelContext]:
+        """The levels, for those who read types."""
+        return list(self.levels)  # type: ignore[arg-type]
