@@ -5,6 +5,9 @@ from numpy.typing import NDArray
 
 from roundel.errors import RoundelError
 
+BLOCK = 2000
+"""Pictures at a time, so that memory stays small."""
+
 
 def spectrum(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Variances of the principal components of pictures (N, ...) in [0, 1], largest first.
@@ -14,9 +17,13 @@ def spectrum(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
     """
     if len(pictures) < 2:
         raise RoundelError(f"{len(pictures)} pictures have no covariance; give two or more")
-    rows = pictures.reshape(len(pictures), -1).astype(np.float32) / 255
-    rows -= rows.mean(0)
-    return np.maximum(np.linalg.eigvalsh(rows.T.astype(np.float64) @ rows / len(rows))[::-1], 0)
+    rows = pictures.reshape(len(pictures), -1)
+    mean = rows.mean(0, dtype=np.float64) / 255
+    products = np.zeros((rows.shape[1], rows.shape[1]))
+    for start in range(0, len(rows), BLOCK):
+        part = (rows[start : start + BLOCK] / 255 - mean).astype(np.float32)
+        products += part.T @ part
+    return np.maximum(np.linalg.eigvalsh(products / len(rows))[::-1], 0)
 
 
 def distortion_at(variances: NDArray[np.float64], rate_bits: float) -> float:
