@@ -102,3 +102,19 @@ def test_a_schedule_with_an_unknown_quantizer_is_refused(
     (tmp_path / "c.toml").write_text(text)
     assert run(["train", str(tmp_path / "c.toml"), "--data", str(folder), "-o", str(tmp_path / "run")]) == 1
     assert "unknown quantizer 'hope'" in capsys.readouterr().err
+
+
+def test_a_frechet_distance_carries_its_network_s_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for folder, seed in (("a", 0), ("b", 1)):
+        (tmp_path / folder).mkdir()
+        for k in range(4):
+            pixels = np.random.default_rng((seed, k)).integers(0, 256, (20, 24, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / folder / f"{k}.png")
+    network = "tests.lab.test_frechet:colours"
+    arguments = ["lab", "frechet", str(tmp_path / "a"), "--features", network, "--crop", "16"]
+    assert run([*arguments[:3], str(tmp_path / "a"), *arguments[3:]]) == 0
+    assert capsys.readouterr().out.startswith("0.0000  Fréchet distance by colours, 4 and 4 pictures")
+    assert run([*arguments[:3], str(tmp_path / "b"), *arguments[3:], "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["frechet_distance"] > 0
+    assert run([*arguments[:3], str(tmp_path / "b"), "--features", "none.pt"]) == 1
+    assert "neither a TorchScript file nor module:attribute" in capsys.readouterr().err
