@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +17,14 @@ from safetensors.torch import load_file, save_file
 
 import roundel
 from roundel.errors import FormatError, ModelError
+from roundel.lab.train import load_initial
+from roundel.lab.wavelet_export import calibrated
 from roundel.models import wavelet_weights, zoo
 from roundel.models.protocol import Window
 from roundel.models.wavelet import WaveletNet, WaveletShape
 from roundel.models.wavelet_codec import WaveletModel, fold, unfold
-from roundel.models.wavelet_symbols import prices
+from roundel.models.wavelet_symbols import BITS_PRICE, prices
+from roundel.quantizers import Thrifty
 from tests.models import reference_wavelet
 from tests.models.pictures import smooth_picture
 from tests.models.test_lossy_exact import KERNELS
@@ -181,3 +185,40 @@ def test_damaged_weights_are_refused(weights: Path, tmp_path: Path) -> None:
         save_file(changed, path, metadata)
         with pytest.raises(ModelError):
             zoo.get(str(path))
+
+
+def test_training_can_go_on_from_published_weights(model: WaveletModel, weights: Path, tmp_path: Path) -> None:
+    """What is exported from them again is the same model: its files are decoded to the same symbols."""
+    net = WaveletNet(TINY)
+    load_initial(net, weights)
+    again = tmp_path / "again.safetensors"
+    wavelet_weights.save(again, net, wavelet_weights.integers(net, wavelet_weights.family_tables()), {})
+    pixels, window = smooth_picture(64, 64), Window(0, 0, 64, 64)
+    for quality in (0, 50, 100):
+        coded = model.encode(pixels, window, quality)
+        assert zoo.get(str(again)).decode(coded.passes, 64, 64, quality).crc == coded.crc
+    with pytest.raises(ModelError, match="shape"):
+        load_initial(WaveletNet(replace(TINY, c8=12)), weights)
+
+
+def test_exported_tables_follow_what_was_met(weights: Path) -> None:
+    """Counts move probability to where symbols are; both signs stay alike."""
+    net, stored = wavelet_weights.load(weights, "cpu")
+    found = calibrated(net, stored, np.stack([smooth_picture(128, 128, seed=k) for k in range(4)]))
+    assert np.array_equal(found.offsets, stored.tables.offsets)
+    a, b = found.starts[20], found.starts[21] - 1
+    assert np.abs(np.diff([found.frequencies[a:b], found.frequencies[a:b][::-1]], axis=0)).max() <= 1
+    assert not np.array_equal(found.frequencies, stored.tables.frequencies)
+
+
+def test_bytes_match_the_estimate_of_training(model: WaveletModel, weights: Path) -> None:
+    """The rate that training minimises is the rate that files have; what is not coded costs it next to nothing."""
+    net, _ = wavelet_weights.load(weights, "cpu")
+    pixels = smooth_picture(512, 512, seed=1)
+    coded = model.encode(pixels, Window(0, 0, 512, 512), 80)
+    x = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
+    again = WaveletNet(TINY).eval()
+    again.load_state_dict(wavelet_weights.trainable(weights, net))
+    with torch.no_grad():
+        found = again(x, torch.tensor([0.8]), Thrifty(BITS_PRICE))
+    assert sum(map(len, coded.passes)) * 8 / 512**2 == pytest.approx((found.y_bpp + found.z_bpp).item(), rel=0.03)

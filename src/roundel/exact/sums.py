@@ -167,6 +167,15 @@ class ExactSum(nn.Module):
         """Become exact with the present weights."""
         self.load(self.integers())
 
+    def trainable(self, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Parameters, by the names of `state_dict`, that round to stored integers."""
+        scale = torch.exp2(-stored["shift"].double())
+        state = {"bias": (stored["bias"] * scale / self.unit).float()}
+        scale = scale[:, None, None, None] / (self.unit if self.scaled else 1)
+        for i in range(len(self.parts)):
+            state[f"weights.{i}"] = (stored[f"weight{i}"] * scale).float()
+        return state
+
 
 def unfold(x: Tensor, kernel: int) -> Tensor:
     """(B, C, H, W) to (B, C·k², H, W): each position's neighbourhood, zero beyond the border, as in kernels."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from roundel.coding import Tables
 from roundel.entropy.mixture import UNIFORM_CHROMA, mixture_tables
@@ -82,14 +82,11 @@ def trainable(path: Path, model: Pyramid) -> dict[str, torch.Tensor]:
     published, _ = load(path, "cpu")
     if published.shape != model.shape:
         raise ModelError(f"{path}: has the shape {published.shape}, the configuration {model.shape}")
+    stored = load_file(path)
     state: dict[str, torch.Tensor] = {}
-    with safe_open(path, "pt") as file:
-        for name, layer in layers(model).items():
-            scale = torch.exp2(-file.get_tensor(f"{name}.shift").double())
-            state[f"{name}.bias"] = (file.get_tensor(f"{name}.bias") * scale / layer.unit).float()
-            scale = scale[:, None, None, None] / (layer.unit if layer.scaled else 1)
-            for i in range(len(layer.parts)):
-                state[f"{name}.weights.{i}"] = (file.get_tensor(f"{name}.weight{i}") * scale).float()
+    for name, layer in layers(model).items():
+        integers = {key.removeprefix(f"{name}."): value for key, value in stored.items() if key.startswith(f"{name}.")}
+        state |= {f"{name}.{key}": value for key, value in layer.trainable(integers).items()}
     return state
 
 

@@ -1,7 +1,7 @@
 """What every codec model offers: a tile of pixels to passes of bytes, and any prefix of the passes back to pixels."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -82,4 +82,13 @@ class Model(Protocol):
             latents: (C, h, w) of the tile and up to `halo_px` of context on each side.
             window: the tile inside the area that `latents` covers, in pixels.
         """
+        ...
+
+
+@runtime_checkable
+class Refining(Protocol):
+    """A model that can work harder on a picture, for fewer bytes at the same fidelity; decoding stays as it is."""
+
+    def at_effort(self, effort: int) -> Model:
+        """The same model at an effort, 0 … 9; files of all efforts decode alike."""
         ...

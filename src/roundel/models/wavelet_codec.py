@@ -1,5 +1,6 @@
 """The wavelet codec model: a tile of pixels to passes of bytes with the trained network, and back."""
 
+import copy
 import zlib
 from collections.abc import Sequence
 from functools import cached_property
@@ -15,11 +16,16 @@ from roundel.container import Kind
 from roundel.models import wavelet_weights
 from roundel.models.protocol import Decoded, Encoded, Window
 from roundel.models.wavelet import COLOURS, WaveletNet
+from roundel.models.wavelet_refine import refine
 from roundel.models.wavelet_symbols import Reading, Writing, prices
 from roundel.models.wavelet_walk import DETAILS, Integers, walk
 from roundel.models.wavelet_weights import QUALITIES
 from roundel.models.zoo import weights_hash
 from roundel.nets import wavelet
+
+ROUNDS = (0, 0, 4, 8, 16, 32, 48, 64, 96, 160)
+"""Of refinement, by effort. Effort 0 rounds to the nearest, 1 looks at what a symbol costs, the others refine that."""
+USUAL_EFFORT = 1
 
 
 class WaveletModel:
@@ -29,6 +35,7 @@ class WaveletModel:
     """
 
     kind = Kind.LOSSY
+    effort = USUAL_EFFORT
 
     def __init__(self, net: WaveletNet, stored: Integers, *, name: str, model_id: int, weights_hash: bytes) -> None:
         self.net, self.stored = net, stored
@@ -45,24 +52,35 @@ class WaveletModel:
         net, stored = wavelet_weights.load(path, device)
         return cls(net, stored, name=name, model_id=model_id, weights_hash=weights_hash(path))
 
+    def at_effort(self, effort: int) -> "WaveletModel":
+        """See `Refining.at_effort`."""
+        other = copy.copy(self)
+        other.effort = effort
+        return other
+
     def encode(self, pixels: np.ndarray, window: Window, quality: int) -> Encoded:
         """See `Model.encode`."""
         y = self.coefficients(pixels, window, quality)
-        writing = Writing(y, self.stored.tables, self.prices)
+        prices = self.prices if self.effort == USUAL_EFFORT else np.zeros_like(self.prices)
+        writing = Writing(y, self.stored.tables, prices)
         _, height, width = y[0].shape
         parts = walk(self.net, self.stored, writing, height, width, quality, self.passes)
         return Encoded(writing.passes(), _crc(parts))
 
     @torch.inference_mode()
     def coefficients(self, pixels: np.ndarray, window: Window, quality: int) -> list[NDArray[np.float32]]:
-        """Of a tile, in rounding steps, (C, h, w) for each part; arguments as `encode`."""
+        """Of a tile, in rounding steps, (C, h, w) for each part; arguments as `encode`. Refined ones are integers."""
         cell = self.latent_px
         x = torch.from_numpy(np.array(pixels)).to(self.device).permute(2, 0, 1)[None].float().div_(255)
         x = F.pad(x, (0, -x.shape[3] % cell, 0, -x.shape[2] % cell), mode="replicate")
         top, left = window.top // cell, window.left // cell
         height, width = -(-window.height // cell), -(-window.width // cell)
+        t, rounds = self._t(quality), ROUNDS[self.effort]
+        found = (
+            refine(self.net, self.stored, self.prices, x, quality, t, rounds) if rounds else self.net.coefficients(x, t)
+        )
         parts = []
-        for part in self.net.coefficients(x, self._t(quality)):
+        for part in found:
             scale = part.shape[2] * cell // x.shape[2]
             rows, columns = slice(top * scale, (top + height) * scale), slice(left * scale, (left + width) * scale)
             parts.append(part[0, :, rows, columns].cpu().numpy())

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -10,16 +11,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from roundel.coding import Tables
 from roundel.entropy.lookup import mixture_pmf
 from roundel.errors import ModelError
 from roundel.exact.sums import ExactSum
-from roundel.models.hyperprior import SCALES, scale_of
+from roundel.models.hyperprior import SCALE_MIN, SCALE_STEP, SCALES, scale_of
 from roundel.models.wavelet import WaveletNet, WaveletShape
 from roundel.models.wavelet_walk import Group, Integers, walk
+from roundel.nets.subbands import INDEX_UNIT
 
 HOME = "roundel.models.wavelet_codec:WaveletModel"
 QUALITIES = 101
@@ -87,6 +89,29 @@ def save(path: Path, net: WaveletNet, stored: Integers, notes: Mapping[str, str]
     tensors |= {f"tables.{key}": torch.from_numpy(array.copy()) for key, array in stored.tables.to_arrays().items()}
     metadata = {"home": HOME, "shape": json.dumps(asdict(net.shape)), "selftest": selftest(net, stored), **notes}
     save_file(tensors, path, metadata)
+
+
+def trainable(path: Path, model: WaveletNet) -> dict[str, Tensor]:
+    """Parameters to train on from, out of a weights file: real numbers that round to its integers.
+
+    Raises:
+        ModelError: the file is of another shape than the model, or damaged.
+    """
+    published, stored = load(path, "cpu")
+    if published.shape != model.shape:
+        raise ModelError(f"{path}: has the shape {published.shape}, the configuration {model.shape}")
+    state = {f"filter.{name}": value for name, value in published.filter.state_dict().items()}
+    tensors = load_file(path)
+    for name, layer in layers(model).items():
+        start = f"exact.{name}."
+        integers = {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
+        state |= {f"{name}.{key}": value for key, value in layer.trainable(integers).items()}
+    knots = np.linspace(0, QUALITIES - 1, model.shape.anchors).round().astype(int)
+    spread = torch.from_numpy(stored.offset[knots]).double() * (SCALE_STEP / INDEX_UNIT) + math.log(SCALE_MIN)
+    low = torch.from_numpy(stored.low_index[knots]).double().flatten(1) * SCALE_STEP + math.log(SCALE_MIN)
+    shifts = torch.from_numpy(stored.shift[knots]).float().split(list(model.shape.widths), 1)
+    state |= {f"contexts.levels.{k}.shift.knots": shift / 16 for k, shift in enumerate(shifts)}
+    return state | {"spread.knots": spread.float(), "low_spread.knots": low.float()}
 
 
 def load(path: Path, device: str) -> tuple[WaveletNet, Integers]:
