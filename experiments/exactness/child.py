@@ -6,60 +6,79 @@ stdin: passes in hex, height, width, quality.
 
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from safetensors.torch import load_file
 
-from roundel.exact import ExactConv2d
-from roundel.models import zoo
-from roundel.models.lossy import LossyModel
+from roundel.exact.sums import ExactSum
+from roundel.models import wavelet_weights, zoo
+from roundel.models.wavelet import WaveletNet
+from roundel.models.wavelet_codec import WaveletModel
+
+ENTRY = next(e for e in zoo.entries() if e.name == "photo-wavelet")
 
 
-class OnnxLayer(torch.nn.Module):
-    """A frozen exact layer in standard operators, run by ONNX Runtime."""
+class OnnxSum(torch.nn.Module):
+    """A frozen exact layer in standard operators, run by ONNX Runtime. Args: stored: its integers."""
 
-    def __init__(self, layer: ExactConv2d) -> None:
+    def __init__(self, layer: ExactSum, stored: dict[str, torch.Tensor]) -> None:
         super().__init__()
-        weight = layer.int_weight
         low, high = layer.out_range
-        arrays = {"w": weight, "b": layer.int_bias, "f": layer.factor.view(1, -1, 1, 1),
+        shift = stored["shift"].double()
+        bias = stored["bias"].double() + torch.floor(torch.exp2(shift - 1))
+        arrays = {"b": bias.float().view(1, -1, 1, 1), "f": torch.exp2(-shift).float().view(1, -1, 1, 1),
                   "low": torch.tensor(float(low)), "high": torch.tensor(float(high))}  # fmt: skip
-        values = [numpy_helper.from_array(np.ascontiguousarray(v.numpy()), k) for k, v in arrays.items()]
-        nodes = [
-            helper.make_node("Conv", ["x", "w", "b"], ["sums"], pads=[weight.shape[2] // 2] * 4),
-            helper.make_node("Mul", ["sums", "f"], ["scaled"]),
+        inputs, nodes, total = [], [], "b"
+        for i, part in enumerate(layer.parts):
+            arrays[f"w{i}"] = stored[f"weight{i}"].float()
+            inputs.append(helper.make_tensor_value_info(f"x{i}", TensorProto.FLOAT, [1, part.channels, "h", "w"]))
+            nodes.append(helper.make_node("Conv", [f"x{i}", f"w{i}"], [f"y{i}"], pads=[part.kernel // 2] * 4))
+            nodes.append(helper.make_node("Add", [total, f"y{i}"], [f"sum{i}"]))
+            total = f"sum{i}"
+        nodes += [
+            helper.make_node("Mul", [total, "f"], ["scaled"]),
             helper.make_node("Floor", ["scaled"], ["floored"]),
-            helper.make_node("Clip", ["floored", "low", "high"], ["y"]),
+            helper.make_node("Add", ["floored", "add"], ["added"]),
+            helper.make_node("Clip", ["added", "low", "high"], ["out"]),
         ]
-        x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, weight.shape[1], "h", "w_"])
-        y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, weight.shape[0], "h", "w_"])
-        graph = helper.make_graph(nodes, "layer", [x], [y], values)
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+        inputs.append(helper.make_tensor_value_info("add", TensorProto.FLOAT, None))
+        out = helper.make_tensor_value_info("out", TensorProto.FLOAT, None)
+        values = [numpy_helper.from_array(np.ascontiguousarray(v.numpy()), k) for k, v in arrays.items()]
+        model = helper.make_model(
+            helper.make_graph(nodes, "layer", inputs, [out], values),
+            opset_imports=[helper.make_opsetid("", 17)],
+            ir_version=9,
+        )
         self.session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """See `ExactConv2d.forward`."""
-        return torch.from_numpy(self.session.run(None, {"x": x.contiguous().numpy()})[0])
+    def forward(self, *inputs: torch.Tensor, add: torch.Tensor | None = None) -> torch.Tensor:
+        """See `ExactSum.forward`."""
+        feeds = {f"x{i}": x.contiguous().numpy() for i, x in enumerate(inputs)}
+        feeds["add"] = (torch.zeros(1) if add is None else add).contiguous().numpy()
+        return torch.from_numpy(self.session.run(None, feeds)[0])
 
 
-def use_onnx(module: torch.nn.Module) -> None:
+def use_onnx(net: WaveletNet, weights: Path) -> None:
     """Run all exact layers of a frozen model by ONNX Runtime."""
-    for name, child in module.named_children():
-        if isinstance(child, ExactConv2d):
-            setattr(module, name, OnnxLayer(child))
-        else:
-            use_onnx(child)
+    tensors = load_file(weights)
+    for name, layer in wavelet_weights.layers(net).items():
+        start = f"exact.{name}."
+        stored = {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
+        parent, _, attribute = name.rpartition(".")
+        setattr(net.get_submodule(parent), attribute, OnnxSum(layer, stored))
 
 
 if __name__ == "__main__":
     threads, onednn, library = int(sys.argv[1]), sys.argv[2] == "on", sys.argv[3]
     torch.set_num_threads(threads)
-    model = zoo.get("photo-lossy")
-    assert isinstance(model, LossyModel)
+    model = zoo.get(ENTRY.name)
+    assert isinstance(model, WaveletModel)
     if library == "onnx":
-        use_onnx(model.net)
+        use_onnx(model.net, ENTRY.weights)
     with torch.backends.mkldnn.flags(enabled=onednn):
         for line in sys.stdin:
             passes, height, width, quality = json.loads(line)

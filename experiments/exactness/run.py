@@ -34,7 +34,7 @@ SETTINGS = {
 
 def main(folder: Path, qualities: list[int]) -> None:
     """Code, decode under all settings, report."""
-    model = zoo.get("photo-lossy")
+    model = zoo.get("photo-wavelet")
     files = sorted(folder.glob("*.png"))
     lines, expected = [], []
     for file in files:

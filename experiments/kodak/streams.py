@@ -1,4 +1,4 @@
-"""Bytes of each pass over a folder, beside what the densities that training minimises make of the same symbols.
+"""Bytes of each pass over a folder, beside what the model's tables, and the density of training, make of its symbols.
 
     python experiments/kodak/streams.py DIR [QUALITY ...]
 
@@ -7,72 +7,79 @@ Writes results/streams.json.
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 
 from roundel import coding
-from roundel.entropy.densities import gaussian_bits, logistic_bits
+from roundel.entropy.lookup import mixture_bits
 from roundel.lab.provenance import provenance
 from roundel.models import zoo
 from roundel.models.hyperprior import scale_of
-from roundel.models.lossy import LossyModel
-from roundel.models.lossy_weights import Z_SCALES
 from roundel.models.protocol import Window
+from roundel.models.wavelet_codec import WaveletModel
+from roundel.models.wavelet_symbols import Reading, coded, pass_of
+from roundel.models.wavelet_walk import Group, walk
 
 HERE = Path(__file__).parent
 
 
-def estimated_bits(model: LossyModel, passes: list[bytes], height: int, width: int, quality: int) -> np.ndarray:
-    """(passes,) bits by the densities, of the symbols that the passes hold."""
-    h, w = -(-height // 16), -(-width // 16)
-    shape = (model.stored.z_loc.shape[1], -(-h // 4), -(-w // 4))
-    centre, index = model._z_call(shape, quality)
-    z = coding.decode(passes[0], index, model.stored.z_tables)
-    bits = [logistic_bits(torch.from_numpy(z).float(), torch.from_numpy(Z_SCALES[index]).float()).sum().item()]
-    z_hat = torch.from_numpy((centre + z).reshape(shape)).float()[None]
-    _, scales = model._hyper(z_hat, quality, h, w)
-    residual = np.zeros(scales.shape, np.int32)
-    for number, (channels, data) in enumerate(zip(model._groups(), passes[1:], strict=True)):
-        coded = scales[channels] > 0
-        table = model._tables(number, channels, residual, scales)[coded]
-        symbols = coding.decode(data, table, model.stored.y_tables)
-        residual[channels][coded] = symbols
-        scale = scale_of(torch.from_numpy(table.astype(np.float32) + 1))
-        bits.append(gaussian_bits(torch.from_numpy(symbols).float(), scale).sum().item())
-    return np.array(bits)
+class Estimating(Reading):
+    """Reads, and counts the bits of what it reads: by the tables, and by the density that training assumes."""
+
+    def __init__(self, passes: Sequence[bytes], tables: coding.Tables) -> None:
+        super().__init__(passes, tables)
+        self.by_tables, self.by_density = np.zeros(len(passes)), np.zeros(len(passes))
+
+    def next(self, group: Group, index: NDArray[np.uint8], guess: NDArray[np.int32] | int) -> NDArray[np.int32]:
+        """See `Symbols.next`."""
+        values = super().next(group, index, guess)
+        held = coded(group, index)
+        symbols, number = (values - guess)[held], pass_of(group.part)
+        self.by_tables[number] += coding.cost_bits(symbols, index[held] - 1, self._tables)
+        scale = scale_of(torch.from_numpy(index[held].astype(np.float64)))
+        self.by_density[number] += mixture_bits(torch.from_numpy(symbols).double(), scale).sum().item()
+        return values
 
 
 @torch.inference_mode()
 def main(folder: Path, qualities: list[int]) -> None:
     """Sum over the pictures, print and store."""
-    model = zoo.get("photo-lossy")
-    assert isinstance(model, LossyModel)
+    model = zoo.get("photo-wavelet")
+    assert isinstance(model, WaveletModel)
     files = sorted(folder.glob("*.png"))
     rows = []
     for quality in qualities:
-        found, expected = np.zeros(model.passes), np.zeros(model.passes)
+        found, tables, density = (np.zeros(model.passes) for _ in range(3))
         for file in files:
             with Image.open(file) as picture:
                 pixels = np.array(picture.convert("RGB"))
             height, width = pixels.shape[:2]
             passes = model.encode(pixels, Window(0, 0, height, width), quality).passes
             found += [8 * len(data) for data in passes]
-            expected += estimated_bits(model, passes, height, width, quality)
-        excess = [round(100 * (a / b - 1), 3) for a, b in zip(found, expected, strict=True)]
-        total = round(100 * (found.sum() / expected.sum() - 1), 3)
+            reading = Estimating(passes, model.stored.tables)
+            cells = -(-height // model.latent_px), -(-width // model.latent_px)
+            walk(model.net, model.stored, reading, *cells, quality, model.passes)
+            tables += reading.by_tables
+            density += reading.by_density
+        excess = [round(100 * (a / b - 1), 3) for a, b in zip(found, tables, strict=True)]
+        total, against_density = (round(100 * (found.sum() / e.sum() - 1), 3) for e in (tables, density))
         rows.append(
             {
                 "quality": quality,
                 "pass_bytes": (found / 8).astype(int).tolist(),
                 "excess_percent": excess,
                 "total_percent": total,
+                "total_percent_against_training_density": against_density,
             }
         )
         print(f"q{quality:3}  bytes {(found / 8).astype(int).tolist()}  over the estimate {excess} %, in all {total} %")
+        print(f"      against the density of training {against_density} %")
     command = f"python experiments/kodak/streams.py {folder.name} {' '.join(map(str, qualities))}"
     result = {"rows": rows} | asdict(provenance(command, files))
     (HERE / "results" / "streams.json").write_text(json.dumps(result, indent=1) + "\n")
