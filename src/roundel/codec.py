@@ -13,7 +13,7 @@ from roundel.container import Box, FileInfo, Header, Kind, Tag
 from roundel.container.format import PREFIX_BYTES
 from roundel.errors import RoundelError, RoundelWarning
 from roundel.image import Picture
-from roundel.loading import load_model, resolve
+from roundel.loading import at_effort, load_model, resolve
 from roundel.models.protocol import Encoded, Model, Window
 from roundel.planes import pack_plane
 from roundel.restore import Progress, restore
@@ -37,6 +37,7 @@ def encode(
     model: Model | int | str | None = None,
     tile_px: int | None = None,
     strip: bool = False,
+    effort: int | None = None,
     jobs: int = 1,
     device: str = "cpu",
     progress: Progress | None = None,
@@ -51,6 +52,7 @@ def encode(
         model: a loaded model, or the name, id or path of one, instead of the default.
         tile_px: side of the tiles, a multiple of the model's `align_px`; None for the default of its kind.
         strip: leave ICC profile, EXIF and XMP out.
+        effort: 0 (quickest) to 9 (fewest bytes at the same fidelity), for lossy models that can; None for the usual.
         jobs: tiles coded at the same time.
         device: where the model runs.
         progress: told after each tile.
@@ -68,6 +70,8 @@ def encode(
     if not 0 <= quality <= MAX_QUALITY:
         raise RoundelError(f"quality {quality} is out of range: give 0 (smallest) to {MAX_QUALITY} (best)")
     codec = resolve(model, Kind.LOSSLESS if lossless else Kind.LOSSY, device)
+    if effort is not None:
+        codec = at_effort(codec, effort)
     picture = to_picture(source)
     boxes = [] if strip else _metadata(picture)
     pixels, depth = picture.pixels, 8

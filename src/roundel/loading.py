@@ -1,9 +1,11 @@
 """The model for a job: by name or id, on a device that works, and for a file the very one that wrote it."""
 
 from roundel.container import Header, Kind
-from roundel.errors import ModelError
+from roundel.errors import ModelError, RoundelError
 from roundel.models import zoo
-from roundel.models.protocol import Model
+from roundel.models.protocol import Model, Refining
+
+MAX_EFFORT = 9
 
 
 def load_model(model: int | str | None = None, *, kind: Kind = Kind.LOSSY, device: str = "cpu") -> Model:
@@ -29,6 +31,20 @@ def load_model(model: int | str | None = None, *, kind: Kind = Kind.LOSSY, devic
 def resolve(model: Model | int | str | None, kind: Kind, device: str) -> Model:
     """A model that may be given as such, or as `load_model` takes it."""
     return load_model(model, kind=kind, device=device) if model is None or isinstance(model, int | str) else model
+
+
+def at_effort(model: Model, effort: int) -> Model:
+    """A model that works so hard, 0 … 9.
+
+    Raises:
+        RoundelError: the effort is out of range.
+        ModelError: the model knows one effort only.
+    """
+    if not 0 <= effort <= MAX_EFFORT:
+        raise RoundelError(f"effort {effort} is out of range: give 0 (quickest) to {MAX_EFFORT} (fewest bytes)")
+    if not isinstance(model, Refining):
+        raise ModelError(f"the model {model.name} knows one effort only; leave the effort out, or take another model")
+    return model.at_effort(effort)
 
 
 def model_of(header: Header, model: Model | int | str | None, device: str) -> Model:

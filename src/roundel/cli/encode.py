@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from roundel.image import Picture
     from roundel.models.protocol import Model
 
-
 MAX_EFFORT = 9
 
 
@@ -36,7 +35,9 @@ class Target(NamedTuple):
 @click.option("--target-psnr", type=float, help="Smallest file with at least this PSNR in dB.")
 @click.option("--lossless", is_flag=True, help="Keep every bit.")
 @click.option(
-    "--effort", type=click.IntRange(0, 9), default=5, help="With --lossless, 9 takes the model that suits the picture."
+    "--effort",
+    type=click.IntRange(0, MAX_EFFORT),
+    help="0 quickest, 9 fewest bytes at equal PSNR [1]; with --lossless, 9 takes the model that suits the picture [5].",
 )
 @streams.model_option
 @click.option("--tile", type=click.IntRange(min=1), help="Side of the tiles in pixels.")
@@ -57,7 +58,7 @@ def command(
     target_size: int | None,
     target_psnr: float | None,
     lossless: bool,
-    effort: int,
+    effort: int | None,
     model: str | None,
     tile: int | None,
     strip: bool,
@@ -100,7 +101,14 @@ def command(
 
             def encode(quality: int) -> bytes:
                 return codec.encode(
-                    picture, quality=quality, model=loaded, tile_px=tile, strip=strip, jobs=jobs, progress=progress
+                    picture,
+                    quality=quality,
+                    model=loaded,
+                    tile_px=tile,
+                    strip=strip,
+                    jobs=jobs,
+                    progress=progress,
+                    effort=None if lossless else effort,
                 )
 
             data = _choose(encode, picture, target, loaded, 75 if quality is None else quality, jobs)

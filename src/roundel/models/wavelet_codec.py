@@ -75,10 +75,9 @@ class WaveletModel:
         x = F.pad(x, (0, -x.shape[3] % cell, 0, -x.shape[2] % cell), mode="replicate")
         top, left = window.top // cell, window.left // cell
         height, width = -(-window.height // cell), -(-window.width // cell)
-        t, rounds = self._t(quality), ROUNDS[self.effort]
-        found = (
-            refine(self.net, self.stored, self.prices, x, quality, t, rounds) if rounds else self.net.coefficients(x, t)
-        )
+        found, rounds = self.net.coefficients(x, self._t(quality)), ROUNDS[self.effort]
+        if rounds:
+            found = refine(self.net, self.stored, self.prices, x, found, quality, rounds)
         parts = []
         for part in found:
             scale = part.shape[2] * cell // x.shape[2]
