@@ -47,10 +47,11 @@ def numbers(text: str) -> list[float]:
 @click.option("--only", help="Only these runs, as noise,ste.")
 @click.option("--share", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Of the steps of the scale.")
 @click.option("--pictures", type=click.IntRange(1), help="Test pictures at most.")
+@click.option("--pairs", type=click.IntRange(1), help="Draws for the smoothness score of the test pictures.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Trainings at a time.")
 @click.option("--device", default="cpu", show_default=True)
 def main(scale: str, config: Path | None, folders: tuple[Path, ...], test: Path, out: Path | None, results: Path,
-         seeds: str | None, lmbdas: str | None, only: str | None, share: float, pictures: int | None, jobs: int,
+         seeds: str | None, lmbdas: str | None, only: str | None, share: float, pictures: int | None, pairs: int | None, jobs: int,
          device: str) -> None:  # fmt: skip
     try:
         name = config.stem if config else scale
@@ -60,6 +61,8 @@ def main(scale: str, config: Path | None, folders: tuple[Path, ...], test: Path,
             settings = replace(settings, lmbdas=tuple(numbers(lmbdas)))
         if pictures:
             settings = replace(settings, pictures=pictures)
+        if pairs:
+            settings = replace(settings, pairs=pairs)
         if seeds:
             chosen_seeds = [int(s) for s in numbers(seeds)]
         if only:
@@ -76,9 +79,8 @@ def main(scale: str, config: Path | None, folders: tuple[Path, ...], test: Path,
                 click.echo(f"{chain.folder.name}: {result['cpu_s']} s of processor time", err=True)
                 found.append(result)
         results.mkdir(parents=True, exist_ok=True)
-        command = f"python experiments/three_gaps/run.py --scale {name} --share {share:g} --seeds " + ",".join(
-            map(str, chosen_seeds)
-        )
+        options = f"--share {share:g} --seeds {','.join(map(str, chosen_seeds))} --pictures {settings.pictures}"
+        command = f"python experiments/three_gaps/run.py --scale {name} {options} --pairs {settings.pairs}"
         summary = {
             "provenance": asdict(provenance(command, files)),
             "trained_on": [folder.name for folder in folders],

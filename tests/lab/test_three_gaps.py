@@ -40,7 +40,8 @@ def test_it_runs_draws_and_resumes(tiny: list[str], tmp_path: Path) -> None:
     assert [p["test"] for p in noise["points"]] == ["noise", "noise+"] * 2
     assert all(p["bpp"] > 0 for p in noise["points"])
     assert [line["step"] for line in ste["log"]] == [2, 4, 6]
-    assert ste["log"][-1]["gd_decoder"] < 1e-5 < 0.2 < noise["log"][-1]["gd_decoder"]
+    assert ste["log"][-1]["gd_decoder"] < 1e-5
+    assert noise["log"][-1]["gd_decoder"] > 0.2
     pictures = sorted(p.name for p in (tmp_path / "results").glob("*.png"))
     assert pictures == [f"tiny-figure{k}.png" for k in range(1, 6)]
     before = (tmp_path / "out" / "ste-1" / "result.json").stat().st_mtime_ns
