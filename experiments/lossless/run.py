@@ -84,6 +84,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     for name in ("kodak", "cifar", "histology"):
         parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--model", default="cifar-2", help="of the pack")
     options = parser.parse_args()
     kodak_files = sorted(options.kodak.glob("*.png"))
     histology_files = sorted(options.histology.glob("*.png"))[-HELD_OUT:]
@@ -91,7 +92,7 @@ def main() -> None:
     kodak = [read(path).pixels for path in kodak_files]
     histology = [read(path).pixels for path in histology_files]
     pixels, labels = cifar.read([batch])
-    command = f"python experiments/lossless/run.py {options.what} {options.out}"
+    command = f"python experiments/lossless/run.py {options.what} {options.out} --model {options.model}"
     results: dict[str, object] = {
         "provenance": asdict(provenance(command, [*kodak_files, *histology_files, batch])),
     }
@@ -106,7 +107,7 @@ def main() -> None:
             name: alone(histology, name, 1024) for name in CLASSICAL
         }
     elif options.what == "cifar":
-        results["cifar_test"] = packed(pixels, labels, "cifar", 64)
+        results["cifar_test"] = packed(pixels, labels, options.model, 64)
     else:
         few = slice(0, 1000)
         results["models"] = {

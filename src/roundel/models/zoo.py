@@ -41,6 +41,7 @@ ENTRIES = (
     Entry(16, "cifar", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(17, "photo", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(18, "histology", Kind.LOSSLESS, LOSSLESS_HOME),
+    Entry(20, "cifar-2", Kind.LOSSLESS, LOSSLESS_HOME),
 )
 DEFAULTS = {Kind.LOSSY: "photo-lossy", Kind.LOSSLESS: "photo"}
 
