@@ -66,8 +66,17 @@ def check(layers: Mapping[str, ExactConv2d], expected: str) -> None:
     Raises:
         ModelError: this machine computes otherwise, so that files would decode to something else.
     """
-    if (found := selftest(layers)) != expected:
+    require(selftest(layers), expected, f"the exact layers {', '.join(layers)}")
+
+
+def require(found: str, expected: str, what: str) -> None:
+    """Compare a hash found here with the one that was stored at export.
+
+    Raises:
+        ModelError: they differ, so that files would decode to something else.
+    """
+    if found != expected:
         raise ModelError(
-            f"the exact layers {', '.join(layers)} give {found} here and {expected} where they were exported: "
-            "the weights are damaged, or this machine's matrix products are inexact; try the CPU"
+            f"{what} give {found} here and {expected} where they were exported: the weights are damaged, or this "
+            "machine's matrix products are inexact; try --device cpu"
         )

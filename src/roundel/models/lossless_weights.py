@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from roundel.coding import Tables
 from roundel.entropy.mixture import UNIFORM_CHROMA, mixture_tables
 from roundel.errors import ModelError
+from roundel.exact.selftest import require
 from roundel.exact.sums import ExactSum
 from roundel.models.traversal import Group, walk
 from roundel.nets.pyramid import Pyramid, PyramidShape
@@ -116,9 +117,5 @@ def load(path: Path, device: str) -> tuple[Pyramid, Tables]:
     if len(tables) != UNIFORM_CHROMA + 1:
         raise ModelError(f"{path}: holds {len(tables)} probability tables, expected {UNIFORM_CHROMA + 1}")
     net = net.to(device).eval().requires_grad_(False)
-    if (found := selftest(net)) != expected:
-        raise ModelError(
-            f"{path}: its integer nets give {found} here and {expected} where they were exported: the weights are "
-            "damaged, or this machine's matrix products are inexact; try --device cpu"
-        )
+    require(selftest(net), expected, f"{path}: its integer nets")
     return net, tables

@@ -17,6 +17,7 @@ from torch import Tensor
 from roundel.coding import Tables
 from roundel.entropy.lookup import mixture_pmf
 from roundel.errors import ModelError
+from roundel.exact.selftest import require
 from roundel.exact.sums import ExactSum
 from roundel.models.hyperprior import SCALE_MIN, SCALE_STEP, SCALES, scale_of
 from roundel.models.wavelet import WaveletNet, WaveletShape
@@ -144,9 +145,5 @@ def load(path: Path, device: str) -> tuple[WaveletNet, Integers]:
     if len(tables) != SCALES - 1:
         raise ModelError(f"{path}: holds {len(tables)} probability tables, expected {SCALES - 1}")
     net.requires_grad_(False)
-    if (found := selftest(net, stored)) != expected:
-        raise ModelError(
-            f"{path}: its integer nets give {found} here and {expected} where they were exported: the weights are "
-            "damaged, or this machine's matrix products are inexact; try --device cpu"
-        )
+    require(selftest(net, stored), expected, f"{path}: its integer nets")
     return net, stored
