@@ -12,6 +12,8 @@ from roundel.models.protocol import Window
 from roundel.models.wavelet import WaveletNet, WaveletShape
 from roundel.models.wavelet_codec import ROUNDS, WaveletModel
 from roundel.models.wavelet_refine import CURVATURE, fidelity, move
+from roundel.models.wavelet_surroundings import Surroundings, look, thaw
+from roundel.models.wavelet_walk import Group, walk
 from tests.models.pictures import smooth_picture
 from tests.standin import BlockMeans
 
@@ -51,6 +53,26 @@ def cost_bits(model: WaveletModel, pixels: np.ndarray, effort: int) -> float:
     return 8 * sum(map(len, coded.passes)) + lmbda * mse * pixels.shape[0] * pixels.shape[1]
 
 
+class Known:
+    """Rounded coefficients; remembers the scale indices that the walk finds for them."""
+
+    def __init__(self, parts: list[np.ndarray]) -> None:
+        self.index = [np.zeros(p.shape, np.uint8) for p in parts]
+        self.parts = [np.floor(p + 0.5).astype(np.int32) for p in parts]
+        self.symbols = [torch.from_numpy(p)[None].float() for p in self.parts]
+
+    def next(self, group: Group, index: np.ndarray, guess: np.ndarray | int) -> np.ndarray:
+        fields = np.broadcast_to(True if group.fields is None else group.fields, index.shape)
+        self.index[group.part][group.channels][fields] = index[fields]
+        return np.where(fields, self.parts[group.part][group.channels], 0)
+
+
+def walk_of(model: WaveletModel, pixels: np.ndarray) -> Known:
+    known = Known(model.coefficients(pixels, Window(0, 0, *pixels.shape[:2]), QUALITY))
+    walk(model.net, model.stored, known, *known.parts[0].shape[1:], QUALITY, model.net.levels)
+    return known
+
+
 def test_more_effort_costs_less(model: WaveletModel, pixels: np.ndarray) -> None:
     nearest, usual, some, more = (cost_bits(model, pixels, effort) for effort in (0, 1, 3, 5))
     assert nearest > usual > some
@@ -69,7 +91,7 @@ def test_files_of_all_efforts_are_read_by_the_same_model(model: WaveletModel, pi
     assert harder == roundel.encode(pixels, quality=QUALITY, model=model, effort=2) != usual
     assert roundel.decode_array(harder, model=model).shape == pixels.shape
     assert model.effort == 1
-    tiled = roundel.encode(pixels, quality=QUALITY, model=model, effort=2, tile_px=model.align_px)
+    tiled = roundel.encode(pixels, quality=QUALITY, model=model, effort=2, tile_px=2 * model.align_px)
     assert roundel.decode_array(tiled, model=model).shape == pixels.shape
 
 
@@ -101,8 +123,22 @@ def test_a_symbol_moves_where_that_costs_least() -> None:
     #     down: −5 − slope + c, up: +2 + slope + c; c = 8.67
     slope = torch.tensor([0.0, 5, -12, -5, 14, -13, 0]).reshape(1, 1, 1, 7)
     place = torch.zeros_like(symbols).int()
-    moved = move(symbols, place, slope, table, 1.0, torch.Generator()).flatten().tolist()
+    around = Surroundings(place, torch.zeros_like(symbols))
+    moved = move(symbols, around, slope, table, 1.0, torch.Generator()).flatten().tolist()
     assert pytest.approx(26 / 3) == CURVATURE
     assert moved == [1, 0, 2, 0, -1, 0, 2]  # 0 → −1: 5 − 14 + 8.67 < 0; 0 → 1: 5 − 13 + 8.67 > 0
-    still = move(symbols, place, slope, table, 0.0, torch.Generator())
+    still = move(symbols, around, slope, table, 0.0, torch.Generator())
     assert torch.equal(still, symbols)
+    # Others would cost 10 bits more for each step of size, of which half is believed: 1 becomes 0, and 0 stays.
+    around = Surroundings(place, torch.full_like(symbols, 10.0))
+    moved = move(symbols, around, slope, table, 1.0, torch.Generator()).flatten().tolist()
+    assert moved == [0, 0, 1, 0, 0, 0, 2]
+
+
+def test_surroundings_are_what_the_coder_finds(model: WaveletModel, pixels: np.ndarray) -> None:
+    known = walk_of(model, pixels)
+    found = look(model.net, thaw(model.net.contexts), model.stored, known.symbols, QUALITY)
+    for around, index in zip(found, known.index[1:], strict=True):
+        apart = (around.place[0].numpy() - index).ravel()
+        assert np.abs(apart).max() <= 1
+        assert np.mean(apart != 0) < 0.02

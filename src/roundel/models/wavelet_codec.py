@@ -23,7 +23,7 @@ from roundel.models.wavelet_weights import QUALITIES
 from roundel.models.zoo import weights_hash
 from roundel.nets import wavelet
 
-ROUNDS = (0, 0, 4, 8, 16, 32, 48, 64, 96, 160)
+ROUNDS = (0, 0, 4, 8, 16, 24, 40, 64, 100, 160)
 """Of refinement, by effort. Effort 0 rounds to the nearest, 1 looks at what a symbol costs, the others refine that."""
 USUAL_EFFORT = 1
 

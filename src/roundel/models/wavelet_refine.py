@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roundel.models.wavelet import WaveletNet
-from roundel.models.wavelet_symbols import Writing, coded
-from roundel.models.wavelet_walk import Group, Integers, walk
+from roundel.models.wavelet_surroundings import Surroundings, look, thaw
+from roundel.models.wavelet_symbols import Writing
+from roundel.models.wavelet_walk import Integers, walk
 from roundel.models.wavelet_weights import QUALITIES
 
 CURVATURE = 26 / 3
@@ -24,7 +25,9 @@ MOVING = (0.2, 0.05)
 """Share of the moves that pay which are made at once, first and last: neighbours share errors, and would all mend the
 same one."""
 LOOK_AGAIN = 4
-"""Rounds after which the scales are asked for again; each round they change by little."""
+"""Rounds after which scales and influences are asked for again; each round they change by little."""
+TRUST = 0.5
+"""Share of a symbol's influence on the bits of others that is believed: others move, too."""
 
 
 class Fidelity(NamedTuple):
@@ -32,20 +35,6 @@ class Fidelity(NamedTuple):
 
     bits: float
     slopes: list[Tensor]
-
-
-class Known:
-    """Symbols that are decided already; remembers the scale indices that the walk finds for them."""
-
-    def __init__(self, parts: Sequence[NDArray[np.int32]]) -> None:
-        self._parts = parts
-        self.index = [np.zeros(p.shape, np.uint8) for p in parts]
-
-    def next(self, group: Group, index: NDArray[np.uint8], guess: NDArray[np.int32] | int) -> NDArray[np.int32]:
-        """See `Symbols.next`."""
-        held = coded(group, index)
-        self.index[group.part][group.channels][held] = index[held]
-        return np.where(held, self._parts[group.part][group.channels], 0)
 
 
 def refine(
@@ -67,18 +56,16 @@ def refine(
     table = torch.from_numpy(np.concatenate([np.full_like(prices[:1], 1e6), prices])).to(x.device)
     table[0, 0] = 0
     generator = torch.Generator().manual_seed(0)
-    places: list[Tensor] = []
+    contexts = thaw(net.contexts)
+    surroundings: list[Surroundings] = []
     for number in range(rounds):
         if number % LOOK_AGAIN == 0:
-            known = Known([s[0].cpu().numpy().astype(np.int32) for s in symbols])
-            found = walk(net, stored, known, height, width, quality, net.levels)
-            symbols = [torch.from_numpy(p)[None].to(x) for p in found]
-            places = [torch.from_numpy(i).to(x.device)[None].int() for i in known.index]
+            surroundings = look(net, contexts, stored, symbols, quality)
         share = MOVING[0] * (MOVING[1] / MOVING[0]) ** (number / max(1, rounds - 1))
         slopes = fidelity(net, symbols, x, t).slopes
         moved = [
-            move(s, place, slope, table, share, generator)
-            for s, place, slope in zip(symbols[1:], places[1:], slopes[1:], strict=True)
+            move(s, around, slope, table, share, generator)
+            for s, around, slope in zip(symbols[1:], surroundings, slopes[1:], strict=True)
         ]
         symbols = [symbols[0], *moved]
     return symbols
@@ -107,21 +94,22 @@ def multiplies_bfloat16(device: torch.device) -> bool:
 
 @torch.no_grad()
 def move(
-    symbols: Tensor, place: Tensor, slope: Tensor, table: Tensor, share: float, generator: torch.Generator
+    symbols: Tensor, around: Surroundings, slope: Tensor, table: Tensor, share: float, generator: torch.Generator
 ) -> Tensor:
     """A random share of the symbols that gain from it, one step down or up; all (1, 9, h, w).
 
     Args:
-        place: int32 rows of `table`, (T, N) bits of |symbol|. slope: of the distortion, in bits a step.
+        slope: of the distortion, in bits a step. table: (T, N) bits of |symbol| at each place.
     """
     last = table.shape[1] - 1
-    flat = table.flatten()
+    flat, row = table.flatten(), around.place.long() * (last + 1)
+    now, size = flat[row + symbols.abs().clamp(max=last).long()], symbols.abs()
 
-    def own(s: Tensor) -> Tensor:
-        return flat[(place * (last + 1) + s.abs().clamp(max=last).int()).long()]
+    def cost(step: int) -> Tensor:
+        other = (symbols + step).abs()
+        own = flat[row + other.clamp(max=last).long()] - now
+        return own + TRUST * around.influence * (other - size) + step * slope + CURVATURE
 
-    now = own(symbols)
-    down, up = (own(symbols + d) - now + d * slope + CURVATURE for d in (-1, 1))
-    gain = torch.minimum(down, up)
+    down, up = cost(-1), cost(1)
     chosen = torch.rand(symbols.shape, generator=generator).to(symbols) < share
-    return torch.where((gain < 0) & chosen, symbols + torch.where(down < up, -1, 1), symbols)
+    return torch.where((torch.minimum(down, up) < 0) & chosen, symbols + torch.where(down < up, -1, 1), symbols)

@@ -7,6 +7,7 @@ is exact integer arithmetic once frozen: it decides probabilities.
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -38,9 +39,29 @@ class SubbandShape:
 
 
 def magnitudes(symbols: Tensor) -> Tensor:
-    """Integers of any shape to integers 0 … 127, on a scale of logarithms."""
+    """Integers of any shape to integers 0 … 127, on a scale of logarithms.
+
+    The gradient is the difference to one step nearer to zero; at zero, to one step up.
+    """
+    return _Magnitudes.apply(symbols)
+
+
+class _Magnitudes(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, symbols: Tensor) -> Tensor:
+        ctx.save_for_backward(symbols)
+        return _logarithms(symbols.abs())
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (symbols,) = ctx.saved_tensors
+        size = symbols.abs().clamp(min=1)
+        return gradient * (_logarithms(size) - _logarithms(size - 1)) * torch.where(symbols < 0, -1, 1)
+
+
+def _logarithms(sizes: Tensor) -> Tensor:
     # Powers of two fall on whole numbers; no other argument comes near a half, so that every machine rounds alike.
-    return torch.floor(MAGNITUDE_UNIT * torch.log2(1 + symbols.abs().clamp(max=255)) + 0.5).clamp(max=MAGNITUDE_MAX)
+    return torch.floor(MAGNITUDE_UNIT * torch.log2(1 + sizes.clamp(max=255)) + 0.5).clamp(max=MAGNITUDE_MAX)
 
 
 def white_fields(height: int, width: int, device: torch.device) -> Tensor:
