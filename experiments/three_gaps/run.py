@@ -51,8 +51,8 @@ def numbers(text: str) -> list[float]:
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Trainings at a time.")
 @click.option("--device", default="cpu", show_default=True)
 def main(scale: str, config: Path | None, folders: tuple[Path, ...], test: Path, out: Path | None, results: Path,
-         seeds: str | None, lmbdas: str | None, only: str | None, share: float, pictures: int | None, pairs: int | None, jobs: int,
-         device: str) -> None:  # fmt: skip
+         seeds: str | None, lmbdas: str | None, only: str | None, share: float, pictures: int | None,
+         pairs: int | None, jobs: int, device: str) -> None:  # fmt: skip
     try:
         name = config.stem if config else scale
         table = recipes.read(config or HERE / f"{scale}.toml")

@@ -89,8 +89,8 @@ def _photos(
         bench: of one rate, with the gaps in its log; else of all rates.
     """
     from roundel import quantizers
-    from roundel.lab.bench import BenchTask
     from roundel.lab import lossy
+    from roundel.lab.bench import BenchTask
 
     settings = record(lossy.Data, config.get("data", {}), "data")
     for _, spec in settings.quantizers:
