@@ -6,7 +6,6 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 import roundel
@@ -26,7 +25,6 @@ def test_every_model_of_tokens_has_a_golden_file() -> None:
         assert list(GOLDEN.glob(f"{name}-*.rndl")), f"no golden files of {name}"
 
 
-@pytest.mark.skipif(not PHOTO.exists(), reason="the model is not published")
 def test_the_golden_picture() -> None:
     data = PHOTO.read_bytes()
     assert np.array_equal(roundel.tokenize(data), np.load(PHOTO.with_suffix(".npy")))
@@ -34,7 +32,6 @@ def test_the_golden_picture() -> None:
         assert np.abs(roundel.decode_array(data).astype(int) - np.asarray(then)).max() <= 1
 
 
-@pytest.mark.skipif(not PACK.exists(), reason="the model is not published")
 def test_the_golden_pack() -> None:
     """All tokens, by the checksum that unpacking compares, and all pixels within one level."""
     opened = read_pack(PACK.read_bytes())

@@ -36,14 +36,17 @@ class Entry(NamedTuple):
 
 
 LOSSLESS_HOME = "roundel.models.lossless:LosslessModel"
+TOKENS_HOME = "roundel.models.tokens:TokenModel"
 ENTRIES = (
     Entry(1, "photo-lossy", Kind.LOSSY, "roundel.models.lossy:LossyModel"),
     Entry(16, "cifar", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(17, "photo", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(18, "histology", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(20, "cifar-2", Kind.LOSSLESS, LOSSLESS_HOME),
+    Entry(32, "photo-tokens", Kind.TOKENS, TOKENS_HOME),
+    Entry(33, "cifar-tokens", Kind.TOKENS, TOKENS_HOME),
 )
-DEFAULTS = {Kind.LOSSY: "photo-lossy", Kind.LOSSLESS: "photo"}
+DEFAULTS = {Kind.LOSSY: "photo-lossy", Kind.LOSSLESS: "photo", Kind.TOKENS: "photo-tokens"}
 
 
 def entries() -> tuple[Entry, ...]:
