@@ -25,7 +25,7 @@ from roundel.image import read
 from roundel.lab.provenance import provenance
 from roundel.packing import Collection, pack, unpack
 
-MODELS = ("photo", "cifar", "histology")
+MODELS = ("photo", "cifar", "histology", "cifar-2", "photo-2")
 HELD_OUT = 2
 CLASSICAL = ("jpeg2000-lossless", "jpegls", "jxl-e7", "webp-lossless")
 
@@ -97,10 +97,10 @@ def main() -> None:
         "provenance": asdict(provenance(command, [*kodak_files, *histology_files, batch])),
     }
     if options.what == "tiles":
-        results["kodak_64"] = {"roundel photo": whole(kodak, "photo", 64)} | {
+        results["kodak_64"] = {f"roundel {m}": whole(kodak, m, 64) for m in ("photo", "photo-2")} | {
             name: alone(kodak, name, 64) for name in CLASSICAL
         }
-        results["histology_80"] = {f"roundel {m}": whole(histology, m, 80) for m in ("histology", "photo")} | {
+        results["histology_80"] = {f"roundel {m}": whole(histology, m, 80) for m in ("histology", "photo-2")} | {
             name: alone(histology, name, 80) for name in CLASSICAL
         }
         results["histology_whole"] = {"roundel histology": whole(histology, "histology", 1024)} | {
@@ -112,7 +112,7 @@ def main() -> None:
         few = slice(0, 1000)
         results["models"] = {
             model: {
-                "kodak, every third, 256 px tiles": whole(kodak[::3], model, 256),
+                "kodak, every fourth, 256 px tiles": whole(kodak[::4], model, 256),
                 "histology, held out, 256 px tiles": whole(histology, model, 256),
                 "cifar-10 test, first 1,000": packed(pixels[few], labels[few], model, 64)["bits_per_dimension"],
             }
