@@ -80,6 +80,16 @@ def test_lossless_keeps_every_bit(shell: Shell, photo: Path) -> None:
     assert np.array_equal(roundel.decode_array(photo.with_suffix(".rndl").read_bytes(), model=Exact()), pixels(photo))
 
 
+def test_effort_is_refused_by_models_that_know_one_only(
+    shell: Shell, photo: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert shell("encode", photo, "--effort", 4) == 1
+    assert "knows one effort only" in capsys.readouterr().err
+    assert not photo.with_suffix(".rndl").exists()
+    assert shell("encode", photo, "--lossless", "--effort", 4) == 0
+    assert shell("encode", photo, "--effort", 10) == 2
+
+
 def test_verify_keeps_a_wrong_file_from_being_written(
     shell: Shell, photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
