@@ -56,7 +56,7 @@ with torch.backends.mkldnn.flags(enabled=job["mkldnn"]):
         count = len(pixels) if group > 1 else len(pixels) // 10
         file = folder / f"cifar-{group}.rndl"
         if job["encode"]:
-            file.write_bytes(pack(Collection(list(pixels[:count])), model="cifar", group=group))
+            file.write_bytes(pack(Collection(list(pixels[:count])), model="cifar-2", group=group))
         else:
             try:
                 found = unpack(read_pack(file.read_bytes()), range(count))

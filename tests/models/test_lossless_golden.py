@@ -17,11 +17,21 @@ GOLDEN = Path(__file__).parent / "golden"
 PICTURES = {
     "photo-67x90.rndl": ("photo", 67, 90),
     "histology-40x33.rndl": ("histology", 40, 33),
+    "photo-2-67x90.rndl": ("photo-2", 67, 90),
 }
 
 
 def small_pictures() -> list[np.ndarray]:
     return [np.roll(picture("gradient", 32, 32), 4 * i, 0) for i in range(5)]
+
+
+def quarters() -> list[np.ndarray]:
+    """Four pictures that do not repeat one another, so that the nets code them."""
+    whole = picture("gradient", 64, 64)
+    return [np.ascontiguousarray(whole[y : y + 32, x : x + 32]) for y in (0, 32) for x in (0, 32)]
+
+
+PACKS = {"cifar-5.rndl": ("cifar", small_pictures), "cifar-2-4.rndl": ("cifar-2", quarters)}
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -30,9 +40,11 @@ def test_golden_files_decode(name: str) -> None:
     assert np.array_equal(decode_array((GOLDEN / name).read_bytes()), picture("gradient", height, width))
 
 
-def test_the_golden_pack_decodes() -> None:
-    opened = read_pack((GOLDEN / "cifar-5.rndl").read_bytes())
-    assert all(np.array_equal(a, b) for a, b in zip(unpack(opened, range(5)), small_pictures(), strict=True))
+@pytest.mark.parametrize("name", PACKS)
+def test_golden_packs_decode(name: str) -> None:
+    opened, pictures = read_pack((GOLDEN / name).read_bytes()), PACKS[name][1]()
+    found = unpack(opened, range(len(pictures)))
+    assert all(np.array_equal(a, b) for a, b in zip(found, pictures, strict=True))
 
 
 if __name__ == "__main__":
@@ -41,5 +53,6 @@ if __name__ == "__main__":
         if not (GOLDEN / name).exists():
             pixels = picture("gradient", height, width)
             (GOLDEN / name).write_bytes(encode(pixels, lossless=True, model=model, tile_px=64))
-    if not (GOLDEN / "cifar-5.rndl").exists():
-        (GOLDEN / "cifar-5.rndl").write_bytes(pack(Collection(small_pictures()), model="cifar", group=3))
+    for name, (model, pictures) in PACKS.items():
+        if not (GOLDEN / name).exists():
+            (GOLDEN / name).write_bytes(pack(Collection(pictures()), model=model, group=3))

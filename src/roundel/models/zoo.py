@@ -43,10 +43,11 @@ ENTRIES = (
     Entry(17, "photo", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(18, "histology", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(20, "cifar-2", Kind.LOSSLESS, LOSSLESS_HOME),
+    Entry(21, "photo-2", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(32, "photo-tokens", Kind.TOKENS, TOKENS_HOME),
     Entry(33, "cifar-tokens", Kind.TOKENS, TOKENS_HOME),
 )
-DEFAULTS = {Kind.LOSSY: "photo-lossy", Kind.LOSSLESS: "photo", Kind.TOKENS: "photo-tokens"}
+DEFAULTS = {Kind.LOSSY: "photo-lossy", Kind.LOSSLESS: "photo-2", Kind.TOKENS: "photo-tokens"}
 
 
 def entries() -> tuple[Entry, ...]:
