@@ -48,7 +48,8 @@ def _curves(summary: dict[str, Any], path: Path) -> None:
 def _grid(found: dict[str, Any], pictures: torch.Tensor, path: Path) -> None:
     rows = [("original", pictures[:COLUMNS].float().div(255).numpy())]
     rows += [(name, found[name]["shown"][:COLUMNS]) for name in SHOWN if name in found]
-    figure, axes = plt.subplots(len(rows), 1, figsize=(8, 0.68 * len(rows)), layout="constrained")
+    figure, axes = plt.subplots(len(rows), 1, figsize=(8, 0.6 * len(rows)))
+    figure.subplots_adjust(0.13, 0.01, 0.99, 0.99, hspace=0.06)
     for ax, (name, shown) in zip(np.atleast_1d(axes), rows, strict=True):
         ax.imshow(np.concatenate(list(shown.transpose(0, 2, 3, 1)), 1), interpolation="nearest")
         ax.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)

@@ -130,7 +130,10 @@ def main(name: str, folder: Path, out: Path | None, results: Path, share: float,
                            f"{result['psnr_db']:.2f} dB, {result['cpu_s']} s of processor time", err=True)  # fmt: skip
                 found.append(result)
         files = sorted(folder.glob("*.bin"))
-        command = f"python experiments/fsq/run.py --scale {name} --share {share:g} --data {folder.name}"
+        command = (
+            f"python experiments/fsq/run.py --scale {name} --share {share:g} --seeds {scale.seeds} --data {folder.name}"
+        )
+        command += f" --only {only}" if only else ""
         training, _ = cifar.read(sorted(folder.glob("data_batch_*.bin")))
         pictures = test_pictures(folder, scale.pictures)
         summary = {

@@ -17,7 +17,9 @@ def tables(summary: dict[str, Any]) -> str:
         f"Each row: {scale['steps']} steps of {scale['batch']} ({summary['epochs']} epochs), measured on the first "
         f"{scale['pictures']} test pictures; all trainings together took {summary['cpu_s'] / 60:.0f} minutes of one "
         "core. Coded bits are bytes of one stream of all test pictures under the learned prior, per picture; 64 "
-        "pictures a stream cost a little more (`pack_bits` in the JSON). BCE − floor is in nats per subpixel over "
+        "pictures a stream cost a little more (`pack_bits` in the JSON). Priors learn in training: after a short one "
+        "they have not settled, and code may be longer than entropy (`entropy_bits`), even than nominal. BCE − floor "
+        "is in nats per subpixel over "
         "0.5474; rounding is the mean squared distance of latents from their level, in levels; used and perplexity are "
         "means over code channels. Where there are two seeds, both are given.\n",
         _section("Table 2: training strategies", runs, ("L8", "regularised", "annealed"), (
@@ -71,6 +73,8 @@ def _section(title: str, runs: dict[str, list[dict[str, Any]]], names: Sequence[
                      f"{r['used']:.2f}", f"{r['perplexity']:.2f}")  # fmt: skip
             lines.append("| " + " | ".join(cells) + " |")
             lines += [f"| Fréchet distance by {n} | {d:.3f} |" + " |" * 7 for n, d in r["frechet"].items()]
+    if missing := [name for name in names if not runs.get(name)]:
+        lines += ["", f"Not trained in this run: {', '.join(missing)}."]
     return "\n".join([*lines, "", remark, ""])
 
 

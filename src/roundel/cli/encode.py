@@ -129,7 +129,7 @@ def command(
             "elapsed_s": round(elapsed_s(), 3),
         }
         text = f"{goal}: {len(data)} bytes, {8 * len(data) / pixels:.4f} bpp, {header.width}×{header.height}"
-        text += ", lossless" if lossless else f", quality {header.quality}"
+        text += f", quality {header.quality}" if header.kind is Kind.LOSSY else f", {header.kind.name.lower()}"
         streams.say(record, text, as_json=as_json, data_on_stdout=goal == STANDARD)
 
     ctx.exit(streams.for_each(inputs, work))
