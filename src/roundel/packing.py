@@ -117,9 +117,7 @@ def unpack(
 
 def _batch_model(codec: Model) -> BatchModel:
     if not isinstance(codec, BatchModel):
-        raise UnsupportedError(
-            f"model {codec.name} cannot pack pictures: use a lossless one, or one of tokens"
-        )
+        raise UnsupportedError(f"model {codec.name} cannot pack pictures: use a lossless one, or one of tokens")
     return codec
 
 
