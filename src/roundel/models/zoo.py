@@ -39,6 +39,7 @@ LOSSLESS_HOME = "roundel.models.lossless:LosslessModel"
 TOKENS_HOME = "roundel.models.tokens:TokenModel"
 ENTRIES = (
     Entry(1, "photo-lossy", Kind.LOSSY, "roundel.models.lossy:LossyModel"),
+    Entry(2, "photo-wavelet", Kind.LOSSY, "roundel.models.wavelet_codec:WaveletModel"),
     Entry(16, "cifar", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(17, "photo", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(18, "histology", Kind.LOSSLESS, LOSSLESS_HOME),
@@ -47,7 +48,7 @@ ENTRIES = (
     Entry(32, "photo-tokens", Kind.TOKENS, TOKENS_HOME),
     Entry(33, "cifar-tokens", Kind.TOKENS, TOKENS_HOME),
 )
-DEFAULTS = {Kind.LOSSY: "photo-lossy", Kind.LOSSLESS: "photo-2", Kind.TOKENS: "photo-tokens"}
+DEFAULTS = {Kind.LOSSY: "photo-wavelet", Kind.LOSSLESS: "photo-2", Kind.TOKENS: "photo-tokens"}
 
 
 def entries() -> tuple[Entry, ...]:
