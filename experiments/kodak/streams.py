@@ -67,8 +67,8 @@ def main(folder: Path, qualities: list[int]) -> None:
             walk(model.net, model.stored, reading, *cells, quality, model.passes)
             tables += reading.by_tables
             density += reading.by_density
-        excess = [round(100 * (a / b - 1), 3) for a, b in zip(found, tables, strict=True)]
-        total, against_density = (round(100 * (found.sum() / e.sum() - 1), 3) for e in (tables, density))
+        excess = [round(100 * float(a / b - 1), 3) if b else 0.0 for a, b in zip(found, tables, strict=True)]
+        total, against_density = (round(100 * float(found.sum() / e.sum() - 1), 3) for e in (tables, density))
         rows.append(
             {
                 "quality": quality,
