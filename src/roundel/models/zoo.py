@@ -43,6 +43,7 @@ ENTRIES = (
     Entry(16, "cifar", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(17, "photo", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(18, "histology", Kind.LOSSLESS, LOSSLESS_HOME),
+    Entry(19, "photo-fast", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(20, "cifar-2", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(21, "photo-2", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(32, "photo-tokens", Kind.TOKENS, TOKENS_HOME),
