@@ -147,11 +147,24 @@ def test_split_keeps_every_tenth_for_validation() -> None:
     assert len(training) == 22
 
 
-def test_orthogonalised_updates_have_singular_values_near_one() -> None:
+@pytest.mark.parametrize("shape", [(3, 24, 60), (2, 60, 24)])
+def test_orthogonalised_updates_keep_directions_and_have_singular_values_near_one(shape: tuple[int, int, int]) -> None:
     torch.manual_seed(0)
-    values = torch.linalg.svdvals(orthogonalise(torch.randn(24, 60)).float())
-    assert values.min() > 0.5
-    assert values.max() < 1.4
+    matrices = torch.randn(shape)
+    left, _, right = torch.linalg.svd(matrices, full_matrices=False)
+    values = left.mT @ orthogonalise(matrices) @ right.mT
+    diagonal = values.diagonal(dim1=1, dim2=2)
+    assert diagonal.min() > 0.5
+    assert diagonal.max() < 1.4
+    torch.testing.assert_close(values, torch.diag_embed(diagonal), atol=1e-3, rtol=0)
+
+
+def test_weights_of_one_shape_are_orthogonalised_each_for_itself() -> None:
+    torch.manual_seed(0)
+    matrices = torch.randn(2, 16, 32)
+    matrices[1] *= 100
+    alone = torch.cat([orthogonalise(matrices[:1]), orthogonalise(matrices[1:])])
+    torch.testing.assert_close(orthogonalise(matrices), alone, atol=1e-4, rtol=0)
 
 
 def test_muon_descends() -> None:

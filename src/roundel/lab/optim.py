@@ -7,26 +7,36 @@ import torch
 from torch import Tensor, nn
 
 
-def orthogonalise(matrix: Tensor, steps: int = 5) -> Tensor:
-    """Nearest semi-orthogonal matrix, roughly: singular values pulled to about 1 by a quintic Newton–Schulz iteration.
+def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
+    """Nearest semi-orthogonal matrices, roughly: singular values pulled to about 1 by quintic Newton–Schulz steps.
+
+    A step multiplies by a polynomial of the Gram matrix, which the steps before turn into another such polynomial; so
+    only the small side is iterated, and the matrices themselves are touched at the ends.
+
+    Args:
+        matrices: (N, rows, columns).
 
     Source: Jordan et al. 2024 (Muon), with their coefficients.
     """
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = matrix.bfloat16()
-    wide = x.shape[0] <= x.shape[1]
-    x = x if wide else x.T
-    x = x / (x.norm() + 1e-7)
+    wide = matrices.shape[1] <= matrices.shape[2]
+    x = matrices.float() if wide else matrices.float().mT
+    x = x / (torch.linalg.matrix_norm(x)[:, None, None] + 1e-7)
+    gram, product = x @ x.mT, None
     for _ in range(steps):
-        gram = x @ x.T
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return (x if wide else x.T).to(matrix.dtype)
+        factor = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        factor.diagonal(dim1=1, dim2=2).add_(a)
+        product = factor if product is None else factor @ product
+        gram = factor @ gram @ factor
+    x = product @ x
+    return (x if wide else x.mT).to(matrices.dtype)
 
 
 class Muon(torch.optim.Optimizer):
     """Momentum whose update is orthogonalised, for weights that act as matrices; convolutions are flattened.
 
-    The update has the root mean square of a typical Adam step (0.2), so learning rates carry over.
+    The update has the root mean square of a typical Adam step (0.2), so learning rates carry over. Weights of one
+    shape are updated together.
 
     Source: Jordan et al. 2024; the scale from Liu et al. 2025 ("Muon is scalable").
     """
@@ -37,16 +47,21 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure=None):
         for group in self.param_groups:
+            alike: dict[torch.Size, list[Tensor]] = {}
             for p in group["params"]:
-                if p.grad is None:
-                    continue
-                state = self.state[p]
-                if not state:
-                    state["momentum"] = torch.zeros_like(p)
-                state["momentum"].lerp_(p.grad, 1 - group["momentum"])
-                update = orthogonalise(p.grad.lerp(state["momentum"], group["momentum"]).flatten(1))
-                p.mul_(1 - group["lr"] * group["weight_decay"])
-                p.add_(update.view_as(p), alpha=-group["lr"] * 0.2 * math.sqrt(max(update.shape)))
+                if p.grad is not None:
+                    alike.setdefault(p.flatten(1).shape, []).append(p)
+                    if not self.state[p]:
+                        self.state[p]["momentum"] = torch.zeros_like(p)
+            for shape, params in alike.items():
+                grads = [p.grad for p in params]
+                momenta = [self.state[p]["momentum"] for p in params]
+                torch._foreach_lerp_(momenta, grads, 1 - group["momentum"])
+                ahead = torch._foreach_lerp(grads, momenta, group["momentum"])
+                updates = orthogonalise(torch.stack([update.flatten(1) for update in ahead]))
+                torch._foreach_mul_(params, 1 - group["lr"] * group["weight_decay"])
+                shaped = [update.view_as(p) for update, p in zip(updates, params, strict=True)]
+                torch._foreach_add_(params, shaped, alpha=-group["lr"] * 0.2 * math.sqrt(max(shape)))
 
 
 def build(
@@ -77,7 +92,7 @@ def build(
             rest.append(p)
     groups = [{"params": rest, "lr": lr}, {"params": shortcut, "lr": lr * linear_lr}]
     groups += [{"params": params, "lr": lr * share} for share, params in wide.items()]
-    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr, (0.9, 0.98), weight_decay=0.0)]
+    optimizers: list[torch.optim.Optimizer] = [torch.optim.AdamW(groups, lr, (0.9, 0.98), weight_decay=0.0, fused=True)]
     if matrices:
         optimizers.append(Muon(matrices, lr))
     for optimizer in optimizers:
