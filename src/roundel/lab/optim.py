@@ -47,14 +47,14 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure=None):
         for group in self.param_groups:
-            alike: dict[torch.Size, list[Tensor]] = {}
+            alike: dict[torch.Size, list[tuple[Tensor, Tensor]]] = {}
             for p in group["params"]:
                 if p.grad is not None:
-                    alike.setdefault(p.flatten(1).shape, []).append(p)
+                    alike.setdefault(p.flatten(1).shape, []).append((p, p.grad))
                     if not self.state[p]:
                         self.state[p]["momentum"] = torch.zeros_like(p)
-            for shape, params in alike.items():
-                grads = [p.grad for p in params]
+            for shape, pairs in alike.items():
+                params, grads = map(list, zip(*pairs, strict=True))
                 momenta = [self.state[p]["momentum"] for p in params]
                 torch._foreach_lerp_(momenta, grads, 1 - group["momentum"])
                 ahead = torch._foreach_lerp(grads, momenta, group["momentum"])
