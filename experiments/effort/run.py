@@ -1,18 +1,20 @@
-"""What encoding harder saves: files of a folder at several efforts, bytes at equal PSNR, seconds.
+"""What encoding harder saves: pictures of a folder at several efforts, bytes at equal PSNR, processor time.
 
-    python experiments/effort/run.py DIR [--efforts 0,1,5,9] [--qualities 10,30,50,70,90] [--model NAME]
+    python experiments/effort/run.py DIR [--efforts 0,1,5,9] [--qualities 15,35,55,75] [--every 1] [--model NAME]
 
-Writes results/FOLDER.json. Seconds are of one picture on the threads that torch takes, and only meaningful on a machine
-that does nothing else.
+results/FOLDER.jsonl gets a line for each picture, effort and quality. What it has is not measured again: a broken run
+goes on, and a call with other options adds to it. results/FOLDER.json sums up all of it.
 """
 
 import json
 import statistics
 import time
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
+import torch
 
 from roundel import image, loading, metrics
 from roundel.codec import decode_array, encode
@@ -21,6 +23,31 @@ from roundel.lab.data import find_images
 from roundel.lab.provenance import provenance
 
 HERE = Path(__file__).parent
+ANCHORS = (0, 1)
+"""Rounding to the nearest, and what `roundel encode` does when nobody asks for more."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One file that was made."""
+
+    model: str
+    picture: str
+    effort: int
+    quality: int
+    bpp: float
+    psnr_db: float
+    cpu_s: float
+    """Processor time of encoding, on one thread."""
+
+    @property
+    def key(self) -> tuple[str, str, int, int]:
+        """What is measured once."""
+        return self.model, self.picture, self.effort, self.quality
+
+
+Points = dict[tuple[str, int, int], Row]
+"""By picture, effort and quality, of one model."""
 
 
 def numbers(text: str) -> list[int]:
@@ -31,42 +58,79 @@ def numbers(text: str) -> list[int]:
 @click.command(help=__doc__)
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--efforts", default="0,1,5,9", show_default=True)
-@click.option("--qualities", default="10,30,50,70,90", show_default=True)
+@click.option("--qualities", default="15,35,55,75", show_default=True)
+@click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Take every so many-th picture.")
 @click.option("--model", help="Name or weights file [the default].")
-@click.option("--pictures", type=click.IntRange(1), help="At most so many.")
-def main(folder: Path, efforts: str, qualities: str, model: str | None, pictures: int | None) -> None:
-    codec = loading.load_model(model)
-    files = find_images([folder])[:pictures]
-    pixels = [image.reduce_depth(image.read(file)).pixels for file in files]
-    encode(pixels[0], quality=50, model=codec)  # libraries load off the clock
-    points, curves = [], {}
-    for effort in numbers(efforts):
-        for quality in numbers(qualities):
-            rates, psnrs, seconds = [], [], []
-            for original in pixels:
-                begun = time.perf_counter()
-                data = encode(original, quality=quality, model=codec, effort=effort)
-                seconds.append(time.perf_counter() - begun)
-                rates.append(8 * len(data) / (original.shape[0] * original.shape[1]))
-                psnrs.append(metrics.psnr(original, decode_array(data, model=codec)))
-            bpp, psnr_db, encode_s = map(statistics.mean, (rates, psnrs, seconds))
-            click.echo(f"effort {effort} quality {quality}: {bpp:.4f} bpp {psnr_db:.3f} dB {encode_s:.2f} s")
-            points.append({"effort": effort, "quality": quality, "bpp": bpp, "psnr_db": psnr_db, "encode_s": encode_s})
-        own = [p for p in points if p["effort"] == effort]
-        curves[effort] = metrics.Curve(tuple(p["bpp"] for p in own), tuple(p["psnr_db"] for p in own))
-    saved = {}
-    for anchor in (0, 1):
-        for effort, curve in curves.items():
-            if anchor in curves and effort != anchor:
-                try:
-                    saved[f"{effort} v {anchor}"] = round(metrics.bd_rate(curves[anchor], curve).percent, 3)
-                except RoundelError as error:
-                    raise click.ClickException(str(error)) from error
-    click.echo(f"BD-rate, %: {saved}")
+@click.option("--results", type=click.Path(path_type=Path), default=HERE / "results", help="Folder for the results.")
+def main(folder: Path, efforts: str, qualities: str, every: int, model: str | None, results: Path) -> None:
+    torch.set_num_threads(1)
+    try:
+        codec = loading.load_model(model)
+        files = find_images([folder])
+        results.mkdir(parents=True, exist_ok=True)
+        store = results / f"{folder.name}.jsonl"
+        lines = store.read_text(encoding="utf-8").splitlines() if store.exists() else []
+        rows = [Row(**json.loads(line)) for line in lines]
+        known = {row.key for row in rows}
+        encode(image.reduce_depth(image.read(files[0])).pixels, quality=50, model=codec)  # libraries load off the clock
+        with store.open("a", encoding="utf-8") as out:
+            for file in files[::every]:
+                pixels = image.reduce_depth(image.read(file)).pixels
+                for effort in numbers(efforts):
+                    for quality in numbers(qualities):
+                        if (codec.name, file.name, effort, quality) in known:
+                            continue
+                        begun = time.process_time()
+                        data = encode(pixels, quality=quality, model=codec, effort=effort)
+                        cpu_s = round(time.process_time() - begun, 3)
+                        bpp = 8 * len(data) / (pixels.shape[0] * pixels.shape[1])
+                        psnr_db = metrics.psnr(pixels, decode_array(data, model=codec))
+                        rows.append(
+                            Row(codec.name, file.name, effort, quality, round(bpp, 6), round(psnr_db, 4), cpu_s)
+                        )
+                        click.echo(rows[-1], err=True)
+                        out.write(json.dumps(asdict(rows[-1])) + "\n")
+                        out.flush()
+        points = {row.key[1:]: row for row in rows if row.model == codec.name}
+        summary = sum_up(points)
+    except RoundelError as error:
+        raise click.ClickException(str(error)) from error
+    for found in summary:
+        click.echo(json.dumps(found))
     command = f"python experiments/effort/run.py {folder.name} --efforts {efforts} --qualities {qualities}"
-    result = {"model": codec.name, "points": points, "bd_rate_percent": saved, **asdict(provenance(command, files))}
-    (HERE / "results").mkdir(exist_ok=True)
-    (HERE / "results" / f"{folder.name}.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    source = asdict(provenance(f"{command} --every {every}", files))
+    whole = {"model": codec.name, "summary": summary, "last_call": source}
+    (results / f"{folder.name}.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+
+
+def sum_up(points: Points) -> list[dict[str, object]]:
+    """Each effort against each anchor, over the pictures and qualities that have both."""
+    out: list[dict[str, object]] = []
+    for anchor in ANCHORS:
+        for effort in sorted({effort for _, effort, _ in points} - {anchor}):
+            both = {(p, q) for p, e, q in points if e == effort and (p, anchor, q) in points}
+            qualities = sorted({q for _, q in both})
+            pictures = sorted({p for p, _ in both if all((p, q) in both for q in qualities)})  # those that are finished
+            if len(qualities) < 2 or not pictures:
+                continue
+            each = [metrics.bd_rate(*(curve(points, [p], e, qualities) for e in (anchor, effort))) for p in pictures]
+            mean = metrics.bd_rate(*(curve(points, pictures, e, qualities) for e in (anchor, effort)))
+            seconds = [points[p, effort, q].cpu_s for p in pictures for q in qualities]
+            out.append({
+                "effort": effort, "anchor": anchor, "pictures": len(pictures), "qualities": qualities,
+                "bd_rate_percent": round(mean.percent, 2),
+                "worst_percent": round(max(bd.percent for bd in each), 2),
+                "best_percent": round(min(bd.percent for bd in each), 2),
+                "cpu_s": round(statistics.mean(seconds), 2), "most_cpu_s": round(max(seconds), 2),
+            })  # fmt: skip
+    return out
+
+
+def curve(points: Points, pictures: Iterable[str], effort: int, qualities: Iterable[int]) -> metrics.Curve:
+    """Means over pictures."""
+    found = [[points[p, effort, q] for p in pictures] for q in qualities]
+    bpp = tuple(statistics.mean(row.bpp for row in of_quality) for of_quality in found)
+    return metrics.Curve(bpp, tuple(statistics.mean(row.psnr_db for row in of_quality) for of_quality in found))
 
 
 if __name__ == "__main__":
