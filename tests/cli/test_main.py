@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import roundel
+from roundel.cli import main
 from roundel.cli.main import COMMANDS, run
 from roundel.cli.streams import max_pixels_option
 from roundel.container import DEFAULT_MAX_PIXELS
@@ -45,6 +46,19 @@ def test_these_load_no_torch(arguments: list[str], packed: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout
     assert (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime) < 0.5  # 0.15 s on an idle machine
+
+
+@pytest.mark.parametrize(
+    ("given", "then"), [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active")], ids=["by default", "unless asked"]
+)
+def test_waiting_threads_leave_the_processor_to_others(
+    given: dict[str, str], then: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "environ", given)
+    monkeypatch.setattr(main, "run", lambda: 0)
+    with pytest.raises(SystemExit):
+        main.main()
+    assert given["OMP_WAIT_POLICY"] == then
 
 
 def test_importing_the_package_imports_nothing_heavy() -> None:

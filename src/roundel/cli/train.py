@@ -23,20 +23,21 @@ import click
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda; under torchrun one GPU per process.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.")
 @click.option("--stop-after", type=float, metavar="MINUTES", help="Save and stop; --resume goes on later.")
-@click.option("--initial", type=click.Path(path_type=Path), help="Checkpoint, or lossy weights file, to start from.")
+@click.option("--initial", type=click.Path(path_type=Path), help="Checkpoint, or weights file, to start from.")
 @click.option("--export", "only_export", is_flag=True, help="Do not train: export the weights of the checkpoint.")
 def command(config: Path, folders: tuple[Path, ...], out: Path | None, resume: bool, device: str, threads: int | None,
             stop_after: float | None, initial: Path | None, only_export: bool) -> None:  # fmt: skip
     """Train the model that CONFIG (TOML) describes and export its weights.
 
-    The folder receives log.jsonl, TensorBoard events, checkpoint.pt and, at the end, weights.safetensors, which
-    `roundel encode --model` takes.
+    The folder receives config.toml (a copy), log.jsonl, TensorBoard events, checkpoint.pt and, at the end,
+    weights.safetensors, which `roundel encode --model` takes.
     """
     import math
 
     import torch
 
     from roundel.lab import recipes
+    from roundel.lab.checkpoints import keep_config
     from roundel.lab.train import load_initial, train
 
     if threads:
@@ -49,6 +50,7 @@ def command(config: Path, folders: tuple[Path, ...], out: Path | None, resume: b
         load_initial(recipe.task.model, out / "checkpoint.pt")
         model = recipe.task.model
     else:
+        keep_config(config, out)
         limit_s = stop_after * 60 if stop_after else math.inf
         model = train(recipe.task, recipe.schedule, out, resume=resume, device=device, stop_after_s=limit_s)
     recipe.export(model, recipe.task, out / "weights.safetensors", {"config": config.name, "commit": _commit()})
