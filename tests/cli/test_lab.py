@@ -57,6 +57,8 @@ def test_wrong_input_of_gaps(
     other = [tmp_path / "other.pt" if "checkpoint" in a else a for a in trained]
     for arguments, complaint in (
         ([*other, "--data", folder], "not a checkpoint of"),
+        ([*trained[:3], "--data", folder], "no config.toml beside it"),
+        (["lab", "gaps", "nowhere.pt", "--data", folder], "no such checkpoint"),
         ([*trained, "--data", tmp_path / "empty"], "no pictures"),
         ([*trained, "--data", folder], "smaller than the crop of 256"),
         ([*trained, "--data", folder, "--quantizer", "hope"], "known: noise"),
@@ -88,7 +90,7 @@ def test_gaps_of_what_training_leaves(folder: Path, tmp_path: Path, capsys: pyte
     config, out = str(tmp_path / "c.toml"), str(tmp_path / "run")
     assert run(["train", config, "--data", str(folder), "-o", out]) == 0
     capsys.readouterr()
-    measured = ["lab", "gaps", f"{out}/checkpoint.pt", "--config", config, "--data", str(folder), "--crop", "64"]
+    measured = ["lab", "gaps", f"{out}/checkpoint.pt", "--data", str(folder), "--crop", "64"]  # config.toml lies beside
     assert run([*measured, "--pairs", "1", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["quantizer"] == "soft-then-hard"

@@ -1,6 +1,7 @@
 """The trainer: learns, resumes, and keeps the last good checkpoint."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from roundel.cli.train import command
 from roundel.errors import ImageError, ModelError
 from roundel.lab import recipes
-from roundel.lab.data import Crops, find_images, split
+from roundel.lab.data import Crops, find_images, load, split
 from roundel.lab.optim import Muon, cosine, orthogonalise
 from roundel.lab.train import Schedule, train
 
@@ -88,6 +89,38 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path: Path
     assert all(torch.isfinite(v).all() for v in state["model"].values())
 
 
+def test_a_gradient_that_is_not_finite_stops_before_the_step(tmp_path: Path) -> None:
+    """The loss may be fine while its slope is not: √ has an infinite one at 0."""
+
+    class Steep(Line):
+        def loss(self, model: nn.Module, x: Tensor, progress: float) -> tuple[Tensor, dict[str, float]]:
+            loss, values = super().loss(model, x, progress)
+            return (loss + (0 * loss).sqrt() if progress >= 0.65 else loss), values
+
+    with pytest.raises(ModelError, match=r"step 39: the norm of the gradients is (nan|inf).*--resume.*checkpoint.pt"):
+        train(Steep(), SHORT, tmp_path, progress=False)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert state["step"] == 20
+    assert all(torch.isfinite(v).all() for v in state["model"].values())
+
+
+def test_before_the_first_checkpoint_none_is_promised(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="there is no checkpoint yet"):
+        train(Line(poison_at=0.0), SHORT, tmp_path, progress=False)
+    assert not (tmp_path / "checkpoint.pt").exists()
+
+
+def test_crops_of_later_stages_are_tried_at_once(tmp_path: Path) -> None:
+    class Pictures(Line):
+        def batch(self, count: int, side: int, generator: np.random.Generator) -> Tensor:
+            return Crops([np.zeros((40, 40, 3), np.uint8)]).batch(count, side, generator)
+
+    schedule = replace(SHORT, crops=((0.0, 8, 1), (0.5, 64, 1)))
+    with pytest.raises(ImageError, match="smaller than the crop of 64"):
+        train(Pictures(), schedule, tmp_path, progress=False)
+    assert (tmp_path / "log.jsonl").read_text() == ""
+
+
 def test_train_command_exports_weights_that_encode(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     pictures = tmp_path / "pictures"
@@ -139,6 +172,22 @@ def test_crops_larger_than_every_picture_are_refused() -> None:
     assert crops.batch(2, 40, rng).shape == (2, 3, 40, 40)
     with pytest.raises(ImageError, match="smaller than the crop"):
         crops.batch(1, 41, rng)
+
+
+def test_a_single_picture_leaves_none_to_train_on() -> None:
+    training, _ = split([Path("alone.png")])
+    with pytest.raises(ImageError, match="add pictures"):
+        Crops(load(training)).batch(1, 8, np.random.default_rng(0))
+
+
+def test_broken_pictures_are_named(tmp_path: Path) -> None:
+    good, cut, text = tmp_path / "good.png", tmp_path / "cut.png", tmp_path / "text.jpg"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)).save(good)
+    cut.write_bytes(good.read_bytes()[:5000])
+    text.write_text("no picture")
+    for path in (cut, text):
+        with pytest.raises(ImageError, match=f"{path.name}: cannot read this picture"):
+            load([good, path])
 
 
 def test_split_keeps_every_tenth_for_validation() -> None:

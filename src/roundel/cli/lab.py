@@ -18,7 +18,7 @@ def command() -> None:
 
 @command.command()
 @click.argument("checkpoint", type=click.Path(path_type=Path))
-@click.option("--config", required=True, type=click.Path(path_type=Path), help="The TOML file it was trained with.")
+@click.option("--config", type=click.Path(path_type=Path), help="What it was trained with [config.toml beside it].")
 @click.option("--data", required=True, type=click.Path(path_type=Path), help="Folder of pictures to measure on.")
 @click.option(
     "--quantizer", "names", multiple=True, metavar="NAME[=SETTING]", help="Measure with this one [the training's last]."
@@ -29,15 +29,15 @@ def command() -> None:
 @click.option("--quality", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Of models of many rates.")
 @JSON
 @PLOT
-def gaps(checkpoint: Path, config: Path, data: Path, names: tuple[str, ...], crop: int, pictures: int, pairs: int,
-         quality: float, as_json: bool, plot_path: Path | None) -> None:  # fmt: skip
+def gaps(checkpoint: Path, config: Path | None, data: Path, names: tuple[str, ...], crop: int, pictures: int,
+         pairs: int, quality: float, as_json: bool, plot_path: Path | None) -> None:  # fmt: skip
     """Measure the three gaps of CHECKPOINT: discrete, entropy estimation, local smoothness.
 
     Also how rate and PSNR of training differ from those at test, and how latents lie between the integers. The model
     is a mean-scale or scale hyperprior, or the lossy model that ships, trained by `roundel train`.
 
     \b
-      roundel lab gaps runs/ste/checkpoint.pt --config configs/mean-scale-hyperprior.toml --data kodak
+      roundel lab gaps runs/ste/checkpoint.pt --data kodak --plot gaps.png
     """
     from roundel.lab import checkpoints, gaps_report, probe
     from roundel.lab.data import middles

@@ -15,12 +15,31 @@ KINDS = ("lossy", "mean-scale-hyperprior", "scale-hyperprior")
 """Those with Gaussian latents."""
 
 
-def load(checkpoint: Path, config_path: Path) -> tuple[nn.Module, str]:
+CONFIG = "config.toml"
+"""In the folder of a training: the configuration."""
+
+
+def keep_config(config_path: Path, out: Path) -> None:
+    """Copy a configuration to the folder of its training."""
+    out.mkdir(parents=True, exist_ok=True)
+    (out / CONFIG).write_bytes(config_path.read_bytes())
+
+
+def load(checkpoint: Path, config_path: Path | None = None) -> tuple[nn.Module, str]:
     """The averaged model, in evaluation mode, and the quantiser that its training ended with.
+
+    Args:
+        checkpoint: checkpoint.pt of `roundel train`. config_path: None for the copy beside it.
 
     Raises:
         ModelError: a file is missing or damaged, the kind is not in `KINDS`, or the two do not belong together.
     """
+    if config_path is None:
+        if not checkpoint.exists():
+            raise ModelError(f"{checkpoint}: no such checkpoint")
+        config_path = checkpoint.parent / CONFIG
+        if not config_path.exists():
+            raise ModelError(f"{checkpoint}: no {CONFIG} beside it; give the file it was trained with by --config")
     config = recipes.read(config_path)
     kind = config.get("kind")
     if kind not in KINDS:

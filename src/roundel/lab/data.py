@@ -36,11 +36,18 @@ def split(paths: Sequence[Path], every: int = 10) -> tuple[list[Path], list[Path
 
 
 def load(paths: Sequence[Path], scales: Sequence[float] = (1.0,)) -> list[np.ndarray]:
-    """Each picture at each scale (Lanczos), uint8 (H, W, 3)."""
+    """Each picture at each scale (Lanczos), uint8 (H, W, 3).
+
+    Raises:
+        ImageError: a file is no picture, or broken.
+    """
     images = []
     for path in paths:
-        with Image.open(path) as file:
-            picture = file.convert("RGB")
+        try:
+            with Image.open(path) as file:
+                picture = file.convert("RGB")
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+            raise ImageError(f"{path}: cannot read this picture: {error}; mend it or take it out") from error
         for scale in scales:
             size = (round(picture.width * scale), round(picture.height * scale))
             images.append(np.asarray(picture if scale == 1 else picture.resize(size, Image.Resampling.LANCZOS)))
@@ -66,11 +73,17 @@ class Crops:
         """`count` crops as uint8 (count, 3, side, side).
 
         Raises:
-            ImageError: when no picture is as large as the crop.
+            ImageError: when there is no picture, or none is as large as the crop.
         """
+        if not self.images:
+            raise ImageError(
+                "no picture is left to train on: every tenth validates, the first among them; add pictures"
+            )
         fits = np.array([min(image.shape[:2]) >= side for image in self.images])
         if not fits.any():
-            raise ImageError(f"every training picture is smaller than the crop of {side} × {side} pixels")
+            raise ImageError(
+                f"every training picture is smaller than the crop of {side} × {side} pixels; make `crops` smaller"
+            )
         shares = np.where(fits, self._shares, 0)
         out = np.empty((count, side, side, 3), np.uint8)
         for k, index in enumerate(generator.choice(len(self.images), count, p=shares / shares.sum())):
@@ -83,14 +96,20 @@ class Crops:
 
 
 def centre_crops(images: Sequence[np.ndarray], side: int) -> Tensor:
-    """The middle of every picture that is large enough, uint8 (N, 3, side, side)."""
+    """The middle of every picture that is large enough, uint8 (N, 3, side, side).
+
+    Raises:
+        ImageError: none is.
+    """
     kept = []
     for image in images:
         top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
         if top >= 0 and left >= 0:
             kept.append(image[top : top + side, left : left + side])
     if not kept:
-        raise ImageError(f"every validation picture is smaller than {side} × {side} pixels")
+        raise ImageError(
+            f"every validation picture is smaller than {side} × {side} pixels; make `validation_px` smaller"
+        )
     return torch.from_numpy(np.stack(kept)).permute(0, 3, 1, 2)
 
 

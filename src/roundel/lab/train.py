@@ -131,7 +131,7 @@ class Trainer:
         """One step; `model` is the network as the forward pass sees it. Returns what to log.
 
         Raises:
-            ModelError: the loss is not finite.
+            ModelError: the loss or its gradients are not finite.
         """
         schedule, step = self.schedule, self.step
         factor = optim.cosine(step, schedule.steps, schedule.warmup)
@@ -146,18 +146,23 @@ class Trainer:
         with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=schedule.bf16):
             loss, values = self.task.loss(model, x, step / schedule.steps)
         if not math.isfinite(values["loss"]):
-            where = f"the last good checkpoint is {self.checkpoint}"
-            raise ModelError(
-                f"step {step}: the loss is {values['loss']}; lower the learning rate and --resume; {where}"
-            )
+            raise self._diverged(f"the loss is {values['loss']}")
         loss.backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), schedule.clip)
+        if not torch.isfinite(norm):  # before a step is made with it, or the next checkpoint would be worthless
+            raise self._diverged(f"the norm of the gradients is {norm.item()}")
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self._average(min(schedule.ema, (1 + step) / (10 + step)))
         self.step += 1
         return {**values, "grad_norm": float(norm), "lr": schedule.lr * factor}
+
+    def _diverged(self, found: str) -> ModelError:
+        kept = self.checkpoint.exists()
+        where = f"the last good checkpoint is {self.checkpoint}" if kept else "there is no checkpoint yet"
+        advice = "lower the learning rate" + (" and --resume" if kept else "")
+        return ModelError(f"step {self.step}: {found}; {advice}; {where}")
 
     @torch.no_grad()
     def _average(self, decay: float) -> None:
@@ -174,7 +179,8 @@ def train(task: Task, schedule: Schedule, out: Path, *, resume: bool = False, de
     `out` receives log.jsonl and checkpoint.pt; `resume` goes on from it exactly.
 
     Raises:
-        ModelError: the loss is not finite (the last good checkpoint stays), or the checkpoint does not fit.
+        ModelError: loss or gradients are not finite (the last good checkpoint stays), or the checkpoint does not fit.
+        ImageError: no picture is as large as the crops, those of later parts of the schedule included.
     """
     from tqdm import tqdm
 
@@ -188,6 +194,8 @@ def train(task: Task, schedule: Schedule, out: Path, *, resume: bool = False, de
         trainer.load()
     model: nn.Module = nn.parallel.DistributedDataParallel(trainer.model) if world > 1 else trainer.model
     log = Log(out) if rank == 0 else None
+    for _, side, _ in schedule.crops:  # complains now, not hours later
+        task.batch(1, side, np.random.default_rng(0))
     begun = time.monotonic()
     with tqdm(initial=trainer.step, total=schedule.steps, disable=not progress or rank > 0) as bar:
         stopping = False
