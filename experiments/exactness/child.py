@@ -35,8 +35,9 @@ class OnnxSum(torch.nn.Module):
         inputs, nodes, total = [], [], "b"
         for i, part in enumerate(layer.parts):
             arrays[f"w{i}"] = stored[f"weight{i}"].float()
-            inputs.append(helper.make_tensor_value_info(f"x{i}", TensorProto.FLOAT, [1, part.channels, "h", "w"]))
-            nodes.append(helper.make_node("Conv", [f"x{i}", f"w{i}"], [f"y{i}"], pads=[part.kernel // 2] * 4))
+            inputs.append(helper.make_tensor_value_info(f"x{i}", TensorProto.FLOAT, ["b", part.channels, None, None]))
+            pads = [0 if part.padded else part.kernel // 2] * 4
+            nodes.append(helper.make_node("Conv", [f"x{i}", f"w{i}"], [f"y{i}"], pads=pads))
             nodes.append(helper.make_node("Add", [total, f"y{i}"], [f"sum{i}"]))
             total = f"sum{i}"
         nodes += [
@@ -53,7 +54,11 @@ class OnnxSum(torch.nn.Module):
             opset_imports=[helper.make_opsetid("", 17)],
             ir_version=9,
         )
-        self.session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        self.session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
 
     def forward(self, *inputs: torch.Tensor, add: torch.Tensor | None = None) -> torch.Tensor:
         """See `ExactSum.forward`."""
