@@ -102,7 +102,7 @@ def run(source: Source, name: str, training: Training) -> list[Point]:
         torch.manual_seed(training.seed)
         codec = Codec(source).train()
         lmbdas = torch.tensor(source.lmbdas)
-        optimizer = torch.optim.Adam(codec.parameters(), training.lr)
+        optimizer = torch.optim.Adam(codec.parameters(), training.lr, fused=True)
         for step in range(training.steps):
             progress = step / training.steps
             optimizer.param_groups[0]["lr"] = training.lr * 0.5 * (1 + math.cos(math.pi * progress))
