@@ -1,11 +1,13 @@
 """Lossless figures from real bytes: independent tiles, packs, and every model on every set. Writes one JSON file.
 
-Usage: python experiments/lossless/run.py tiles|cifar|generalisation OUT.json --kodak DIR --cifar DIR --histology DIR
+Usage: python experiments/lossless/run.py tiles|cifar|generalisation|effort OUT.json --kodak DIR --cifar DIR
+       --histology DIR [--models A,B] [--codecs A,B]
 
 tiles: Kodak in independent tiles of 64 px and the held-out histology in tiles of 80 px, as files of roundel, beside
 JPEG 2000, JPEG-LS, JPEG XL and WebP of every tile alone (their own file headers included, as nobody packs them).
 cifar: the 10,000 test pictures as one pack.
 generalisation: each model on each set, in tiles of 256 px (packs for CIFAR-10), on part of the larger sets.
+effort: which model `encode --effort 9` takes for these pictures, and what that saves.
 Every file is decoded and compared.
 """
 
@@ -20,14 +22,17 @@ import numpy as np
 
 from roundel import baselines, cifar
 from roundel.codec import decode_array, encode
-from roundel.container import read_pack
+from roundel.container import Kind, read_pack
 from roundel.image import read
 from roundel.lab.provenance import provenance
+from roundel.models import zoo
 from roundel.packing import Collection, pack, unpack
+from roundel.selection import best_lossless
 
-MODELS = ("photo", "cifar", "histology", "cifar-2", "photo-2")
+MODELS = [entry.name for entry in zoo.entries() if entry.kind is Kind.LOSSLESS]
 HELD_OUT = 2
-CLASSICAL = ("jpeg2000-lossless", "jpegls", "jxl-e7", "webp-lossless")
+CLASSICAL = ["jpeg2000-lossless", "jpegls", "jxl-e7", "webp-lossless"]
+TILE_PX = 256
 
 
 def bpsp(size: int, subpixels: int) -> float:
@@ -77,48 +82,67 @@ def packed(pictures: np.ndarray, labels: np.ndarray, model: str, group: int) -> 
     }
 
 
+def on_each_set(kodak: list[np.ndarray], middles: list[np.ndarray], small: np.ndarray, model: str) -> dict[str, float]:
+    """Bits per subpixel of one model everywhere."""
+    labels = np.zeros(len(small), np.uint8)
+    return {
+        "kodak, every eighth, 256 px tiles": whole(kodak, model, TILE_PX),
+        "histology, held out, middle 512 px, 256 px tiles": whole(middles, model, TILE_PX),
+        "cifar-10 test, first 256": packed(small, labels, model, 64)["bits_per_dimension"],
+    }
+
+
+def effort(pixels: np.ndarray) -> dict[str, object]:
+    """The model that a sample of a picture chooses, beside the default."""
+    chosen, default = best_lossless(pixels).name, zoo.default(Kind.LOSSLESS)
+    found = {model: whole([pixels], model, TILE_PX) for model in {chosen, default}}
+    saved = round(100 * (1 - found[chosen] / found[default]), 2)
+    return {"model": chosen, "bits_per_subpixel": found[chosen], "fewer_bytes_than_default_percent": saved}
+
+
 def main() -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("tiles", "cifar", "generalisation"))
+    parser.add_argument("what", choices=("tiles", "cifar", "generalisation", "effort"))
     parser.add_argument("out", type=Path)
     for name in ("kodak", "cifar", "histology"):
         parser.add_argument(f"--{name}", type=Path, required=True)
-    parser.add_argument("--model", default="cifar-2", help="of the pack")
+    parser.add_argument("--models", default=",".join(MODELS), type=lambda names: [n for n in names.split(",") if n])
+    parser.add_argument("--codecs", default=",".join(CLASSICAL), type=lambda names: [n for n in names.split(",") if n])
     options = parser.parse_args()
     kodak_files = sorted(options.kodak.glob("*.png"))
     histology_files = sorted(options.histology.glob("*.png"))[-HELD_OUT:]
     batch = options.cifar / "test_batch.bin"
     kodak = [read(path).pixels for path in kodak_files]
     histology = [read(path).pixels for path in histology_files]
+    middles = [np.ascontiguousarray(tile[244:756, 244:756]) for tile in histology]
     pixels, labels = cifar.read([batch])
-    command = f"python experiments/lossless/run.py {options.what} {options.out} --model {options.model}"
+    command = f"python experiments/lossless/run.py {options.what} {options.out} --models {','.join(options.models)}"
+    if options.what == "tiles":
+        command += f" --codecs {','.join(options.codecs)}"
     results: dict[str, object] = {
         "provenance": asdict(provenance(command, [*kodak_files, *histology_files, batch])),
     }
     if options.what == "tiles":
-        results["kodak_64"] = {f"roundel {m}": whole(kodak, m, 64) for m in ("photo", "photo-2")} | {
-            name: alone(kodak, name, 64) for name in CLASSICAL
-        }
-        results["histology_80"] = {f"roundel {m}": whole(histology, m, 80) for m in ("histology", "photo-2")} | {
-            name: alone(histology, name, 80) for name in CLASSICAL
-        }
-        results["histology_whole"] = {"roundel histology": whole(histology, "histology", 1024)} | {
-            name: alone(histology, name, 1024) for name in CLASSICAL
-        }
-    elif options.what == "cifar":
-        results["cifar_test"] = packed(pixels, labels, options.model, 64)
-    else:
-        few = slice(0, 256)
-        middles = [np.ascontiguousarray(tile[244:756, 244:756]) for tile in histology]
-        results["models"] = {
-            model: {
-                "kodak, every eighth, 256 px tiles": whole(kodak[::8], model, 256),
-                "histology, held out, middle 512 px, 256 px tiles": whole(middles, model, 256),
-                "cifar-10 test, first 256": packed(pixels[few], labels[few], model, 64)["bits_per_dimension"],
+        for name, pictures, side in (
+            ("kodak_64", kodak, 64),
+            ("histology_80", histology, 80),
+            ("histology_whole", histology, 1024),
+        ):
+            results[name] = {f"roundel {model}": whole(pictures, model, side) for model in options.models} | {
+                codec: alone(pictures, codec, side) for codec in options.codecs
             }
-            for model in MODELS
+    elif options.what == "cifar":
+        results["cifar_test"] = {model: packed(pixels, labels, model, 64) for model in options.models}
+    elif options.what == "effort":
+        results["kodak"] = {
+            path.stem: effort(picture) for path, picture in zip(kodak_files[::8], kodak[::8], strict=True)
         }
+        results["histology"] = {
+            path.stem: effort(middle) for path, middle in zip(histology_files, middles, strict=True)
+        }
+    else:
+        results["models"] = {m: on_each_set(kodak[::8], middles, pixels[:256], m) for m in options.models}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(results, indent=1) + "\n")
     print(json.dumps(results, indent=1))
