@@ -9,7 +9,8 @@ from torch import Tensor
 
 from roundel.lab import frechet
 from roundel.models.autoencoder import DiscreteAutoencoder
-from roundel.models.token_coding import TokenCoder
+from roundel.models.token_coding import FactorizedCoder, TokenCoder
+from roundel.quantizers.residual_fsq import ResidualFSQ
 from roundel.quantizers.usage import histogram, of_histogram
 
 BATCH = 500
@@ -41,6 +42,8 @@ class Measured:
     """Mean share of each channel's symbols that occur, in symbols."""
     perplexity: float
     """Mean over channels."""
+    first_stage: tuple[float, float] | None
+    """Bits of one stream and PSNR of the first stage of a residual FSQ alone."""
     frechet: dict[str, float]
     """By the name of the feature network, if one was given."""
 
@@ -79,12 +82,13 @@ def measure(
         entropy_bits=places * float(usage.entropy_bits.sum()),
         stream_bits=8 * sum(map(len, coder.encode(array))) / count,
         pack_bits=8 * sum(len(data) for group in groups for data in coder.encode(group)) / count,
-        psnr_db=-10 * float(np.log10(squared / pixels)),
+        psnr_db=_db(squared / pixels),
         mse=squared / pixels,
         bce_over_floor=bce / pixels - BCE_FLOOR,
         quantisation_mse=float(np.mean(known)) if known else None,
         used=float(usage.used.mean()),
         perplexity=float(usage.perplexity.mean()),
+        first_stage=_first_stage(model, coder, array, pictures),
         frechet={
             name: frechet.distance(
                 frechet.moments(network, (p.float() / 255 for p in pictures.split(BATCH))),
@@ -94,6 +98,26 @@ def measure(
         },
     )
     return asdict(values), counts.numpy(), decoded[:16]
+
+
+def _first_stage(
+    model: DiscreteAutoencoder, coder: TokenCoder, codes: np.ndarray, pictures: Tensor
+) -> tuple[float, float] | None:
+    """What `Measured.first_stage` says, of codes (N, K, 1, 1)."""
+    if not isinstance(model.bottleneck, ResidualFSQ):
+        return None
+    assert isinstance(coder, FactorizedCoder)
+    kept = np.ascontiguousarray(codes[:, : model.bottleneck.dims])
+    stream = FactorizedCoder(coder.levels[: model.bottleneck.dims], coder.tables).encode(kept)
+    squared = 0.0
+    for part, found in zip(pictures.split(BATCH), torch.from_numpy(kept[..., 0, 0]).split(BATCH), strict=True):
+        whole = torch.floor(model.decode(found, 32, 32) * 255 + 0.5)
+        squared += float(((whole - part.float()) / 255).square().sum())
+    return 8 * sum(map(len, stream)) / len(codes), _db(squared / pictures.numel())
+
+
+def _db(mse: float) -> float:
+    return -10 * float(np.log10(mse))
 
 
 def _rounding(model: DiscreteAutoencoder, x: Tensor) -> float | None:
