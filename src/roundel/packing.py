@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -10,25 +9,13 @@ from roundel import container
 from roundel.container import Header, Kind, Pack
 from roundel.errors import ChecksumError, ImageError, UnsupportedError
 from roundel.loading import model_of, resolve
-from roundel.models.protocol import Batch, Encoded, Model
+from roundel.models.protocol import BatchModel, Encoded, Model
+from roundel.selection import best_for_set
 from roundel.tiling import combine_crcs, workers
 
 GROUP = 64
 MAX_SIDE_PX = 2048
 """Pictures in a pack are not tiled, so larger ones are left to `encode`."""
-
-
-@runtime_checkable
-class BatchModel(Model, Protocol):
-    """A model that codes pictures of one size together."""
-
-    def encode_batch(self, pixels: np.ndarray) -> Encoded:
-        """Passes of uint8 (B, H, W, 3), and the CRC-32 of what they decode to."""
-        ...
-
-    def decode_batch(self, passes: Sequence[bytes], count: int, height: int, width: int) -> Batch:
-        """The inverse of `encode_batch`."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -52,7 +39,8 @@ def pack(
 
     Args:
         collection: the pictures; grey ones among coloured ones come back as RGB of equal channels.
-        model: a loaded model, lossless or of tokens, or the name, id or path of one, instead of the default.
+        model: a loaded model, lossless or of tokens, or the name, id or path of one; None for the published lossless
+            one that codes a sample of the pictures into the fewest bytes.
         group: pictures coded together, if all have one size: more make the file smaller, fewer make access faster.
         jobs: groups coded at the same time.
         device: where the model runs.
@@ -62,7 +50,8 @@ def pack(
         UnsupportedError: the model is neither lossless nor of tokens.
     """
     _check(collection)
-    codec = _batch_model(resolve(model, Kind.LOSSLESS, device))
+    chosen = best_for_set(collection.pictures, device) if model is None else resolve(model, Kind.LOSSLESS, device)
+    codec = _batch_model(chosen)
     pictures = collection.pictures
     sizes = [(p.shape[1], p.shape[0]) for p in pictures]
     group = group if len(set(sizes)) == 1 else 1

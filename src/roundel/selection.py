@@ -1,14 +1,18 @@
-"""Which lossless model suits a picture: the one that codes a few samples of it into the fewest bytes."""
+"""Which lossless model suits pictures: the one that codes a few samples of them into the fewest bytes."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from roundel.container import Kind
 from roundel.errors import ModelError
 from roundel.models import zoo
-from roundel.models.protocol import Model, Window
+from roundel.models.protocol import BatchModel, Model
 
 SAMPLE_PX = 128
 SAMPLES = 3
+BUDGET_PX = SAMPLES * SAMPLE_PX**2
+"""So many pixels in all are coded with each model."""
 
 
 def best_lossless(pixels: np.ndarray, device: str = "cpu") -> Model:
@@ -17,7 +21,25 @@ def best_lossless(pixels: np.ndarray, device: str = "cpu") -> Model:
     Raises:
         ModelError: no lossless model is here.
     """
-    samples = [_rgb(sample) for sample in _samples(pixels)]
+    return _best(_diagonal(pixels), device)
+
+
+def best_for_set(pictures: Sequence[np.ndarray], device: str = "cpu") -> Model:
+    """The same for a set, on pictures from all over it; the middles of large ones.
+
+    Raises:
+        ModelError: no lossless model is here.
+    """
+    typical_px = int(np.median([min(p.shape[0], SAMPLE_PX) * min(p.shape[1], SAMPLE_PX) for p in pictures]))
+    wanted = min(len(pictures), max(SAMPLES, BUDGET_PX // typical_px))
+    return _best([_middle(pictures[len(pictures) * i // wanted]) for i in range(wanted)], device)
+
+
+def _best(samples: Sequence[np.ndarray], device: str) -> Model:
+    """The model with the fewest bytes; the default one, where others need as many."""
+    batches: dict[tuple[int, ...], list[np.ndarray]] = {}
+    for sample in samples:
+        batches.setdefault(sample.shape[:2], []).append(_rgb(sample))
     models = [
         zoo.get(entry.name, device)
         for entry in zoo.entries()
@@ -25,18 +47,23 @@ def best_lossless(pixels: np.ndarray, device: str = "cpu") -> Model:
     ]
     if not models:
         raise ModelError("no lossless model is published yet; name one with --model")
-    return min(models, key=lambda model: sum(_bytes(model, sample) for sample in samples))
+    default = zoo.default(Kind.LOSSLESS)
+
+    def cost(model: Model) -> tuple[int, bool]:
+        return sum(_bytes(model, np.stack(batch)) for batch in batches.values()), model.name != default
+
+    return min(models, key=cost)
 
 
-def _bytes(model: Model, sample: np.ndarray) -> int:
-    window = Window(0, 0, *sample.shape[:2])
-    return sum(map(len, model.encode(sample, window, 0).passes))
+def _bytes(model: Model, batch: np.ndarray) -> int:
+    assert isinstance(model, BatchModel)
+    return sum(map(len, model.encode_batch(batch).passes))
 
 
-def _samples(pixels: np.ndarray) -> list[np.ndarray]:
+def _diagonal(pixels: np.ndarray) -> list[np.ndarray]:
     """Squares along the diagonal, or the whole picture if it is small."""
     height, width = pixels.shape[:2]
-    if height * width <= SAMPLES * SAMPLE_PX**2:
+    if height * width <= BUDGET_PX:
         return [pixels]
     out = []
     for i in range(SAMPLES):
@@ -44,6 +71,11 @@ def _samples(pixels: np.ndarray) -> list[np.ndarray]:
         left = max(0, width - SAMPLE_PX) * i // (SAMPLES - 1)
         out.append(pixels[top : top + SAMPLE_PX, left : left + SAMPLE_PX])
     return out
+
+
+def _middle(pixels: np.ndarray) -> np.ndarray:
+    top, left = (max(0, side - SAMPLE_PX) // 2 for side in pixels.shape[:2])
+    return pixels[top : top + SAMPLE_PX, left : left + SAMPLE_PX]
 
 
 def _rgb(sample: np.ndarray) -> np.ndarray:

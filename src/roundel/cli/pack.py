@@ -35,8 +35,12 @@ def command(
 
     \b
       roundel pack icons -o icons.rndl
-      roundel pack cifar-10-batches-bin/test_batch.bin -o test.rndl --model cifar
+      roundel pack cifar-10-batches-bin/test_batch.bin -o test.rndl
+
+    Unless --model names one, the model is the lossless one that codes a sample of the pictures into the fewest bytes.
     """
+    from roundel.container import read_info
+    from roundel.models import zoo
     from roundel.packing import pack
 
     streams.check_free(output, force=force)
@@ -45,15 +49,18 @@ def command(
     data = pack(collection, model=streams.model_key(model), group=group, jobs=jobs, device=device)
     streams.write_bytes(output, data, force=force)
     subpixels = sum(p.size for p in collection.pictures)
+    published = zoo.find(read_info(data, len(data)).header.model_id)
+    name = Path(str(model)).stem if published is None else published.name
     record: dict[str, object] = {
         "output": output,
         "pictures": len(collection.pictures),
         "bytes": len(data),
+        "model": name,
         "bits_per_subpixel": round(8 * len(data) / subpixels, 5),
         "elapsed_s": round(elapsed_s(), 3),
     }
     rate = f"{8 * len(data) / subpixels:.4f} bits per subpixel"
-    text = f"{output}: {len(collection.pictures)} pictures, {len(data)} bytes, {rate}"
+    text = f"{output}: {len(collection.pictures)} pictures, {len(data)} bytes, {rate}, model {name}"
     streams.say(record, text, as_json=as_json, data_on_stdout=output == streams.STANDARD)
 
 

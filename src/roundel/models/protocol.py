@@ -86,6 +86,19 @@ class Model(Protocol):
 
 
 @runtime_checkable
+class BatchModel(Model, Protocol):
+    """A model that codes pictures of one size together."""
+
+    def encode_batch(self, pixels: np.ndarray) -> Encoded:
+        """Passes of uint8 (B, H, W, 3), and the CRC-32 of what they decode to."""
+        ...
+
+    def decode_batch(self, passes: Sequence[bytes], count: int, height: int, width: int) -> Batch:
+        """The inverse of `encode_batch`."""
+        ...
+
+
+@runtime_checkable
 class Refining(Protocol):
     """A model that can work harder on a picture, for fewer bytes at the same fidelity; decoding stays as it is."""
 
