@@ -225,7 +225,8 @@ def ends(axes: Axes, results: Sequence[Result], values: dict[str, Callable[[Resu
         bars = axes.bar(place, mean, width, color=[style(name).colour for name in shown], yerr=spread, capsize=2)
         for bar in bars:
             bar.set_alpha(1 - 0.5 * k)
-        axes.bar_label(bars, [f"{v:.3g}" if v > 5e-4 else "0" for v in mean], padding=2, fontsize=8 - len(values), color=INK)
+        numbers = [f"{v:.3g}" if v > 5e-4 else "0" for v in mean]
+        axes.bar_label(bars, numbers, padding=2, fontsize=8 - len(values), color=INK)
         if label:
             axes.bar(0, 0, color=INK, alpha=1 - 0.5 * k, label=label)
             axes.legend(frameon=False, fontsize=8)

@@ -154,7 +154,9 @@ def test_models_of_the_literature_have_recipes(kind: str, tmp_path: Path) -> Non
 
 def test_wrong_configurations_are_named(tmp_path: Path) -> None:
     for text, complaint in [("kind = 'unheard-of'", "unheard-of"), ("kind = ", "cannot read"),
-                            (CONFIG + "speed = 3", "'speed'")]:  # fmt: skip
+                            (CONFIG + "speed = 3", "'speed'"), (CONFIG + "lr = 'much'", "of type float, such as 0.001"),
+                            (CONFIG.replace("crops = [[0.0, 64, 2], [0.5, 128, 1]]", "crops = [64]"), "must be a list"),
+                            (CONFIG.replace("[data]", "[data]\nquantizers = 'ste'"), "such as .*mixed")]:  # fmt: skip
         (tmp_path / "c.toml").write_text(text)
         with pytest.raises(ModelError, match=complaint):
             recipes.load(tmp_path / "c.toml", [tmp_path])

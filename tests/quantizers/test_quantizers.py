@@ -200,6 +200,13 @@ def test_stochastic_rounding_is_right_on_average() -> None:
     assert rounded.mean().item() == pytest.approx(1.3, abs=0.01)
 
 
+@pytest.mark.parametrize("starts", [[], [0.5], [0.0, 0.5, 0.5], [0.0, 1.0], [0.5, 0.0]])
+def test_schedules_that_cannot_be_followed_are_refused(starts: list[float]) -> None:
+    quantizers.check([(0.0, "noise"), (0.5, "ste")])
+    with pytest.raises(ModelError, match="ascend from 0"):
+        quantizers.check([(start, "ste") for start in starts])
+
+
 @pytest.mark.parametrize(
     ("spec", "complaint"),
     [("hope", "unknown quantizer"), ("ste=3", "does not take"), ("soft-ste=much", "much"), ("soft-round=30", "30")],

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from roundel import quantizers
 from roundel.errors import ModelError
 from roundel.lab import recipes
 from roundel.lab.lossy import Data
@@ -48,6 +49,7 @@ def load(checkpoint: Path, config_path: Path | None = None) -> tuple[nn.Module, 
         )
     model = _build(kind, config.get("shape", {}))
     stages = recipes.record(Data, config.get("data", {}), "data").quantizers
+    quantizers.check(stages)
     try:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
         model.load_state_dict(state["average"])

@@ -1,9 +1,10 @@
 """Training recipes: a TOML file to a task and a schedule, and what to do with the trained model."""
 
+import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import numpy as np
 from torch import nn
@@ -32,12 +33,17 @@ def record(cls: type[T], values: dict[str, Any], where: str) -> T:
     """A dataclass from a TOML table.
 
     Raises:
-        ModelError: a key is unknown, with the known ones.
+        ModelError: a key is unknown, with the known ones, or a value is of another kind than its field.
     """
     known = [f.name for f in fields(cls)]  # type: ignore[arg-type]
     if unknown := set(values) - set(known):
         raise ModelError(f"[{where}] has no setting {sorted(unknown)[0]!r}; known: {', '.join(known)}")
     frozen = {k: _tuples(v) for k, v in values.items()}
+    for f in fields(cls):  # type: ignore[arg-type]
+        if f.name in frozen and not _fits(frozen[f.name], f.type):
+            like = "" if f.default is MISSING else f", such as {json.dumps(f.default)}"
+            kind = "a list" if get_origin(f.type) is tuple else f"of type {getattr(f.type, '__name__', f.type)}"
+            raise ModelError(f"[{where}] {f.name} = {json.dumps(values[f.name], default=str)}: it must be {kind}{like}")
     try:
         return cls(**frozen)
     except TypeError as error:
@@ -76,6 +82,18 @@ def load(path: Path, folders: Sequence[Path]) -> Recipe:
     return Recipe(kind, schedule, build(config, folders, schedule.seed), export)
 
 
+def _fits(value: Any, kind: Any) -> bool:
+    """Whether a value of a TOML file can be of this type; types that no file can spell are let through."""
+    if get_origin(kind) is tuple and isinstance(value, tuple):
+        inner = get_args(kind)
+        if inner[-1] is Ellipsis:
+            return all(_fits(v, inner[0]) for v in value)
+        return len(value) == len(inner) and all(map(_fits, value, inner))
+    if kind in (int, float):
+        return isinstance(value, (int, kind)) and not isinstance(value, bool)
+    return get_origin(kind) is not tuple and (kind not in (str, bool) or isinstance(value, kind))
+
+
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
@@ -93,8 +111,7 @@ def _photos(
     from roundel.lab.bench import BenchTask
 
     settings = record(lossy.Data, config.get("data", {}), "data")
-    for _, spec in settings.quantizers:
-        quantizers.make(spec)  # complains before the pictures are read
+    quantizers.check(settings.quantizers)  # before the pictures are read
     training, validating = data.split(data.find_images(folders))
     images = data.load(training, settings.scales)
     validation = data.centre_crops(data.load(validating), settings.validation_px)

@@ -7,7 +7,7 @@ from roundel.quantizers.mixed import Mixed
 from roundel.quantizers.protocol import Annealed, Bits, Quantizer, Tested, Trained
 from roundel.quantizers.residual_fsq import ResidualFSQ
 from roundel.quantizers.residual_vq import ResidualVQ
-from roundel.quantizers.table import QUANTIZERS, at, make
+from roundel.quantizers.table import QUANTIZERS, at, check, make
 from roundel.quantizers.thrifty import Thrifty
 from roundel.quantizers.vq import VectorQuantizer
 
@@ -28,5 +28,6 @@ __all__ = [
     "Trained",
     "VectorQuantizer",
     "at",
+    "check",
     "make",
 ]

@@ -57,6 +57,22 @@ def make(spec: str, progress: float = 1.0) -> Quantizer:
     return made.at(progress) if isinstance(made, Annealed) else made
 
 
+def check(stages: Sequence[tuple[float, str]]) -> None:
+    """Complain about a schedule that `at` cannot follow.
+
+    Raises:
+        ModelError: it is empty, does not begin at 0 or does not ascend below 1, or names an unknown quantiser.
+    """
+    starts = [start for start, _ in stages]
+    if not starts or starts[0] != 0 or any(a >= b for a, b in zip(starts, [*starts[1:], 1.0], strict=True)):
+        raise ModelError(
+            f"quantizers: the stages begin at {starts}; give fractions that ascend from 0 and stay below 1, "
+            'such as [[0.0, "mixed"], [0.8, "ste"]]'
+        )
+    for _, spec in stages:
+        make(spec)
+
+
 def at(stages: Sequence[tuple[float, str]], progress: float) -> Quantizer:
     """The quantiser of a training schedule at a moment; annealing runs once within each stage.
 
