@@ -1,5 +1,6 @@
 """Packs: every picture back, one at a time or all, and refusals that name the picture."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,9 @@ def test_cifar_batches_come_back_byte_for_byte(weights: str, tmp_path: Path) -> 
     assert run.exit_code == 0, run.output
     run = CliRunner().invoke(program, ["unpack", str(packed), "-o", str(result), "--model", weights])
     assert run.exit_code == 0, run.output
+    assert "5 of 5 pictures" in run.output
+    facts = json.loads(CliRunner().invoke(program, ["info", str(packed), "--json"]).output)
+    assert facts["bits_per_subpixel"] == pytest.approx(8 * packed.stat().st_size / pixels.size, abs=1e-6)
     assert result.read_bytes() == source.read_bytes()
 
 
@@ -92,6 +96,7 @@ def test_a_folder_comes_back_by_name(weights: str, tmp_path: Path) -> None:
     packed = tmp_path / "set.rndl"
     arguments = ["pack", str(tmp_path / "in"), "-o", str(packed), "--model", weights]
     assert CliRunner().invoke(program, arguments).exit_code == 0
+    assert CliRunner().invoke(program, ["verify", str(packed), "--model", weights]).output == f"{packed}: sound\n"
     listed = CliRunner().invoke(program, ["unpack", str(packed), "--list"]).output
     assert listed == "0\tone.png\t20×12\n1\tsub/two.png\t4×5\n"
     arguments = ["unpack", str(packed), "-o", str(tmp_path / "out"), "--model", weights]

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from skimage import data
 
+from roundel.codec import encode, info
 from roundel.container import Kind, read_pack
+from roundel.errors import RoundelError
 from roundel.models import zoo
 from roundel.packing import Collection, pack, unpack
-from roundel.selection import best_for_set, best_lossless
+from roundel.selection import QUICKEST, best_for_set, best_lossless
 
 LOSSLESS = [entry.name for entry in zoo.entries() if entry.kind is Kind.LOSSLESS]
 
@@ -33,3 +35,13 @@ def test_the_default_wins_where_models_agree() -> None:
     assert best_for_set([blank, blank[:7]]).name == default
     assert best_lossless(blank).name == default
     assert best_lossless(blank.astype(np.uint16)).name == default
+
+
+def test_an_effort_takes_the_quickest_the_default_or_the_best_model(small: list[np.ndarray]) -> None:
+    pixels = np.ascontiguousarray(np.concatenate(small[:2], 1))
+    files = [encode(pixels, lossless=True, effort=effort) for effort in (0, 5, 9)]
+    models = [zoo.find(info(data).header.model_id) for data in files]
+    assert [model.name for model in models[:2] if model] == [QUICKEST, zoo.default(Kind.LOSSLESS)]
+    assert len(files[2]) <= min(len(encode(pixels, lossless=True, model=name)) for name in LOSSLESS)
+    with pytest.raises(RoundelError, match="effort 10 is out of range"):
+        encode(pixels, lossless=True, effort=10)

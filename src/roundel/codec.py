@@ -11,12 +11,13 @@ import numpy as np
 from roundel import container, image, lowbytes
 from roundel.container import Box, FileInfo, Header, Kind, Tag
 from roundel.container.format import PREFIX_BYTES
-from roundel.errors import RoundelError, RoundelWarning
+from roundel.errors import ModelError, RoundelError, RoundelWarning
 from roundel.image import Picture
 from roundel.loading import at_effort, load_model, resolve
 from roundel.models.protocol import Encoded, Model, Window
 from roundel.planes import pack_plane
 from roundel.restore import Progress, restore
+from roundel.selection import lossless_at
 from roundel.tiling import Grid, combine_crcs, grid_for, workers
 
 if TYPE_CHECKING:
@@ -48,11 +49,12 @@ def encode(
         source: a Picture, a PIL image, or an array (H, W[, C]) of uint8 or uint16; C = 1 grey, 2 grey and alpha,
             3 RGB, 4 RGB and alpha.
         quality: 0 (smallest) to 100 (best); no matter to lossless models.
-        lossless: use the default lossless model.
+        lossless: keep every bit.
         model: a loaded model, or the name, id or path of one, instead of the default.
         tile_px: side of the tiles, a multiple of the model's `align_px`; None for the default of its kind.
         strip: leave ICC profile, EXIF and XMP out.
-        effort: 0 (quickest) to 9 (fewest bytes at the same fidelity), for lossy models that can; None for the usual.
+        effort: 0 (quickest) to 9 (fewest bytes at the same fidelity), for lossy models that can, and for `lossless`
+            without a model: 0 takes the quickest, 9 the one that suits the picture; None for the usual.
         jobs: tiles coded at the same time.
         device: where the model runs.
         progress: told after each tile.
@@ -69,10 +71,8 @@ def encode(
     """
     if not 0 <= quality <= MAX_QUALITY:
         raise RoundelError(f"quality {quality} is out of range: give 0 (smallest) to {MAX_QUALITY} (best)")
-    codec = resolve(model, Kind.LOSSLESS if lossless else Kind.LOSSY, device)
-    if effort is not None:
-        codec = at_effort(codec, effort)
     picture = to_picture(source)
+    codec = _codec(picture, model, effort, device, lossless=lossless)
     boxes = [] if strip else _metadata(picture)
     pixels, depth = picture.pixels, 8
     if picture.depth > 8 and codec.kind is Kind.LOSSLESS:
@@ -101,7 +101,7 @@ def encode(
         height=picture.height,
         channels=picture.channels,
         depth=depth,
-        quality=quality,
+        quality=MAX_QUALITY if codec.kind is Kind.LOSSLESS else quality,
         tile_px=grid.side,
         passes=codec.passes,
         checksum=combine_crcs([tile.crc for tile in tiles]),
@@ -185,6 +185,18 @@ def to_picture(source: "Picture | Image.Image | np.ndarray") -> Picture:
     if isinstance(source, Picture):
         return source
     return image.from_array(source) if isinstance(source, np.ndarray) else image.from_pil(source)
+
+
+def _codec(
+    picture: Picture, model: Model | int | str | None, effort: int | None, device: str, *, lossless: bool
+) -> Model:
+    """The model for a picture."""
+    if lossless and model is None and effort is not None:
+        return lossless_at(effort, picture.pixels, device)
+    codec = resolve(model, Kind.LOSSLESS if lossless else Kind.LOSSY, device)
+    if lossless and codec.kind is not Kind.LOSSLESS:
+        raise ModelError(f"model {codec.name} is not lossless: name another one, or none, or do without --lossless")
+    return codec if effort is None else at_effort(codec, effort)
 
 
 def _encode_tile(pixels: np.ndarray, grid: Grid, codec: Model, quality: int, index: int) -> Encoded:

@@ -40,11 +40,16 @@ def at_effort(model: Model, effort: int) -> Model:
         RoundelError: the effort is out of range.
         ModelError: the model knows one effort only.
     """
-    if not 0 <= effort <= MAX_EFFORT:
-        raise RoundelError(f"effort {effort} is out of range: give 0 (quickest) to {MAX_EFFORT} (fewest bytes)")
+    check_effort(effort)
     if not isinstance(model, Refining):
         raise ModelError(f"the model {model.name} knows one effort only; leave the effort out, or take another model")
     return model.at_effort(effort)
+
+
+def check_effort(effort: int) -> None:
+    """Raises: RoundelError: the effort is out of range."""
+    if not 0 <= effort <= MAX_EFFORT:
+        raise RoundelError(f"effort {effort} is out of range: give 0 (quickest) to {MAX_EFFORT} (fewest bytes)")
 
 
 def model_of(header: Header, model: Model | int | str | None, device: str) -> Model:

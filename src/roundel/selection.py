@@ -6,6 +6,7 @@ import numpy as np
 
 from roundel.container import Kind
 from roundel.errors import ModelError
+from roundel.loading import MAX_EFFORT, check_effort
 from roundel.models import zoo
 from roundel.models.protocol import BatchModel, Model
 
@@ -13,6 +14,20 @@ SAMPLE_PX = 128
 SAMPLES = 3
 BUDGET_PX = SAMPLES * SAMPLE_PX**2
 """So many pixels in all are coded with each model."""
+QUICKEST = "photo-fast"
+
+
+def lossless_at(effort: int, pixels: np.ndarray, device: str = "cpu") -> Model:
+    """The published lossless model for an effort: 0 the quickest, 9 the one that suits the picture, else the default.
+
+    Raises:
+        RoundelError: the effort is out of range.
+        ModelError: no lossless model is here.
+    """
+    check_effort(effort)
+    if effort == MAX_EFFORT:
+        return best_lossless(pixels, device)
+    return zoo.get(zoo.default(Kind.LOSSLESS) if effort else QUICKEST, device)
 
 
 def best_lossless(pixels: np.ndarray, device: str = "cpu") -> Model:

@@ -9,6 +9,8 @@ from PIL import Image
 
 import roundel
 from roundel import metrics
+from roundel.container import Kind
+from roundel.models import zoo
 from roundel.restore import restore
 from tests.cli.conftest import Shell, pixels
 from tests.standin import BlockMeans, Exact
@@ -78,6 +80,23 @@ def test_targets_out_of_reach_say_so(
 def test_lossless_keeps_every_bit(shell: Shell, photo: Path) -> None:
     assert shell("encode", photo, "--lossless", "--verify") == 0
     assert np.array_equal(roundel.decode_array(photo.with_suffix(".rndl").read_bytes(), model=Exact()), pixels(photo))
+
+
+def test_alpha_is_verified_too(
+    shell: Shell, photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(np.dstack([pixels(photo), pixels(photo)[..., 0]])).save("clear.png")
+    assert shell("encode", "clear.png", "--lossless", "--verify") == 0
+    monkeypatch.setattr("roundel.restore.unpack_plane", lambda data, h, w: np.zeros((h, w), np.uint8))
+    assert shell("encode", "clear.png", "-f", "--lossless", "--verify") == 1
+    assert "not written" in capsys.readouterr().err
+
+
+def test_lossless_takes_no_lossy_model(shell: Shell, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = zoo.default(Kind.LOSSY)
+    assert shell("encode", photo, "--lossless", "--model", name) == 1
+    assert f"{name} is not lossless" in capsys.readouterr().err
+    assert not photo.with_suffix(".rndl").exists()
 
 
 def test_effort_is_refused_by_models_that_know_one_only(

@@ -37,7 +37,8 @@ class Target(NamedTuple):
 @click.option(
     "--effort",
     type=click.IntRange(0, MAX_EFFORT),
-    help="0 quickest, 9 fewest bytes at equal PSNR [1]; with --lossless, 9 takes the model that suits the picture [5].",
+    help="0 quickest, 9 fewest bytes at equal PSNR [1]; with --lossless: 0 takes the quickest model, 9 the one that "
+    "suits the picture [5].",
 )
 @streams.model_option
 @click.option("--tile", type=click.IntRange(min=1), help="Side of the tiles in pixels.")
@@ -84,7 +85,7 @@ def command(
 
     from roundel import codec, image
     from roundel.container import Kind
-    from roundel.selection import best_lossless
+    from roundel.selection import lossless_at
 
     kind = Kind.LOSSLESS if lossless else Kind.LOSSY
 
@@ -93,8 +94,8 @@ def command(
         streams.check_free(goal, force=force)
         elapsed_s = streams.Stopwatch()
         picture = image.read(name, max_pixels=max_pixels)
-        if lossless and effort == MAX_EFFORT and model is None:
-            loaded = best_lossless(picture.pixels, device)
+        if lossless and effort is not None and model is None:
+            loaded = lossless_at(effort, picture.pixels, device)
         else:
             loaded = codec.load_model(streams.model_key(model), kind=kind, device=device)
         with streams.progress_bar(name) as progress:
@@ -103,6 +104,7 @@ def command(
                 return codec.encode(
                     picture,
                     quality=quality,
+                    lossless=lossless,
                     model=loaded,
                     tile_px=tile,
                     strip=strip,
@@ -129,7 +131,10 @@ def command(
             "elapsed_s": round(elapsed_s(), 3),
         }
         text = f"{goal}: {len(data)} bytes, {8 * len(data) / pixels:.4f} bpp, {header.width}×{header.height}"
-        text += f", quality {header.quality}" if header.kind is Kind.LOSSY else f", {header.kind.name.lower()}"
+        what = (
+            f"quality {header.quality}" if header.kind is Kind.LOSSY else f"{header.kind.name.lower()}, {loaded.name}"
+        )
+        text += f", {what}"
         streams.say(record, text, as_json=as_json, data_on_stdout=goal == STANDARD)
 
     ctx.exit(streams.for_each(inputs, work))
@@ -165,5 +170,7 @@ def _verify(data: bytes, picture: "Picture", model: "Model", jobs: int) -> None:
     from roundel.restore import restore
 
     found = restore(data, model=model, jobs=jobs).picture  # a lossy file's symbols are checked in there
-    if model.kind is Kind.LOSSLESS and not np.array_equal(found.pixels, picture.pixels):
+    pairs = ((found.pixels, picture.pixels), (found.alpha, picture.alpha))
+    same = all(a is b or (a is not None and b is not None and np.array_equal(a, b)) for a, b in pairs)
+    if model.kind is Kind.LOSSLESS and not same:
         raise RoundelError("the file does not decode to the picture, so it was not written; please report this")

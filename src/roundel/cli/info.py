@@ -33,7 +33,7 @@ def command(ctx: click.Context, inputs: tuple[str, ...], as_json: bool) -> None:
 
 def describe(name: str) -> dict[str, object]:
     """The facts of one file, named with their units."""
-    from roundel.container import read_info
+    from roundel.container import Tag, read_info
     from roundel.container.format import PREFIX_BYTES
     from roundel.models import zoo
 
@@ -45,10 +45,13 @@ def describe(name: str) -> dict[str, object]:
         size = Path(name).stat().st_size
     facts = read_info(prefix, size)
     header = facts.header
+    boxes = {box.name for box in facts.boxes}
     known = next((entry.name for entry in zoo.entries() if entry.id == header.model_id), None)
     total = facts.total_bytes or size
-    bits = None if total is None or facts.pack else 8 * total  # the header of a pack has only its largest size
-    pixels = header.width * header.height
+    # A pack of many sizes has only the largest of them in its header.
+    bits = None if total is None or Tag.SIZES.name in boxes else 8 * total
+    pixels = header.width * header.height * facts.images
+    samples = pixels * (header.channels + (Tag.ALPHA.name in boxes))
     return {
         "file": name,
         "format_version": facts.version,
@@ -71,7 +74,7 @@ def describe(name: str) -> dict[str, object]:
         "file_bytes": size,
         "missing_bytes": facts.missing_bytes,
         "bits_per_pixel": bits and round(bits / pixels, 6),
-        "bits_per_subpixel": bits and round(bits / (pixels * header.channels), 6),
+        "bits_per_subpixel": bits and round(bits / samples, 6),
     }
 
 

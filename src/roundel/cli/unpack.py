@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @streams.model_option
 @streams.force_option
 @streams.device_option
+@streams.json_option
 def command(
     source: Path,
     output: str | None,
@@ -30,6 +31,7 @@ def command(
     model: str | None,
     force: bool,
     device: str,
+    as_json: bool,
 ) -> None:
     """Take pictures out of a pack; only the groups that hold them are read.
 
@@ -40,6 +42,7 @@ def command(
     """
     from roundel.container import read_pack
 
+    elapsed_s = streams.Stopwatch()
     with streams.naming(str(source)):
         opened = read_pack(streams.read_bytes(str(source)))
         if list_:
@@ -53,6 +56,14 @@ def command(
         if max(wanted) >= len(opened):
             raise RoundelError(f"picture {max(wanted)} is not there: the pack has {len(opened)}, from 0")
         _write(opened, wanted, output, streams.model_key(model), force, device)
+    record: dict[str, object] = {
+        "input": str(source),
+        "output": output,
+        "pictures": len(wanted),
+        "elapsed_s": round(elapsed_s(), 3),
+    }
+    text = f"{output}: {len(wanted)} of {len(opened)} pictures"
+    streams.say(record, text, as_json=as_json, data_on_stdout=False)
 
 
 def _write(opened: "Pack", wanted: list[int], output: str, model: int | str | None, force: bool, device: str) -> None:

@@ -28,23 +28,23 @@ def command(
 
     Writes nothing. Prints a line for each file that is sound; exit 1 if one is not.
     """
+    from roundel.container import read_info, read_pack
+    from roundel.packing import unpack
     from roundel.restore import restore
 
     def work(_: int, name: str) -> None:
-        data = streams.read_bytes(name)
+        data, key = streams.read_bytes(name), streams.model_key(model)
         elapsed_s = streams.Stopwatch()
-        with streams.progress_bar(name) as progress:
-            found = restore(
-                data,
-                model=streams.model_key(model),
-                max_pixels=max_pixels,
-                jobs=jobs,
-                device=device,
-                progress=progress,
-            )
+        if read_info(data, len(data)).pack:
+            opened = read_pack(data, max_pixels=max_pixels)
+            pictures = sum(1 for _ in unpack(opened, range(len(opened)), model=key, device=device))
+            checked = {"pictures": pictures, "passes": opened.header.passes}
+        else:
+            with streams.progress_bar(name) as progress:
+                found = restore(data, model=key, max_pixels=max_pixels, jobs=jobs, device=device, progress=progress)
+            checked = {"tiles": found.tiles, "passes": found.passes}
         if as_json:
-            record = {"file": name, "sound": True, "tiles": found.tiles, "passes": found.passes}
-            print(json.dumps({**record, "elapsed_s": round(elapsed_s(), 3)}))
+            print(json.dumps({"file": name, "sound": True, **checked, "elapsed_s": round(elapsed_s(), 3)}))
         else:
             print(f"{name}: sound")
 

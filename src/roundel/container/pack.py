@@ -162,7 +162,7 @@ def read_pack(data: bytes, *, allow_truncated: bool = False, max_pixels: int = D
     """Open a pack; arguments and errors as for `read`, `max_pixels` being that of a group of images."""
     head = unpack_head(data)
     if not head.images:
-        raise UnsupportedError("one picture, not a pack; use `roundel decode` (read)")
+        raise UnsupportedError("one picture, not a pack; use `roundel decode`, or `container.read`")
     head.header.check_pixels(max_pixels, min(head.group, head.images))
     index = read_index(data, head)
     layout = lay_out(head, index.end, index.starts[-1])

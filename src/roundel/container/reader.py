@@ -129,7 +129,9 @@ def read(data: bytes, *, allow_truncated: bool = False, max_pixels: int = DEFAUL
     """
     head = unpack_head(data)
     if head.images:
-        raise UnsupportedError(f"a pack of {head.images} images, not one picture; use `roundel unpack` (read_pack)")
+        raise UnsupportedError(
+            f"a pack of {head.images} images, not one picture; use `roundel unpack`, or `container.read_pack`"
+        )
     head.header.check_pixels(max_pixels)
     index = read_index(data, head)
     layout = lay_out(head, index.end, index.starts[-1])
