@@ -1,6 +1,7 @@
 """What every quantiser promises, and what each is for."""
 
 import math
+import pickle
 from functools import partial
 
 import pytest
@@ -22,7 +23,7 @@ EVERYWHERE = [(name, moment) for name in QUANTIZERS for moment in MOMENTS]
 GAPS = {
     "noise": (1 / 3, 1 / 3), "noise+": (1 / 3, 1 / 3), "mixed": (0, 1 / 3), "ste": (0, 0), "ste:literal": (0, 0),
     "soft-ste": (0, 1 / 12), "soft-ste:uniform": (0, 1 / 4), "universal": (1 / 3, 1 / 3), "stochastic": (1 / 4, 1 / 4),
-    "thrifty": (0, 0),
+    "thrifty": (0, 0), "soft-then-hard": (0, 0), "soft-then-hard:soft-round": (0, 0),
 }  # fmt: skip
 
 
@@ -95,6 +96,44 @@ def test_documented_discrete_gaps(name: str, gaps: tuple[float, float], flat) ->
     trained, tested = quantizer.train(y, loc, bits), quantizer.test(y, loc, bits)
     for path, expected in zip(trained, gaps, strict=True):
         assert (path - tested.y_hat).abs().mean().item() == pytest.approx(expected, abs=2e-3)
+
+
+def test_every_quantizer_has_a_documented_gap() -> None:
+    assert {*GAPS, "soft-ste:gradient", "soft-round"} == set(QUANTIZERS)  # those two have tests of their own
+
+
+def test_discrete_gap_of_soft_ste_as_printed_is_the_slope(flat) -> None:  # type: ignore[no-untyped-def]
+    """By hand: −log2 of M = Φ(b) − Φ(a), a and b being (v ∓ ½)/σ, has the slope (φ(a) − φ(b))/(σ·M·ln 2)."""
+    y, loc, bits = flat
+    quantizer = make("soft-ste:gradient")
+    trained, tested = quantizer.train(y, loc, bits), quantizer.test(y, loc, bits)
+    normal, a, b = torch.distributions.Normal(0, 1), *((tested.symbols.double() + h) / 3 for h in (-0.5, 0.5))
+    density = (normal.log_prob(a).exp() - normal.log_prob(b).exp()) / 3
+    slope = density / (normal.cdf(b) - normal.cdf(a)) / math.log(2)
+    assert torch.equal(trained.for_decoder, tested.y_hat)
+    moved = (trained.for_rate - tested.y_hat).double()
+    assert moved.abs().mean().item() == pytest.approx(slope.abs().mean().item() / 12, rel=1e-3)
+    assert torch.allclose(moved, slope / 12, atol=1e-4)
+
+
+def test_discrete_gap_of_soft_rounding_at_its_end(flat) -> None:  # type: ignore[no-untyped-def]
+    """A residual e and noise u have E|e + u| = ¼ + e²; the root mean square of e at α = 10 is 0.139."""
+    y, loc, bits = flat
+    trained, tested = make("soft-round").train(y, loc, bits), make("soft-round").test(y, loc, bits)
+    rate, decoder = ((path - tested.y_hat).abs().mean().item() for path in (trained.for_rate, trained.for_decoder))
+    assert rate == pytest.approx(0.25 + 0.139**2, abs=2e-3)
+    assert decoder < rate / 2, "the conditional mean takes most of the noise away"
+
+
+@pytest.mark.parametrize(("name", "moment"), EVERYWHERE)
+def test_saved_and_loaded_or_made_again_it_does_the_same(name: str, moment: float, latents) -> None:  # type: ignore[no-untyped-def]
+    y, loc, bits = latents
+    first = make(name, moment)
+    for other in (make(name, moment), pickle.loads(pickle.dumps(first))):
+        torch.manual_seed(5)
+        expected = (*first.train(y, loc, bits), *first.test(y, loc, bits))
+        torch.manual_seed(5)
+        assert all(map(torch.equal, expected, (*other.train(y, loc, bits), *other.test(y, loc, bits))))
 
 
 def test_noise_on_integer_latents_has_gap_a_quarter(flat) -> None:  # type: ignore[no-untyped-def]

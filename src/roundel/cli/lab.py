@@ -62,7 +62,8 @@ def gaps(checkpoint: Path, config: Path | None, data: Path, names: tuple[str, ..
     else:
         print(gaps_report.table(reports))
     if plot_path:
-        gaps_report.plot(reports, plot_path, title=f"{checkpoint}, {len(crops)} pictures of {data.resolve().name}")
+        name = "/".join(checkpoint.resolve().parts[-2:])
+        gaps_report.plot(reports, plot_path, title=f"{name}, {len(crops)} pictures of {data.resolve().name}")
 
 
 @command.command()

@@ -78,6 +78,7 @@ def plot(reports: Sequence[Report], path: Path, *, title: str) -> None:
     smooth.set_xscale("log")
     smooth.set_yscale("log")
     smooth.set_xlabel("radius, steps")
+    smooth.set_ylabel("mean |ΔL| per RMS of ξ, bpp a step")
     smooth.legend(frameon=False, fontsize=7)
     _bars(left, "What training thinks against test", names, {
         "rate, training − test, bpp": [r.rate_difference_bpp for r in reports],
@@ -113,3 +114,4 @@ def _latents(axes, title: str, found: Histogram) -> None:
     axes.bar(middles, found.shares, found.width, color=_COLOURS[0])
     axes.set_yscale("log")
     axes.set_xlabel("steps")
+    axes.set_ylabel("share of latents")
