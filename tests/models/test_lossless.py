@@ -8,6 +8,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from roundel.codec import decode_array, encode
 from roundel.errors import FormatError, ModelError
 from roundel.models import lossless_weights, zoo
 from roundel.models.lossless import LosslessModel, Mode, from_ycocg, to_ycocg
@@ -21,6 +22,7 @@ SIZES = [(1, 1), (1, 2), (2, 1), (1, 37), (37, 1), (2, 2), (3, 5), (33, 17), (64
 
 
 STEPS = ("pair", "chain")
+HEADER_BYTES = 80
 
 
 def tiny_net(step: str = "pair", seed: int = 0) -> Pyramid:
@@ -86,6 +88,17 @@ def test_the_plain_decoder_reads_the_same_pixels(
     pixels = picture(kind, height, width)
     coded = model.encode(pixels, Window(0, 0, height, width), 0)
     assert np.array_equal(reference.decode(*reference.load(weights), coded.passes, height, width), pixels)
+
+
+@pytest.mark.parametrize(("height", "width", "tile_px"), [(1, 1, None), (1, 300, None), (300, 1, 64), (130, 200, 80)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_files_of_noise_hardly_grow(
+    model: LosslessModel, height: int, width: int, tile_px: int | None, channels: int
+) -> None:
+    noise = np.random.default_rng(5).integers(0, 256, (height, width, channels), np.uint8)
+    data = encode(noise, model=model, tile_px=tile_px)
+    assert len(data) <= 1.01 * noise.size + HEADER_BYTES
+    assert np.array_equal(decode_array(data, model=model), np.squeeze(noise, 2) if channels == 1 else noise)
 
 
 def test_a_constant_tile_is_four_bytes(model: LosslessModel) -> None:

@@ -43,7 +43,8 @@ def unsqueeze(x: Tensor) -> Tensor:
 class DenseNet(nn.Module):
     """Layers that each see all before them; the last starts at zero, so that couplings start as the identity.
 
-    Source: Hoogeboom et al. 2019, section 4; ReLU and no normalisation, which integers would not survive.
+    Source: Hoogeboom et al. 2019, section 4; ReLU and no normalisation, which integers would not survive. Every 1 × 1
+    layer has `width` outputs, which at the paper's sizes makes 102 million parameters of a flow, to its 58.5.
     """
 
     def __init__(self, c_in: int, c_out: int, depth: int, width: int) -> None:
