@@ -1,9 +1,9 @@
 """Coded sizes beside the models' own likelihoods: bytes of files over what tables, and the density of training, say.
 
 Usage: python experiments/lossless/likelihood.py OUT.json --kodak DIR --cifar DIR [--model NAME] [--pack-model NAME]
-       [--images 1000]
+       [--every 1] [--images 1000]
 
-Kodak pictures are whole files in tiles of 512 px; CIFAR-10 test images one pack in groups of 64. The density of
+Kodak pictures (each, or every second, third …) are whole files in tiles of 512 px; CIFAR-10 test images one pack in groups of 64. The density of
 training is that of real-valued means, scales and tail weights, before they are rounded to tables.
 """
 
@@ -114,20 +114,19 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--model", default=zoo.default(Kind.LOSSLESS), help="of the Kodak pictures")
     parser.add_argument("--pack-model", default="cifar-2")
+    parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--images", type=int, default=1000)
     options = parser.parse_args()
-    files, batch = sorted(options.kodak.glob("*.png")), options.cifar / "test_batch.bin"
-    command = (
-        f"python experiments/lossless/likelihood.py {options.out} --model {options.model} --images {options.images}"
-    )
-    command += f" --pack-model {options.pack_model}"
+    files, batch = sorted(options.kodak.glob("*.png"))[:: options.every], options.cifar / "test_batch.bin"
+    command = f"python experiments/lossless/likelihood.py {options.out} --model {options.model}"
+    command += f" --pack-model {options.pack_model} --every {options.every} --images {options.images}"
     small = cifar.read([batch])[0][: options.images]
     results: dict[str, object] = {"provenance": asdict(provenance(command, [*files, batch]))}
     results[f"cifar-10 test, first {len(small)}, {options.pack_model}"] = report(
         of_pack(load(options.pack_model), small), small.size
     )
     pictures = [read(path).pixels for path in files]
-    results[f"kodak, {options.model}"] = report(
+    results[f"kodak, {len(pictures)} pictures, {options.model}"] = report(
         of_pictures(load(options.model), pictures), sum(p.size for p in pictures)
     )
     options.out.parent.mkdir(parents=True, exist_ok=True)
