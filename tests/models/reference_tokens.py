@@ -37,13 +37,38 @@ def neighbours(
             yield r, c, x
 
 
+def tables_of(tensors: Tensors) -> Tables:
+    """The stored tables."""
+    return Tables.from_arrays({k: tensors[f"tables.{k}"] for k in ("frequencies", "starts", "offsets")})
+
+
+def table_index(x: np.ndarray, tensors: Tensors, name: str, levels: Sequence[int], channel: int) -> list[int]:
+    """Table indices (N,) that the net of this name gives for inputs (C, N)."""
+    hidden = layer(x, tensors, f"{name}.enter", 0, 255)
+    m, s = layer(x, tensors, f"{name}.direct", -511, 511) + layer(hidden, tensors, f"{name}.leave", -511, 511)
+    n = levels[channel]
+    first = sum(20 * (4 * (m - 1) + 1) for m in set(levels) if m < n)
+    i, j = np.clip(m + 4 * (n // 2), 0, 4 * (n - 1)), np.clip(s + 12, 0, 19)
+    return (first + 20 * i + j).tolist()
+
+
+def chain_codes(data: bytes, shape: tuple[int, int, int, int], levels: Sequence[int], tensors: Tensors) -> np.ndarray:
+    """Codes (B, K, h, w) of one pass under the prior "chain"."""
+    count, channels, height, width = shape
+    tables, decoder = tables_of(tensors), Decoder(data)
+    known = np.zeros((channels + 1, count * height * width), np.int64)  # less the middles
+    for channel, n in enumerate(levels):
+        index = table_index(known[: channel + 1], tensors, f"guesses.{channel}", levels, channel)
+        known[channel] = np.array(take(decoder, index, tables)) - n // 2
+    codes = known[:-1] + np.array(levels)[:, None] // 2
+    return codes.reshape(channels, count, height, width).swapaxes(0, 1)
+
+
 def coset_codes(
     passes: Sequence[bytes], height: int, width: int, levels: Sequence[int], tensors: Tensors
 ) -> np.ndarray:
     """Codes (K, height, width) of one picture of so many tokens."""
-    tables = Tables.from_arrays({k: tensors[f"tables.{k}"] for k in ("frequencies", "starts", "offsets")})
-    first = {n: sum(20 * (4 * (m - 1) + 1) for m in set(levels) if m < n) for n in levels}
-    middles = np.array(levels) // 2
+    tables, middles = tables_of(tensors), np.array(levels) // 2
     codes = np.broadcast_to(middles[:, None, None], (len(levels), height, width)).copy()
     for channel, data in enumerate(passes):
         decoder = Decoder(data)
@@ -52,12 +77,8 @@ def coset_codes(
             if not places:
                 continue
             x = np.array([p[2] for p in places]).T
-            name = f"guesses.{4 * channel + phase}"
-            hidden = layer(x, tensors, f"{name}.enter", 0, 255)
-            m, s = layer(x, tensors, f"{name}.direct", -511, 511) + layer(hidden, tensors, f"{name}.leave", -511, 511)
-            n = levels[channel]
-            i, j = np.clip(m + 4 * (n // 2), 0, 4 * (n - 1)), np.clip(s + 12, 0, 19)
-            found = take(decoder, (first[n] + 20 * i + j).tolist(), tables)
+            index = table_index(x, tensors, f"guesses.{4 * channel + phase}", levels, channel)
+            found = take(decoder, index, tables)
             for (r, c, _), code in zip(places, found, strict=True):
                 codes[channel, r, c] = code
     return codes

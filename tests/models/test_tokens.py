@@ -10,23 +10,26 @@ from safetensors.numpy import load_file
 import roundel
 from roundel import container, tokens
 from roundel.entropy.bounded import MEANS, SCALES, bounded_bits, bounded_tables, first_tables, scale_of, tables_for
-from roundel.entropy.coset import CosetPrior
+from roundel.entropy.guessed import GuessedPrior
 from roundel.errors import ChecksumError, FormatError, ModelError, UnsupportedError
 from roundel.models import autoencoder_weights, zoo
 from roundel.models.autoencoder import AutoencoderShape, DiscreteAutoencoder
 from roundel.models.tokens import TokenModel
+from roundel.nets.chain import ChainNet
+from roundel.nets.coset import CosetNet
 from roundel.packing import Collection, pack, unpack
-from tests.models.reference_tokens import coset_codes
+from tests.models.reference_tokens import chain_codes, coset_codes
 from tests.test_codec import scene
 
 LEVELS = (8, 5, 5)
 SHAPES = {
     "grid": AutoencoderShape("grid", (8,), 1, 3, levels=LEVELS, prior="coset", prior_width=4),
     "vector": AutoencoderShape("vector", (4, 4, 8, 8), dims=6),
+    "chain": AutoencoderShape("vector", (4, 4, 8, 8), dims=3, levels=LEVELS, prior="chain", prior_width=4),
 }
 
 
-@pytest.fixture(scope="module", params=["grid", "vector"])
+@pytest.fixture(scope="module", params=SHAPES)
 def weights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A random model whose prior says something."""
     torch.manual_seed(1)
@@ -115,10 +118,23 @@ def test_the_specification_alone_decodes(tmp_path: Path) -> None:
     assert np.array_equal(coset_codes(passes[:2], 5, 7, LEVELS, tensors), model.decode(passes[:2], 40, 56, 0).latents)
 
 
+def test_the_specification_alone_decodes_chains(tmp_path: Path) -> None:
+    torch.manual_seed(3)
+    net = DiscreteAutoencoder(SHAPES["chain"]).eval()
+    for name, parameter in net.prior.named_parameters():
+        torch.nn.init.normal_(parameter, std=0.2 if "direct" in name else 0.4)
+    path = tmp_path / "w.safetensors"
+    autoencoder_weights.save(net, path, {})
+    model = TokenModel.load(path, name="w", model_id=zoo.CUSTOM_ID, device="cpu")
+    codes = np.random.default_rng(0).integers(0, np.array(LEVELS)[:, None, None], (4, 3, 2, 3)).astype(np.int32)
+    (data,) = model.coder.encode(codes)
+    assert np.array_equal(chain_codes(data, (4, 3, 2, 3), LEVELS, load_file(path)), codes)
+
+
 def test_nothing_is_seen_before_it_is_decoded() -> None:
     """Parameters of a code depend on earlier channels, and on earlier phases of the own."""
     torch.manual_seed(0)
-    prior = CosetPrior(LEVELS, 4)
+    prior = GuessedPrior(CosetNet(LEVELS, 4))
     for parameter in prior.parameters():
         torch.nn.init.normal_(parameter, std=0.5)
     codes = torch.randint(0, 5, (1, 3, 6, 6)).float().requires_grad_()
@@ -128,6 +144,20 @@ def test_nothing_is_seen_before_it_is_decoded() -> None:
     rows, columns = seen[0, 1].nonzero(as_tuple=True)
     assert set(zip(rows.tolist(), columns.tolist(), strict=True)) <= {(2, 2), (2, 4), (4, 2), (4, 4)}
     assert (seen[0, 0].nonzero() - 3).abs().max() == 1
+
+
+def test_a_chain_sees_only_earlier_dimensions_of_its_token() -> None:
+    torch.manual_seed(0)
+    prior = GuessedPrior(ChainNet(LEVELS, 4))
+    for parameter in prior.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    codes = torch.randint(0, 5, (2, 3, 2, 2)).float().requires_grad_()
+    for channel in range(3):
+        (seen,) = torch.autograd.grad(prior.net(codes)[1, channel, :, 0, 1].sum(), codes)
+        assert (seen.abs().sum((0, 2, 3)) > 0).tolist() == [k < channel for k in range(3)]
+        assert seen[0].abs().sum() == 0
+        assert seen[1, :, [0, 1, 1], [0, 0, 1]].abs().sum() == 0
+    assert torch.equal(prior.net(codes[:, :, 0, 0]), prior.net(codes)[..., 0, 0])
 
 
 def test_training_counts_what_the_tables_cost() -> None:

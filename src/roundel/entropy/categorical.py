@@ -60,6 +60,8 @@ class CategoricalPrior(nn.Module):
         """
         with torch.no_grad():
             cost, hard = self.symbol_bits(), self.bits(codes)
+        if not position.requires_grad:
+            return hard
         weight = self.assignment(position)
         return straight_through(hard, (weight * _with_symbols(cost, weight)).sum(-1))
 
@@ -83,12 +85,14 @@ class CategoricalPrior(nn.Module):
             frequencies = torch.from_numpy(tables.frequencies[start : start + n].astype(np.float32))
             row[:n] = torch.log(frequencies) / SPEED
 
+    def pmfs(self) -> list[NDArray[np.float64]]:
+        """Probabilities of each channel, (L,)."""
+        rows = torch.exp2(-self.symbol_bits().detach().double()).cpu().numpy()
+        return [row[:n] for row, n in zip(rows, self.levels, strict=True)]
+
     def tables(self) -> Tables:
         """One integer table per channel, for export."""
-        pmfs = torch.exp2(-self.symbol_bits().detach().double()).cpu().numpy()
-        return Tables.from_pmfs(
-            [row[:n] for row, n in zip(pmfs, self.levels, strict=True)], [0] * len(pmfs), ESCAPE_MASS
-        )
+        return Tables.from_pmfs(self.pmfs(), [0] * len(self.levels), ESCAPE_MASS)
 
 
 def to_symbols(codes: Tensor, levels: Sequence[int]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

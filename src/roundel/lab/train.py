@@ -225,7 +225,8 @@ def load_initial(model: nn.Module, checkpoint: Path, new: str = "") -> None:
         ModelError: the checkpoint is missing or of another model.
     """
     if checkpoint.suffix == ".safetensors":
-        from roundel.models import lossless_weights, lossy_weights, wavelet_weights
+        from roundel.models import autoencoder_weights, lossless_weights, lossy_weights, wavelet_weights
+        from roundel.models.autoencoder import DiscreteAutoencoder
         from roundel.models.hyperprior import MeanScaleHyperprior
         from roundel.models.wavelet import WaveletNet
         from roundel.nets.pyramid import Pyramid
@@ -236,6 +237,8 @@ def load_initial(model: nn.Module, checkpoint: Path, new: str = "") -> None:
             model.load_state_dict(lossy_weights.trainable(checkpoint, model))
         elif isinstance(model, WaveletNet):
             model.load_state_dict(wavelet_weights.trainable(checkpoint, model))
+        elif isinstance(model, DiscreteAutoencoder):
+            model.load_state_dict(autoencoder_weights.trainable(checkpoint, model))
         else:
             raise ModelError(f"{checkpoint}: such a model cannot start from weights; give a checkpoint.pt")
         return

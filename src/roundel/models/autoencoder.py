@@ -7,9 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from roundel.entropy.categorical import CategoricalPrior
-from roundel.entropy.coset import CosetPrior
+from roundel.entropy.guessed import GuessedPrior
 from roundel.errors import ModelError
 from roundel.nets.autoencoder import GridAutoencoder, VectorAutoencoder
+from roundel.nets.chain import ChainNet
+from roundel.nets.coset import CosetNet
 from roundel.quantizers.adaptive import NOTCHES, AdaptiveFSQ
 from roundel.quantizers.codes import Bottleneck, Codes
 from roundel.quantizers.fsq import FSQ
@@ -43,9 +45,10 @@ class AutoencoderShape:
     temperature: float = 1.0
     """T of the printed equations; unused otherwise."""
     prior: str = "factorized"
-    """"factorized" (each code channel by itself) or "coset" (from what was decoded before, for "grid")."""
+    """"factorized" (each code channel by itself), "chain" (from the channels before it in the same token) or "coset"
+    (from those, and neighbours decoded before, for "grid")."""
     prior_width: int = 24
-    """Hidden channels of the coset prior."""
+    """Hidden channels of the chain and coset priors."""
 
 
 class Reconstruction(NamedTuple):
@@ -74,8 +77,8 @@ class DiscreteAutoencoder(nn.Module):
             raise ModelError(f"net = {shape.net!r} is unknown; known: vector, grid")
         if len(shape.widths) != (4 if shape.net == "vector" else 1):
             raise ModelError(f"widths = {shape.widths}: net {shape.net!r} takes {4 if shape.net == 'vector' else 1}")
-        if shape.prior not in ("factorized", "coset") or (shape.prior == "coset" and shape.net == "vector"):
-            raise ModelError(f'prior = {shape.prior!r}: known are "factorized" and, for net = "grid", "coset"')
+        if shape.prior not in ("factorized", "chain", "coset") or (shape.prior == "coset" and shape.net == "vector"):
+            raise ModelError(f'prior = {shape.prior!r}: known are "factorized", "chain" and, for net = "grid", "coset"')
         self.net: VectorAutoencoder | GridAutoencoder = (
             VectorAutoencoder(shape.dims, shape.widths)
             if shape.net == "vector"
@@ -85,9 +88,11 @@ class DiscreteAutoencoder(nn.Module):
         # Adaptive levels move while the prior learns, so it has room for the most.
         adaptive = isinstance(self.bottleneck, AdaptiveFSQ)
         levels = (NOTCHES[-1],) * shape.dims if adaptive else self.bottleneck.levels
-        self.prior: CategoricalPrior | CosetPrior = (
-            CategoricalPrior(levels) if shape.prior == "factorized" else CosetPrior(levels, shape.prior_width)
-        )
+        self.prior: CategoricalPrior | GuessedPrior
+        if shape.prior == "factorized":
+            self.prior = CategoricalPrior(levels)
+        else:
+            self.prior = GuessedPrior((CosetNet if shape.prior == "coset" else ChainNet)(levels, shape.prior_width))
 
     def forward(self, x: Tensor, temperature: float = 0.0) -> Reconstruction:
         """Pictures in [0, 1] through the bottleneck; softly where it can and the temperature is above 0."""

@@ -12,12 +12,13 @@ from torch import Tensor
 from roundel.coding import Tables
 from roundel.entropy.bounded import table_count, tables_for
 from roundel.entropy.categorical import CategoricalPrior
-from roundel.entropy.coset import CosetPrior
+from roundel.entropy.guessed import GuessedPrior
 from roundel.errors import ModelError
 from roundel.exact import ExactConv2d
 from roundel.exact.selftest import check, selftest
 from roundel.models.autoencoder import AutoencoderShape, DiscreteAutoencoder
-from roundel.models.token_coding import CosetCoder, FactorizedCoder, TokenCoder
+from roundel.models.token_coding import ChainCoder, CosetCoder, FactorizedCoder, TokenCoder
+from roundel.nets.coset import CosetNet
 
 HOME = "roundel.models.tokens:TokenModel"
 TABLES, EXACT, PRIOR = "tables.", "exact.", "prior."
@@ -26,19 +27,19 @@ PARTS = ("weight", "bias", "shift")
 
 def exact_layers(model: DiscreteAutoencoder) -> dict[str, ExactConv2d]:
     """The layers of the prior, by the names that the file gives them; none if it has no net."""
-    return model.prior.net.layers() if isinstance(model.prior, CosetPrior) else {}
+    return model.prior.net.layers() if isinstance(model.prior, GuessedPrior) else {}
 
 
-def tables_of(prior: CategoricalPrior | CosetPrior) -> Tables:
+def tables_of(prior: CategoricalPrior | GuessedPrior) -> Tables:
     """The tables of a prior, made once, at export: they are what codes are coded with from then on."""
-    return tables_for(prior.levels) if isinstance(prior, CosetPrior) else prior.tables()
+    return tables_for(prior.levels) if isinstance(prior, GuessedPrior) else prior.tables()
 
 
-def coder_of(prior: CategoricalPrior | CosetPrior, tables: Tables) -> TokenCoder:
+def coder_of(prior: CategoricalPrior | GuessedPrior, tables: Tables) -> TokenCoder:
     """The coder of a prior whose layers, if any, are frozen."""
-    if isinstance(prior, CosetPrior):
-        return CosetCoder(prior.net, tables)
-    return FactorizedCoder(prior.levels, tables)
+    if isinstance(prior, CategoricalPrior):
+        return FactorizedCoder(prior.levels, tables)
+    return CosetCoder(prior.net, tables) if isinstance(prior.net, CosetNet) else ChainCoder(prior.net, tables)
 
 
 def save(model: DiscreteAutoencoder, path: Path, notes: Mapping[str, str]) -> None:
@@ -60,6 +61,21 @@ def save(model: DiscreteAutoencoder, path: Path, notes: Mapping[str, str]) -> No
     tensors |= {TABLES + k: torch.from_numpy(v.copy()) for k, v in tables_of(model.prior).to_arrays().items()}
     proof = selftest(exact_layers(model))
     save_file(tensors, path, {"home": HOME, "shape": json.dumps(asdict(model.shape)), "selftest": proof, **notes})
+
+
+def trainable(path: Path, model: DiscreteAutoencoder) -> dict[str, Tensor]:
+    """Parameters to train on from: nets and bottleneck out of a weights file, the prior as the model has it.
+
+    Raises:
+        ModelError: the file is not of a discrete autoencoder, or of other nets or codes than the model.
+    """
+    published, _ = load(path)
+    state = {k: v for k, v in published.state_dict().items() if not k.startswith(PRIOR)}
+    own = model.state_dict()
+    shapes = {k: v.shape for k, v in own.items() if not k.startswith(PRIOR)}
+    if {k: v.shape for k, v in state.items()} != shapes or published.bottleneck.levels != model.bottleneck.levels:
+        raise ModelError(f"{path}: has the shape {published.shape}, the configuration {model.shape}")
+    return own | state
 
 
 def load(path: Path, device: str = "cpu") -> tuple[DiscreteAutoencoder, TokenCoder]:

@@ -12,6 +12,7 @@ from roundel import coding
 from roundel.coding import Reader, Tables, Writer, put, take
 from roundel.entropy.bounded import MEANS, SCALE_START, SCALES, first_tables
 from roundel.errors import FormatError
+from roundel.nets.chain import ChainNet
 from roundel.nets.coset import PHASES, CosetNet
 
 Array = NDArray[np.int32]
@@ -98,11 +99,61 @@ class CosetCoder:
     @torch.inference_mode()
     def _index(self, known: torch.Tensor, channel: int, phase: int) -> Array:
         """Tables of the codes of one channel and phase, in raster order."""
-        mean, scale = self.net.guess(known, channel, phase).cpu().numpy().astype(np.int32).swapaxes(0, 1)
         levels = self.levels[channel]
-        mean = np.clip(mean + MEANS * (levels // 2), 0, MEANS * (levels - 1))
-        scale = np.clip(scale + SCALE_START, 0, SCALES - 1)
-        return (self._first[levels] + mean * SCALES + scale).ravel()
+        return self._first[levels] + bounded_index(self.net.guess(known, channel, phase), levels)
+
+
+class ChainCoder:
+    """One pass, channel after channel of all tokens; tables from the channels before.
+
+    Args:
+        net: frozen. tables: those of `entropy.bounded.tables_for`.
+    """
+
+    passes = 1
+
+    def __init__(self, net: ChainNet, tables: Tables) -> None:
+        self.net, self.levels, self.tables = net, net.levels, tables
+        self._first = first_tables(net.levels)
+
+    def encode(self, codes: Array) -> list[bytes]:
+        """See `TokenCoder.encode`."""
+        known, writer = _columns(codes).to(self.net.centre.device), Writer()
+        for channel in range(len(self.levels)):
+            put(writer, codes[:, channel].ravel(), self._index(known, channel), self.tables)
+        return [writer.close()]
+
+    def decode(self, passes: Sequence[bytes], shape: tuple[int, int, int, int]) -> Array:
+        """See `TokenCoder.decode`."""
+        codes = middles(self.levels, shape)
+        if not passes:
+            return codes
+        known, reader = _columns(codes).to(self.net.centre.device), Reader(passes[0])
+        for channel in range(len(self.levels)):
+            found = take(reader, self._index(known, channel), self.tables)
+            codes[:, channel] = found.reshape(codes[:, channel].shape)
+            check_range(codes[:, channel : channel + 1], self.levels[channel : channel + 1])
+            known[0, channel, :, 0] = torch.from_numpy(found.astype(np.float32))
+        return codes
+
+    @torch.inference_mode()
+    def _index(self, known: torch.Tensor, channel: int) -> Array:
+        """Tables of the codes of one channel, in order."""
+        levels = self.levels[channel]
+        return self._first[levels] + bounded_index(self.net.guess(known, channel), levels)
+
+
+def _columns(codes: Array) -> torch.Tensor:
+    """Codes (B, K, h, w) as float32 (1, K, B·h·w, 1)."""
+    return torch.from_numpy(codes.astype(np.float32)).transpose(0, 1).flatten(1)[None, ..., None]
+
+
+def bounded_index(guess: torch.Tensor, levels: int) -> Array:
+    """Index (N,) among `entropy.bounded.bounded_tables` of means and scales (B, 2, h, w) that a net guessed."""
+    mean, scale = guess.cpu().numpy().astype(np.int32).swapaxes(0, 1)
+    mean = np.clip(mean + MEANS * (levels // 2), 0, MEANS * (levels - 1))
+    scale = np.clip(scale + SCALE_START, 0, SCALES - 1)
+    return (mean * SCALES + scale).ravel()
 
 
 def middles(levels: Sequence[int], shape: tuple[int, int, int, int]) -> Array:

@@ -17,16 +17,15 @@ MAX_INDEX = 511
 
 
 class Guess(nn.Module):
-    """Mean and scale of one channel at one phase: a linear guess plus a hidden layer. Exact once frozen.
+    """Mean and scale of a code from integers around it: a linear guess plus a hidden layer. Exact once frozen.
 
     Args:
-        channels: of codes, the own one last; 9 taps each. bound: of |code − centre|. width: of the hidden layer.
+        inputs: how many integers. bound: of |code − centre|. width: of the hidden layer.
     """
 
-    def __init__(self, channels: int, bound: int, width: int) -> None:
+    def __init__(self, inputs: int, bound: int, width: int) -> None:
         super().__init__()
         limits = (-MAX_INDEX, MAX_INDEX)
-        inputs = 9 * channels
         self.direct = ExactConv2d(inputs, 2, 1, max_input=bound, out_range=limits, unit=UNIT, gain=float(UNIT))
         self.enter = ExactConv2d(inputs, width, 1, max_input=bound, out_range=(0, 255), gain=16.0)
         self.leave = ExactConv2d(width, 2, 1, max_input=255, out_range=limits, unit=UNIT, gain=UNIT / 16)
@@ -36,7 +35,7 @@ class Guess(nn.Module):
             self.enter.weight.mul_(0.25)  # codes vary by several units
 
     def forward(self, around: Tensor) -> Tensor:
-        """Integers (B, 9·channels, h, w) to (B, 2, h, w): mean of the code less its centre, and log-scale."""
+        """Integers (B, inputs, h, w) to (B, 2, h, w): mean of the code less its centre, and log-scale."""
         return self.direct(around) + self.leave(self.enter(around))
 
 
@@ -53,7 +52,7 @@ class CosetNet(nn.Module):
         super().__init__()
         self.levels = levels
         bound = max(levels) // 2
-        self.guesses = nn.ModuleList(Guess(d + 1, bound, width) for d in range(len(levels)) for _ in PHASES)
+        self.guesses = nn.ModuleList(Guess(9 * (d + 1), bound, width) for d in range(len(levels)) for _ in PHASES)
         self.register_buffer("centre", torch.tensor([n // 2 for n in levels]).view(-1, 1, 1), persistent=False)
 
     def guess(self, codes: Tensor, channel: int, phase: int) -> Tensor:
