@@ -35,6 +35,10 @@ def _curves(summary: dict[str, Any], path: Path) -> None:
         points = [(r["stream_bits"], r["psnr_db"]) for r in summary["runs"] if r["name"] == name]
         axes.plot(*zip(*points, strict=True), "o", ms=5)
         axes.annotate(name, points[0], xytext=(4, 3), textcoords="offset points", fontsize=7)
+    if ladder := summary["ladder"]:
+        for kind, style in (("fixed", "s--"), ("chosen", "s-")):
+            points = [(r["stream_bits"], r["psnr_db"]) for r in ladder[kind]]
+            axes.plot(*zip(*points, strict=True), style, lw=0.8, ms=3, label=f"levels for each picture, {kind}")
     for codec in dict.fromkeys(row["codec"] for row in summary["baselines"]):
         rows = [row for row in summary["baselines"] if row["codec"] == codec]
         axes.plot([row["bits"] for row in rows], [row["psnr_db"] for row in rows], "x-", lw=0.8, ms=4, label=codec)

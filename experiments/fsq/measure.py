@@ -60,12 +60,14 @@ def measure(
     codes, shown, bce, squared, rounding = [], [], 0.0, 0.0, []
     for part in pictures.split(BATCH):
         x = part.float() / 255
-        found = model.bottleneck(model.net.analysis(x)).codes
+        latents = model.bottleneck(model.net.analysis(x))
+        found = latents.codes
         x_hat = model.decode(found, 32, 32)
         whole = torch.floor(x_hat * 255 + 0.5) / 255
         bce += float(F.binary_cross_entropy(x_hat.clamp(1e-6, 1 - 1e-6), x, reduction="sum"))
         squared += float((whole - x).square().sum())
-        rounding.append(_rounding(model, x))
+        if model.shape.quantizer in ("fsq", "adaptive-fsq"):
+            rounding.append(float((latents.position - found.float()).square().mean()))
         codes.append(found if found.ndim == 4 else found[..., None, None])
         shown.append(whole)
     joint = torch.cat(codes)
@@ -76,7 +78,6 @@ def measure(
     counts = histogram(joint, model.bottleneck.levels)
     usage = of_histogram(counts)
     groups = [array[i : i + GROUP] for i in range(0, count, GROUP)]
-    known = [r for r in rounding if r is not None]
     values = Measured(
         nominal_bits=places * float(np.log2(model.bottleneck.levels).sum()),
         entropy_bits=places * float(usage.entropy_bits.sum()),
@@ -85,7 +86,7 @@ def measure(
         psnr_db=_db(squared / pixels),
         mse=squared / pixels,
         bce_over_floor=bce / pixels - BCE_FLOOR,
-        quantisation_mse=float(np.mean(known)) if known else None,
+        quantisation_mse=float(np.mean(rounding)) if rounding else None,
         used=float(usage.used.mean()),
         perplexity=float(usage.perplexity.mean()),
         first_stage=_first_stage(model, coder, array, pictures),
@@ -118,11 +119,3 @@ def _first_stage(
 
 def _db(mse: float) -> float:
     return -10 * float(np.log10(mse))
-
-
-def _rounding(model: DiscreteAutoencoder, x: Tensor) -> float | None:
-    """Mean squared distance of positions from codes, in steps; None for codes without an axis."""
-    found = model.bottleneck(model.net.analysis(x))
-    if model.shape.quantizer not in ("fsq", "adaptive-fsq"):
-        return None
-    return float((found.position - found.codes.float()).square().mean())

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import click
+import ladder
 import numpy as np
 import torch
 from baselines import baselines, bounds
 from figures import draw
 from measure import measure
-from runs import RUNS, Run
+from runs import DIMS, RUNS, Run
 from tables import tables
 
 from roundel import cifar
@@ -68,6 +69,14 @@ def test_pictures(folder: Path, count: int) -> torch.Tensor:
     return torch.from_numpy(pixels[:count]).permute(0, 3, 1, 2).contiguous()
 
 
+def schedule_of(scale: Scale, seed: int) -> Schedule:
+    """How every training goes."""
+    return Schedule(
+        scale.steps, scale.lr, warmup=max(1, min(100, scale.steps // 10)), ema=0.99,
+        crops=((0.0, 32, scale.batch),), seed=seed, validate_every=scale.steps,
+    )  # fmt: skip
+
+
 def work(job: Job) -> dict[str, Any]:
     """Train and measure, unless that was done before."""
     torch.set_num_threads(1)
@@ -76,10 +85,7 @@ def work(job: Job) -> dict[str, Any]:
     if result.exists():
         return json.loads(result.read_text(encoding="utf-8"))
     scale, begun = job.scale, time.process_time()
-    schedule = Schedule(
-        scale.steps, scale.lr, warmup=max(1, min(100, scale.steps // 10)), ema=0.99,
-        crops=((0.0, 32, scale.batch),), seed=job.seed, validate_every=scale.steps,
-    )  # fmt: skip
+    schedule = schedule_of(scale, job.seed)
     task = fsq.build(job.run.shape, job.run.objective, Data(cifar=True), [job.folder], job.seed)
     if job.run.adaptive_lmbda:
         move = adaptive.Adaptation(max(1, scale.steps // ADAPTATIONS), job.run.adaptive_lmbda)
@@ -129,19 +135,25 @@ def main(name: str, folder: Path, out: Path | None, results: Path, share: float,
                 click.echo(f"{job.run.name} seed {job.seed}: {result['stream_bits']:.1f} bits, "
                            f"{result['psnr_db']:.2f} dB, {result['cpu_s']} s of processor time", err=True)  # fmt: skip
                 found.append(result)
+            pictures = test_pictures(folder, scale.pictures)
+            rungs = None
+            if only is None or "ladder" in only.split(","):
+                rungs = pool.submit(
+                    ladder.run, schedule_of(scale, 1), DIMS, folder, pictures, place / "ladder"
+                ).result()
         files = sorted(folder.glob("*.bin"))
         command = (
             f"python experiments/fsq/run.py --scale {name} --share {share:g} --seeds {scale.seeds} --data {folder.name}"
         )
         command += f" --only {only}" if only else ""
         training, _ = cifar.read(sorted(folder.glob("data_batch_*.bin")))
-        pictures = test_pictures(folder, scale.pictures)
         summary = {
             "provenance": asdict(provenance(command, files)),
             "scale": asdict(scale),
             "epochs": round(scale.steps * scale.batch / (len(training) - 1000), 2),
-            "cpu_s": sum(r["cpu_s"] for r in found),
+            "cpu_s": sum(r["cpu_s"] for r in found) + (rungs["cpu_s"] if rungs else 0),
             "runs": found,
+            "ladder": rungs,
             "baselines": baselines(pictures.permute(0, 2, 3, 1).numpy()),
             "bounds": bounds(training, pictures.permute(0, 2, 3, 1).numpy()),
         }

@@ -28,8 +28,9 @@ def vector(quantizer: str = "fsq", levels: tuple[int, ...] = (8,), **more: objec
 
 
 def grid(dims: int, quantizer: str, levels: tuple[int, ...]) -> AutoencoderShape:
-    """Four by four tokens."""
-    return AutoencoderShape(net="grid", widths=(64,), blocks=2, dims=dims, quantizer=quantizer, levels=levels)
+    """Four by four tokens. The prior of either quantiser knows the joint distribution of a token: VQ's by its table."""
+    prior = "chain" if quantizer == "fsq" else "factorized"
+    return AutoencoderShape("grid", (64,), 2, dims, quantizer, levels, prior=prior)
 
 
 def grids() -> list[Run]:

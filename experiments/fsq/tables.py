@@ -1,6 +1,7 @@
 """The paper's tables with ours beside them, as Markdown."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 HEAD = ("", "coded bits", "nominal", "PSNR dB", "MSE", "BCE − floor", "rounding", "used", "perplexity")
@@ -39,14 +40,15 @@ def tables(summary: dict[str, Any]) -> str:
         )),
         _section("3.5: adaptive levels", runs, ("L5", "adaptive", "L8"), (
             "The paper: reconstruction 0.2456 → 0.1905, quantisation loss 0.3059 → 0.1552 during training, no rate. "
-            "Ours: levels of 1, 3, 5, 9 or 17 for each dimension, by distortion and rate, no side information. The "
-            "choice per picture is in `quantizers.ladder`, not in this table."
+            "Ours: levels of 1, 3, 5, 9 or 17 for each dimension, by distortion and rate, no side information."
         )),
+        _ladder(summary),
         _section("3.6: hierarchical", runs, ("L8", "hierarchical"), (
             "The paper, reconstruction / quantisation / FID: baseline 0.2102 / 12.734 / 7.372, hierarchical 0.1958 / "
             "10.651 / 6.284. A residual FSQ of 4 × 2 levels is one quantiser of 8 levels: what it buys is that the "
             "first stage decodes alone."
         )),
+        _first_stages(runs),
         _section("VQ-VAE", runs, ("L8", "vq-vae"), (
             "One vector for each picture cannot be coded by one codebook at this rate (it would need 2^150 vectors), "
             "so the baseline is residual VQ."
@@ -57,7 +59,10 @@ def tables(summary: dict[str, Any]) -> str:
         )),
         _section("FSQ beside VQ at equal numbers of codes", runs,
                  ("grid-fsq-8", "grid-vq-8", "grid-fsq-12", "grid-vq-12"),
-                 "Sixteen tokens a picture; the same nets and the same factorised prior, squared error."),
+                 "Sixteen tokens a picture; the same nets, squared error. Either prior knows the joint distribution of "
+                 "a token and nothing around it: VQ's by a table over its vectors, FSQ's by guessing each dimension "
+                 "from those before it."),
+        _equal_rate(runs),
         _baselines(summary),
     ]  # fmt: skip
     return "\n".join(parts)
@@ -76,6 +81,83 @@ def _section(title: str, runs: dict[str, list[dict[str, Any]]], names: Sequence[
     if missing := [name for name in names if not runs.get(name)]:
         lines += ["", f"Not trained in this run: {', '.join(missing)}."]
     return "\n".join([*lines, "", remark, ""])
+
+
+def _ladder(summary: dict[str, Any]) -> str:
+    """Levels per picture: fixed rungs of one net beside a choice, and what the fixed ones give at the same bits."""
+    found = summary["ladder"]
+    if found is None:
+        return "Levels for each picture (`quantizers.ladder`): not trained in this run.\n"
+    fixed = [(r["stream_bits"], r["psnr_db"]) for r in found["fixed"]]
+    rows = [(f"all pictures on {r['levels']} levels", r) for r in found["fixed"]]
+    rows += [(f"least D + {r['price']:g} · bits", r) for r in found["chosen"]]
+    rows.append(("by mean gradient, quartiles of training pictures", found["by_complexity"]))
+    lines = [
+        "### For each picture\n",
+        "| levels of a picture | coded bits | PSNR dB | fixed levels at these bits, dB | pictures on 3, 5, 9, 17 |",
+        "|---|---|---|---|---|",
+    ]
+    for name, r in rows:
+        between = at_rate(fixed, r["stream_bits"])
+        lines.append(
+            f"| {name} | {r['stream_bits']:.1f} | {r['psnr_db']:.2f} | {'' if between is None else f'{between:.2f}'} | "
+            f"{', '.join(map(str, r['pictures']))} |"
+        )
+    lines += [
+        "",
+        "One net for all rungs, trained on rungs drawn at random; the two bits that name a picture's rung are in its "
+        "coded bits, in rows of fixed levels, too. D is the squared error of a picture summed over its subpixels. "
+        "Fixed levels at these bits: between the rows of fixed levels of this net.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _first_stages(runs: dict[str, list[dict[str, Any]]]) -> str:
+    """What the first stage of a hierarchy gives alone."""
+    found = [r for rows in runs.values() for r in rows if r["first_stage"] is not None]
+    lines = ["| decoded | coded bits | PSNR dB |", "|---|---|---|"]
+    for r in found:
+        bits, psnr_db = r["first_stage"]
+        lines.append(f"| {r['name']}, first stage alone, seed {r['seed']} | {bits:.1f} | {psnr_db:.2f} |")
+        lines.append(f"| {r['name']}, both, seed {r['seed']} | {r['stream_bits']:.1f} | {r['psnr_db']:.2f} |")
+    return "\n".join([*lines, ""]) if found else ""
+
+
+def _equal_rate(runs: dict[str, list[dict[str, Any]]]) -> str:
+    """FSQ and VQ at rates that both reach, between their points of 8 and 12 bits a token."""
+    seeds = sorted({r["seed"] for r in runs.get("grid-fsq-12", [])})
+    lines = ["| at equal coded rate | FSQ dB | VQ dB | FSQ − VQ |", "|---|---|---|---|"]
+    for seed in seeds:
+        curves = {kind: _curve(runs, f"grid-{kind}", seed) for kind in ("fsq", "vq")}
+        low = max((c[0][0] for c in curves.values() if c), default=0.0)
+        high = min((c[-1][0] for c in curves.values() if c), default=0.0)
+        for rate in (low, (low + high) / 2, high):
+            fsq, vq = (at_rate(c, rate) for c in curves.values())
+            if fsq is not None and vq is not None:
+                lines.append(f"| {rate:.1f} bits, seed {seed} | {fsq:.2f} | {vq:.2f} | {fsq - vq:+.2f} |")
+    if len(lines) == 2:
+        return ""
+    lines += [
+        "",
+        "Straight lines between the 8- and the 12-bit point of each quantiser and seed, over the rates that both "
+        "cover; above the lower of their upper ends there is nothing to compare.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _curve(runs: dict[str, list[dict[str, Any]]], name: str, seed: int) -> list[tuple[float, float]]:
+    points = [r for bits in (8, 12) for r in runs.get(f"{name}-{bits}", []) if r["seed"] == seed]
+    return [(r["stream_bits"], r["psnr_db"]) for r in points]
+
+
+def at_rate(points: Sequence[tuple[float, float]], rate: float) -> float | None:
+    """PSNR at a rate, on straight lines between points in order of rate; None outside them."""
+    for (low, a), (high, b) in pairwise(points):
+        if low <= rate <= high:
+            return a + (b - a) * (rate - low) / (high - low)
+    return None
 
 
 def _baselines(summary: dict[str, Any]) -> str:
