@@ -3,8 +3,9 @@
 Usage: python experiments/lossless/likelihood.py OUT.json --kodak DIR --cifar DIR [--model NAME] [--pack-model NAME]
        [--every 1] [--images 1000]
 
-Kodak pictures (each, or every second, third …) are whole files in tiles of 512 px; CIFAR-10 test images one pack in groups of 64. The density of
-training is that of real-valued means, scales and tail weights, before they are rounded to tables.
+Kodak pictures (each, or every second, third …) are whole files in tiles of 512 px; CIFAR-10 test images one pack in
+groups of 64. The density of training is that of real-valued means, scales and tail weights, before they are rounded to
+tables.
 """
 
 import argparse
