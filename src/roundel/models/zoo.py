@@ -48,6 +48,7 @@ ENTRIES = (
     Entry(21, "photo-2", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(32, "photo-tokens", Kind.TOKENS, TOKENS_HOME),
     Entry(33, "cifar-tokens", Kind.TOKENS, TOKENS_HOME),
+    Entry(34, "cifar-tokens-2", Kind.TOKENS, TOKENS_HOME),
 )
 DEFAULTS = {Kind.LOSSY: "photo-wavelet", Kind.LOSSLESS: "photo-2", Kind.TOKENS: "photo-tokens"}
 
