@@ -46,6 +46,9 @@ class Settings:
     validation_px: int
     crop_px: int
     """Side of the middles of test pictures on which gaps are measured."""
+    tile_px: int
+    """Side of the squares in which test pictures are measured and coded, 0 for all at once. Training on crops no larger
+    than a hyper-latent's own field has never seen two of them side by side."""
     pictures: int
     """Test pictures at most."""
     pairs: int
@@ -85,15 +88,24 @@ def work(chain: Chain) -> dict[str, Any]:
     training, validating = data.split(data.find_images(chain.folders))
     crops = data.Crops(data.load(training))
     validation = data.centre_crops(data.load(validating), chain.settings.validation_px)
-    begun = time.process_time()
-    base = replace(chain.settings.base, seed=chain.seed)
-    model = _train(chain, "base", chain.settings.size.lmbda, base, crops, validation)
-    result = {"of": settings, "seed": chain.seed, "base": _gaps(chain, model), "log": _log(chain.folder / "base")}
-    points = []
-    for lmbda in chain.settings.lmbdas if chain.run.tune else ():
-        tuned = _train(chain, f"{lmbda:g}", lmbda, replace(chain.settings.tune, seed=chain.seed), crops, validation)
-        points += [_code(chain, tuned.cpu(), lmbda, rounding) for rounding in chain.run.test]
-    result |= {"points": points, "cpu_s": round(time.process_time() - begun)}
+    clock = chain.folder / "cpu_s"
+    begun = time.process_time() - (
+        float(clock.read_text()) if clock.exists() else 0
+    )  # calls that were broken off count
+    try:
+        base = replace(chain.settings.base, seed=chain.seed)
+        model = _train(chain, "base", chain.settings.size.lmbda, base, crops, validation)
+        result = {"of": settings, "seed": chain.seed, "base": _gaps(chain, model), "log": _log(chain.folder / "base")}
+        points = []
+        for lmbda in chain.settings.lmbdas if chain.run.tune else ():
+            tune = replace(chain.settings.tune, seed=chain.seed)
+            tuned = _train(chain, f"{lmbda:g}", lmbda, tune, crops, validation)
+            points += [_code(chain, tuned.cpu(), lmbda, rounding) for rounding in chain.run.test]
+    finally:
+        cpu_s = time.process_time() - begun
+        if chain.folder.exists():
+            clock.write_text(f"{cpu_s:.1f}")
+    result |= {"points": points, "cpu_s": round(cpu_s)}
     done.write_text(json.dumps(result) + "\n", encoding="utf-8")
     return result
 
@@ -113,13 +125,20 @@ def _gaps(chain: Chain, model: torch.nn.Module) -> Any:
     """All gaps on the test pictures."""
     s, rounding = chain.settings, chain.run.quantizer
     _, crops = data.middles(chain.test, s.crop_px, s.pictures)
-    report = probe.measure(copy.deepcopy(model), crops, rounding, quantizers.make(rounding), pairs=s.pairs)
+    tiles = _tiles(crops, s.tile_px) if s.tile_px else crops
+    report = probe.measure(copy.deepcopy(model), tiles, rounding, quantizers.make(rounding), pairs=s.pairs)
     return record(report)
+
+
+def _tiles(pictures: torch.Tensor, side: int) -> torch.Tensor:
+    """Pictures (N, 3, H, W) in squares, (M, 3, side, side)."""
+    squares = pictures.unfold(2, side, side).unfold(3, side, side)
+    return squares.permute(0, 2, 3, 1, 4, 5).reshape(-1, 3, side, side)
 
 
 def _code(chain: Chain, model: torch.nn.Module, lmbda: float, rounding: str) -> dict[str, Any]:
     """Rate and distortion of real files, means over the test pictures."""
-    coder = coder_of(model, quantizers.make(rounding))
+    coder = coder_of(model, quantizers.make(rounding), chain.settings.tile_px or None)
     rates, psnrs = [], []
     for file in data.find_images([chain.test])[: chain.settings.pictures]:
         (pixels,) = data.load([file])

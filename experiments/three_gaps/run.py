@@ -79,8 +79,9 @@ def main(scale: str, config: Path | None, folders: tuple[Path, ...], test: Path,
                 click.echo(f"{chain.folder.name}: {result['cpu_s']} s of processor time", err=True)
                 found.append(result)
         results.mkdir(parents=True, exist_ok=True)
+        where = " ".join(f"--data {folder.name}" for folder in folders) + f" --test {test.name}"
         options = f"--share {share:g} --seeds {','.join(map(str, chosen_seeds))} --pictures {settings.pictures}"
-        command = f"python experiments/three_gaps/run.py --scale {name} {options} --pairs {settings.pairs}"
+        command = f"python experiments/three_gaps/run.py --scale {name} {where} {options} --pairs {settings.pairs}"
         summary = {
             "provenance": asdict(provenance(command, files)),
             "trained_on": [folder.name for folder in folders],
@@ -107,7 +108,7 @@ def _settings(table: dict[str, Any], share: float) -> tuple[Settings, list[Run],
     measure = table["measure"]
     settings = Settings(
         recipes.record(Size, table["shape"], "shape"), tuple(table["lmbdas"]), cut(base), cut(tune),
-        measure["validation_px"], measure["crop_px"], measure["pictures"], measure["pairs"],
+        measure["validation_px"], measure["crop_px"], measure["tile_px"], measure["pictures"], measure["pairs"],
     )  # fmt: skip
     return settings, [recipes.record(Run, run, "run") for run in table["run"]], table["seeds"]
 

@@ -78,6 +78,19 @@ def test_bytes_are_what_was_estimated_and_decode_to_what_was_measured(
     assert np.abs(apart).max() <= 0.51
 
 
+@pytest.mark.parametrize("name", ["factorized", "mean-scale"])
+def test_tiles_are_coded_as_pictures_of_their_own(models: dict[str, nn.Module], name: str) -> None:
+    pixels = picture(128, 180)  # 2 × 3 tiles, the last ones padded by repeating the edge
+    tiled, whole = (coder_of(models[name], make("noise"), tile_px) for tile_px in (64, None))
+    found = tiled.decode(tiled.encode(pixels))
+    assert found.shape == pixels.shape
+    for row, column in ((0, 0), (64, 64)):
+        tile = pixels[row : row + 64, column : column + 64]
+        assert np.array_equal(found[row : row + 64, column : column + 64], whole.decode(whole.encode(tile)))
+    tile = np.pad(pixels[:64, 128:], ((0, 0), (0, 12), (0, 0)), mode="edge")
+    assert np.array_equal(found[:64, 128:], whole.decode(whole.encode(tile))[:, :52])
+
+
 def test_odd_sizes_come_back(models: dict[str, nn.Module]) -> None:
     for height, width in ((1, 1), (65, 130), (17, 64)):
         for model in models.values():

@@ -17,7 +17,7 @@ def tiny(tmp_path: Path) -> list[str]:
     """A command with a handful of steps."""
     text = (RUN.parent / "smoke.toml").read_text()
     for old, new in (("n = 16\nm = 24", "n = 8\nm = 12"), ("steps = 400", "steps = 6"), ("steps = 100", "steps = 2"),
-                     ("validate_every = 50", "validate_every = 2"), ("crop_px = 256", "crop_px = 64")):  # fmt: skip
+                     ("validate_every = 50", "validate_every = 2"), ("crop_px = 128", "crop_px = 64")):  # fmt: skip
         assert old in text
         text = text.replace(old, new)
     (tmp_path / "tiny.toml").write_text(text)

@@ -6,6 +6,7 @@ such bytes are for measuring, and decode only with the machine, the libraries an
 
 import math
 import struct
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import NamedTuple, Protocol
 
@@ -44,16 +45,20 @@ class Coder(Protocol):
         ...
 
 
-def coder_of(model: torch.nn.Module, quantizer: Quantizer) -> Coder:
+def coder_of(model: torch.nn.Module, quantizer: Quantizer, tile_px: int | None = None) -> Coder:
     """A trained model as a codec that rounds as this quantiser does at test.
+
+    Args:
+        tile_px: the nets see a picture as squares of this side, a multiple of 64; None for all of it at once. A model
+            that was trained on small crops has never seen what surrounds a hyper-latent in a large picture.
 
     Raises:
         ModelError: no codec is known for such a model.
     """
     if isinstance(model, Hyperprior):
-        return HyperpriorCoder(model, quantizer)
+        return HyperpriorCoder(model, quantizer, tile_px)
     if isinstance(model, FactorizedPrior):
-        return FactorizedCoder(model, quantizer)
+        return FactorizedCoder(model, quantizer, tile_px)
     raise ModelError(f"{type(model).__name__} is no model of the literature; use its own codec")
 
 
@@ -98,14 +103,14 @@ def learned(density: Factorized, channels: int) -> coding.Tables:
 class HyperpriorCoder:
     """See `coder_of`."""
 
-    def __init__(self, model: Hyperprior, quantizer: Quantizer) -> None:
-        self.model, self.quantizer = model.eval(), quantizer
+    def __init__(self, model: Hyperprior, quantizer: Quantizer, tile_px: int | None = None) -> None:
+        self.model, self.quantizer, self.tile_px = model.eval(), quantizer, tile_px
         self.z_tables = learned(model.density, model.density.matrices[0].shape[0])
 
     @torch.inference_mode()
     def encode(self, pixels: np.ndarray) -> bytes:
         """See `Coder.encode`."""
-        y = self.model.analysis(_image(pixels, 64))
+        y = self.model.analysis(_image(pixels, Grid.over(pixels.shape, 64, self.tile_px)))
         z = torch.floor(self.model.side(y) + 0.5)
         loc, scale = self.model.predict(z)
         symbols = self.quantizer.test(y, loc, partial(gaussian_bits, scale=scale)).symbols
@@ -117,13 +122,14 @@ class HyperpriorCoder:
     def decode(self, data: bytes) -> np.ndarray:
         """See `Coder.decode`."""
         height, width, split = _read_head(data)
-        shape = (1, self.z_tables.offsets.size, -(-height // 64), -(-width // 64))
+        grid = Grid.over((height, width), 64, self.tile_px)
+        shape = grid.shape(self.z_tables.offsets.size, 64)
         z = _tensor(coding.decode(data[_HEAD.size : split], _channels(shape), self.z_tables), shape)
         loc, scale = self.model.predict(z)
         index, centre, tables = self._call(loc, scale)
         symbols = _tensor(coding.decode(data[split:], index, tables) + centre, loc.shape)
         y_hat = symbols + _lattice(self.quantizer, loc, partial(gaussian_bits, scale=scale))
-        return _pixels(self.model.synthesis(y_hat), height, width)
+        return _pixels(self.model.synthesis(y_hat), grid, height, width)
 
     def _call(self, loc: Tensor, scale: Tensor) -> tuple[np.ndarray, np.ndarray, coding.Tables]:
         """Tables and centres of symbols; both sides must compute the very same."""
@@ -139,14 +145,14 @@ class HyperpriorCoder:
 class FactorizedCoder:
     """See `coder_of`."""
 
-    def __init__(self, model: FactorizedPrior, quantizer: Quantizer) -> None:
-        self.model, self.quantizer = model.eval(), quantizer
+    def __init__(self, model: FactorizedPrior, quantizer: Quantizer, tile_px: int | None = None) -> None:
+        self.model, self.quantizer, self.tile_px = model.eval(), quantizer, tile_px
         self.tables = learned(model.density, model.density.matrices[0].shape[0])
 
     @torch.inference_mode()
     def encode(self, pixels: np.ndarray) -> bytes:
         """See `Coder.encode`."""
-        y = self.model.analysis(_image(pixels, 16))
+        y = self.model.analysis(_image(pixels, Grid.over(pixels.shape, 16, self.tile_px)))
         symbols, y_hat = self.quantizer.test(y, torch.zeros_like(y), self.model.density.bits)
         if not torch.equal(symbols, y_hat):
             raise ModelError("a factorized prior has tables of integers only; dithered latents need a hyperprior")
@@ -156,9 +162,31 @@ class FactorizedCoder:
     def decode(self, data: bytes) -> np.ndarray:
         """See `Coder.decode`."""
         height, width, split = _read_head(data)
-        shape = (1, self.tables.offsets.size, -(-height // 16), -(-width // 16))
+        grid = Grid.over((height, width), 16, self.tile_px)
+        shape = grid.shape(self.tables.offsets.size, 16)
         y_hat = _tensor(coding.decode(data[split:], _channels(shape), self.tables), shape)
-        return _pixels(self.model.synthesis(y_hat), height, width)
+        return _pixels(self.model.synthesis(y_hat), grid, height, width)
+
+
+class Grid(NamedTuple):
+    """How a picture, padded to the right and below, lies in equal tiles."""
+
+    rows: int
+    columns: int
+    tile_height: int
+    """In pixels, as is the width."""
+    tile_width: int
+
+    @classmethod
+    def over(cls, size: Sequence[int], step: int, tile_px: int | None) -> "Grid":
+        """Square tiles over (height, width, …); without, one tile whose sides are multiples of the step."""
+        if tile_px is None:
+            return cls(1, 1, -(-size[0] // step) * step, -(-size[1] // step) * step)
+        return cls(-(-size[0] // tile_px), -(-size[1] // tile_px), tile_px, tile_px)
+
+    def shape(self, channels: int, step: int) -> tuple[int, int, int, int]:
+        """Of the latents of all tiles."""
+        return self.rows * self.columns, channels, self.tile_height // step, self.tile_width // step
 
 
 def _lattice(quantizer: Quantizer, loc: Tensor, bits: Bits) -> Tensor:
@@ -167,13 +195,19 @@ def _lattice(quantizer: Quantizer, loc: Tensor, bits: Bits) -> Tensor:
     return tested.y_hat - tested.symbols
 
 
-def _image(pixels: np.ndarray, step: int) -> Tensor:
+def _image(pixels: np.ndarray, grid: Grid) -> Tensor:
+    """The tiles of a picture, row by row, (N, 3, h, w) in [0, 1]."""
     x = torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float() / 255
-    return F.pad(x, (0, -x.shape[3] % step, 0, -x.shape[2] % step), mode="replicate")
+    right, below = grid.columns * grid.tile_width - x.shape[3], grid.rows * grid.tile_height - x.shape[2]
+    x = F.pad(x, (0, right, 0, below), mode="replicate")
+    x = x.reshape(3, grid.rows, grid.tile_height, grid.columns, grid.tile_width).permute(1, 3, 0, 2, 4)
+    return x.flatten(0, 1).contiguous()
 
 
-def _pixels(x: Tensor, height: int, width: int) -> np.ndarray:
-    x = x[0, :, :height, :width].mul(255).add(0.5).clamp(0, 255)
+def _pixels(x: Tensor, grid: Grid, height: int, width: int) -> np.ndarray:
+    """The picture of tiles, uint8 (H, W, 3)."""
+    x = x.reshape(grid.rows, grid.columns, *x.shape[1:]).permute(2, 0, 3, 1, 4).flatten(1, 2).flatten(2, 3)
+    x = x[:, :height, :width].mul(255).add(0.5).clamp(0, 255)
     return x.to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
 
 
@@ -190,8 +224,8 @@ def _read_head(data: bytes) -> tuple[int, int, int]:
 
 
 def _channels(shape: tuple[int, ...]) -> np.ndarray:
-    """Table index of each latent of (1, C, h, w): its channel."""
-    return np.repeat(np.arange(shape[1], dtype=np.int32), shape[2] * shape[3])
+    """Table index of each latent of (N, C, h, w): its channel."""
+    return np.tile(np.repeat(np.arange(shape[1], dtype=np.int32), shape[2] * shape[3]), shape[0])
 
 
 def _ints(symbols: Tensor) -> np.ndarray:
