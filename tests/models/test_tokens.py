@@ -160,6 +160,21 @@ def test_a_chain_sees_only_earlier_dimensions_of_its_token() -> None:
     assert torch.equal(prior.net(codes[:, :, 0, 0]), prior.net(codes)[..., 0, 0])
 
 
+def test_a_chain_does_not_mind_who_else_is_in_the_batch() -> None:
+    torch.manual_seed(1)
+    net = ChainNet((8,) * 20, 16)
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    for layer in net.layers().values():
+        layer.freeze()
+    codes = torch.randint(0, 8, (70, 20, 1, 1)).float()
+    together = torch.stack([net.guess(codes, channel) for channel in range(20)])
+    for start, end in ((0, 1), (3, 10), (69, 70)):
+        alone = torch.stack([net.guess(codes[start:end], channel) for channel in range(20)])
+        assert torch.equal(alone, together[:, start:end])
+    assert torch.equal(together, together.round())
+
+
 def test_training_counts_what_the_tables_cost() -> None:
     levels, codes = 5, torch.arange(5)
     tables = tables_for((levels,))
