@@ -9,7 +9,10 @@ import torch
 from PIL import Image
 
 from roundel.cli.main import run
+from roundel.lab import checkpoints
+from roundel.lab.classic_coder import coder_of
 from roundel.models.classic import Hyperprior, Size
+from roundel.quantizers import QUANTIZERS, make
 
 CONFIG = "kind = 'mean-scale-hyperprior'\n[shape]\nn = 8\nm = 12\n[data]\nquantizers = [[0.0, 'soft-ste']]"
 
@@ -95,6 +98,20 @@ def test_gaps_of_what_training_leaves(folder: Path, tmp_path: Path, capsys: pyte
     found = json.loads(capsys.readouterr().out)
     assert found["quantizer"] == "soft-then-hard"
     assert found["decoder_gap"]["mean_abs"] < 1e-5
+
+
+@pytest.mark.parametrize("name", QUANTIZERS)
+def test_every_surrogate_trains_by_configuration_and_makes_bytes(name: str, folder: Path, tmp_path: Path) -> None:
+    schedule = "[schedule]\nsteps = 1\ncrops = [[0.0, 64, 1]]\nbf16 = false\nmuon = false"
+    data = f"[data]\nvalidation_px = 64\nquantizers = [[0.0, '{name}']]"
+    (tmp_path / "c.toml").write_text(f"kind = 'mean-scale-hyperprior'\n[shape]\nn = 4\nm = 6\n{data}\n{schedule}")
+    out = tmp_path / "run"
+    assert run(["train", str(tmp_path / "c.toml"), "--data", str(folder), "-o", str(out)]) == 0
+    model, last = checkpoints.load(out / "checkpoint.pt")
+    assert last == name
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    coder = coder_of(model, make(last))
+    assert coder.decode(coder.encode(pixels)).shape == pixels.shape
 
 
 def test_a_schedule_with_an_unknown_quantizer_is_refused(
