@@ -66,6 +66,11 @@ def test_the_ladder_is_nested_and_as_fine_as_it_says() -> None:
     assert (error.diff() < 0).all()
     with pytest.raises(ModelError, match="rungs"):
         ladder.values(found.codes, torch.zeros(4, dtype=torch.int64))
+    for wrong in (torch.tensor([0, 1, 2, 4]), torch.tensor([0, 1, 2, -1]), torch.tensor([0, 1]), torch.zeros(4)):
+        with pytest.raises(ModelError, match=r"0 \.\. 3 for each of 4"):
+            ladder(z, wrong)
+    with pytest.raises(ModelError, match="integers"):
+        ladder.values(found.values, torch.arange(4))
 
 
 def test_each_picture_takes_its_best_rung_and_pays_two_bits_for_it() -> None:

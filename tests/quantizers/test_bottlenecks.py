@@ -142,3 +142,18 @@ def test_impossible_quantisers_are_refused() -> None:
         VectorQuantizer(3, 1)
     with pytest.raises(ModelError, match="among"):
         AdaptiveFSQ(3, 4)
+    for levels in (8, [8.5, 5], "88"):
+        with pytest.raises(ModelError, match="integer of at least 2"):
+            FSQ(levels)  # type: ignore[arg-type]
+    with pytest.raises(ModelError, match="at least 2"):
+        ResidualVQ(3, [])
+    for maker in (lambda: VectorQuantizer(0, 8), lambda: AdaptiveFSQ(0), lambda: ResidualFSQ(0, [4]), lambda: LFQ(0)):
+        with pytest.raises(ModelError, match="0 dimensions"):
+            maker()
+    with pytest.raises(ModelError, match="forward rounds hard"):
+        FSQ([8, 5]).soften(torch.zeros(1, 2), 0.0)
+
+
+def test_usage_of_codes_beyond_the_levels_is_refused() -> None:
+    with pytest.raises(ModelError, match="channel 1"):
+        usage(torch.tensor([[7, 4]]), [8, 3])

@@ -6,7 +6,15 @@ import torch
 from torch import Tensor
 
 from roundel.errors import ModelError
-from roundel.quantizers.codes import Bottleneck, Codes, along_channels, check_codes, check_input, straight_through
+from roundel.quantizers.codes import (
+    Bottleneck,
+    Codes,
+    along_channels,
+    check_codes,
+    check_dims,
+    check_input,
+    straight_through,
+)
 from roundel.quantizers.fsq import Grid, grid
 from roundel.quantizers.usage import of_histogram
 
@@ -30,7 +38,7 @@ class AdaptiveFSQ(Bottleneck):
         super().__init__()
         if start not in NOTCHES:
             raise ModelError(f"{start} levels to start with; adaptive levels are among {NOTCHES}")
-        self.dims = dims
+        self.dims = check_dims(dims)
         self.register_buffer("chosen", torch.full((dims,), start))
 
     @property

@@ -1,6 +1,7 @@
 """What a discrete bottleneck is: real vectors in, small integers out, and values rebuilt from the integers alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import NamedTuple
 
 import torch
@@ -61,10 +62,18 @@ def check_input(z: Tensor, dims: int) -> Tensor:
 
 
 def check_levels(levels: Sequence[int]) -> tuple[int, ...]:
-    """Levels as a tuple. Raises: ModelError, there are none or one is below 2."""
-    if not levels or min(levels) < 2:
-        raise ModelError(f"levels {tuple(levels)}: a quantiser needs one number of at least 2 for each dimension")
-    return tuple(int(n) for n in levels)
+    """Levels as a tuple. Raises: ModelError, there are none, or one is below 2 or no integer."""
+    found = tuple(levels) if isinstance(levels, Iterable) else levels
+    if not isinstance(found, tuple) or not found or not all(isinstance(n, Integral) and n >= 2 for n in found):
+        raise ModelError(f"levels {found}: a quantiser needs one integer of at least 2 for each dimension")
+    return tuple(int(n) for n in found)
+
+
+def check_dims(dims: int) -> int:
+    """The number of dimensions. Raises: ModelError, it is below 1."""
+    if dims < 1:
+        raise ModelError(f"a quantiser of {dims} dimensions codes nothing; expected 1 or more")
+    return dims
 
 
 def check_codes(codes: Tensor, levels: Sequence[int]) -> Tensor:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from roundel.errors import ModelError
 from roundel.quantizers.codes import (
     Bottleneck,
     Codes,
@@ -111,7 +112,12 @@ class FSQ(Bottleneck):
         """For training only: values softly rounded at a temperature > 0 (see `annealing`); the codes are the hard ones.
 
         The number of levels does not depend on the temperature.
+
+        Raises:
+            ModelError: the temperature is 0 or less.
         """
+        if temperature <= 0:
+            raise ModelError(f"a temperature of {temperature}: soft rounding needs one above 0; forward rounds hard")
         hard = self(z)
         return hard._replace(values=self.grid.value(soft_round(hard.position, 1 / temperature)))
 

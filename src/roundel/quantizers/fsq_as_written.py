@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from roundel.quantizers.codes import Bottleneck, Codes, check_codes, check_input, check_levels
+from roundel.quantizers.codes import Bottleneck, Codes, check_codes, check_dims, check_input, check_levels
 from roundel.quantizers.usage import usage
 
 
@@ -27,7 +27,7 @@ class FSQAsWritten(Bottleneck):
 
     def __init__(self, dims: int, levels: int, temperature: float = 1.0) -> None:
         super().__init__()
-        self.dims = dims
+        self.dims = check_dims(dims)
         self.nominal = check_levels([levels])[0]
         self.temperature = temperature
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from roundel.errors import ModelError
-from roundel.quantizers.codes import Codes, check_input, straight_through
+from roundel.quantizers.codes import Codes, check_codes, check_dims, check_input, straight_through
 
 LADDER = (3, 5, 9, 17)
 """Each grid holds the one before: steps of 1, ½, ¼, ⅛."""
@@ -21,10 +21,14 @@ class LadderFSQ(nn.Module):
 
     def __init__(self, dims: int) -> None:
         super().__init__()
-        self.dims = dims
+        self.dims = check_dims(dims)
 
     def forward(self, z: Tensor, rung: Tensor) -> Codes:
-        """Quantise z (B, D, ...) with levels LADDER[rung], rung (B,) int64 in 0 .. 3."""
+        """Quantise z (B, D, ...) with levels LADDER[rung], rung (B,) int64 in 0 .. 3.
+
+        Raises:
+            ModelError: z or the rungs are not such.
+        """
         centre = _centres(rung, z)
         bounded = torch.tanh(check_input(z, self.dims))
         rounded = torch.floor(bounded.detach() * centre + 0.5)
@@ -35,13 +39,11 @@ class LadderFSQ(nn.Module):
         """Codes (B, D, ...) of pictures on these rungs (B,) to values in [−1, 1].
 
         Raises:
-            ModelError: codes out of range of their rung.
+            ModelError: no such rungs, or codes out of range of their rung.
         """
         centre = _centres(rung, codes)
-        if codes.shape[1] != self.dims or (codes < 0).any() or (codes > 2 * centre).any():
-            raise ModelError(
-                f"codes {tuple(codes.shape)} do not fit {self.dims} dimensions or the levels of their rungs"
-            )
+        if bool((check_codes(codes, (LADDER[-1],) * self.dims) > 2 * centre).any()):
+            raise ModelError(f"codes up to {int(codes.max())} do not fit the levels of their rungs, {LADDER}")
         return (codes - centre) / centre
 
 
@@ -74,6 +76,10 @@ def complexity(x: Tensor) -> Tensor:
 
 
 def _centres(rung: Tensor, like: Tensor) -> Tensor:
-    """⌊L/2⌋ of each picture, (B, 1, ...)."""
+    """⌊L/2⌋ of each picture, (B, 1, ...). Raises: ModelError, the rungs are not (B,) integers in 0 .. 3."""
+    if rung.shape != like.shape[:1] or rung.is_floating_point() or bool(((rung < 0) | (rung >= len(LADDER))).any()):
+        raise ModelError(
+            f"rungs {rung.tolist()}: expected an integer in 0 .. {len(LADDER) - 1} for each of {len(like)}"
+        )
     halves = torch.tensor(LADDER, device=rung.device) // 2
     return halves[rung].view(-1, *[1] * (like.ndim - 1))

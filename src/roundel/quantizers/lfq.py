@@ -4,8 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from roundel.errors import ModelError
-from roundel.quantizers.codes import Bottleneck, Codes, check_codes, check_input, straight_through
+from roundel.quantizers.codes import Bottleneck, Codes, check_codes, check_dims, check_input, straight_through
 
 
 class LFQ(Bottleneck):
@@ -29,9 +28,7 @@ class LFQ(Bottleneck):
         temperature: float = 1.0,
     ) -> None:
         super().__init__()
-        if dims < 1:
-            raise ModelError(f"a quantiser of {dims} dimensions codes nothing; expected 1 or more")
-        self.dims, self.levels = dims, (2,) * dims
+        self.dims, self.levels = check_dims(dims), (2,) * dims
         self.entropy_weight, self.diversity = entropy_weight, diversity
         self.commitment, self.temperature = commitment, temperature
 

@@ -7,7 +7,15 @@ import torch
 from torch import Tensor
 
 from roundel.errors import ModelError
-from roundel.quantizers.codes import Bottleneck, Codes, check_codes, check_input, check_levels, straight_through
+from roundel.quantizers.codes import (
+    Bottleneck,
+    Codes,
+    check_codes,
+    check_dims,
+    check_input,
+    check_levels,
+    straight_through,
+)
 
 MAX_PRODUCT = 1 << 20
 """Positions on the finest grid must be exact in float32, with bits to spare for the gradient."""
@@ -34,7 +42,7 @@ class ResidualFSQ(Bottleneck):
         self.stage_levels = check_levels(stage_levels)
         if math.prod(self.stage_levels) > MAX_PRODUCT:
             raise ModelError(f"stages {self.stage_levels} make more than {MAX_PRODUCT} levels a dimension; use fewer")
-        self.dims, self.dropout = dims, dropout
+        self.dims, self.dropout = check_dims(dims), dropout
         self.levels = tuple(n for n in self.stage_levels for _ in range(dims))
 
     def forward(self, z: Tensor) -> Codes:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from roundel.quantizers.codes import Bottleneck, Codes, check_codes, check_input, straight_through
+from roundel.quantizers.codes import Bottleneck, Codes, check_codes, check_input, check_levels, straight_through
 from roundel.quantizers.vq import VectorQuantizer
 
 
@@ -25,7 +25,7 @@ class ResidualVQ(Bottleneck):
         self, dims: int, sizes: Sequence[int], *, decay: float = 0.99, commitment: float = 0.25, dropout: float = 0.0
     ) -> None:
         super().__init__()
-        self.dims, self.levels, self.dropout = dims, tuple(sizes), dropout
+        self.dims, self.levels, self.dropout = dims, check_levels(sizes), dropout
         self.stages = nn.ModuleList(VectorQuantizer(dims, k, decay=decay, commitment=commitment) for k in sizes)
 
     def forward(self, z: Tensor) -> Codes:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from roundel.quantizers.codes import check_codes
+
 
 class Usage(NamedTuple):
     """Statistics of codes, each (K,) float32."""
@@ -19,7 +21,8 @@ class Usage(NamedTuple):
 
 
 def histogram(codes: Tensor, levels: Sequence[int]) -> Tensor:
-    """Counts of each symbol, (K, max L) int64, of codes (B, K, ...) within their levels."""
+    """Counts of each symbol, (K, max L) int64, of codes (B, K, ...). Raises: ModelError, codes out of range."""
+    codes = check_codes(codes, levels)
     count, top = len(levels), max(levels)
     shifted = codes.transpose(0, 1).reshape(count, -1) + torch.arange(count, device=codes.device)[:, None] * top
     return torch.bincount(shifted.flatten(), minlength=count * top).view(count, top)

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from roundel.errors import ModelError
-from roundel.quantizers.codes import Bottleneck, Codes, check_codes, check_input, straight_through
+from roundel.quantizers.codes import Bottleneck, Codes, check_codes, check_dims, check_input, straight_through
 
 BLOCK = 64
 """Vectors at a time that look for their nearest."""
@@ -33,7 +33,7 @@ class VectorQuantizer(Bottleneck):
         super().__init__()
         if size < 2:
             raise ModelError(f"a codebook of {size} vectors codes nothing; expected 2 or more")
-        self.dims, self.levels = dims, (size,)
+        self.dims, self.levels = check_dims(dims), (size,)
         self.decay, self.commitment, self.restart_below = decay, commitment, restart_below
         self.register_buffer("codebook", torch.randn(size, dims))
         self.register_buffer("counts", torch.zeros(size))
