@@ -36,7 +36,7 @@ STYLES = {
 def draw(results: Sequence[Result], stem: Path) -> None:
     """Write STEM-figure1.png … 5."""
     for number, paint in enumerate((discrete, histograms, entropy, smoothness, curves), 1):
-        figure = Figure(figsize=(12, 6.4 if paint is histograms else 4.4), layout="constrained")
+        figure = Figure(figsize=(13, 6.4 if paint is histograms else 4.4), layout="constrained")
         title = paint(figure, results)
         seeds = len({result["seed"] for result in results})
         figure.suptitle(
@@ -79,7 +79,7 @@ def histograms(figure: Figure, results: Sequence[Result]) -> str:
             inside = (middles >= -4) & (middles <= 3)
             axes.bar(middles[inside], shares[inside], found[0]["width"], color=style(name).colour)
             axes.set_yscale("log")
-            axes.set_ylim(1e-2, 50)
+            axes.set_ylim(1e-2, 10)
             axes.yaxis.set_major_formatter(PLAIN)
             axes.set_title(f"{name}: {label}", loc="left", fontsize=10, color=INK)
             axes.set_xticks(range(-4, 4))
@@ -101,22 +101,25 @@ def entropy(figure: Figure, results: Sequence[Result]) -> str:
         axes.set_ylim(
             0, 1.3 * max(line.get_ydata()[2:].max() for line in axes.lines)
         )  # the first ones are off the scale
-    known(first, 0.25, "¼: a perfect model of σ ≥ ½")
+    known(first, 0.25, "¼: a perfect model of σ ≥ ½", above_pt=-5)
     legend(figure, first)
     return f"entropy-estimation gap, {OVER_TRAINING}"
 
 
 def smoothness(figure: Figure, results: Sequence[Result]) -> str:
     """Figure 4: local smoothness and loss, with spectral norms ("-sn") and without."""
-    left, middle, right = figure.subplots(1, 3)
-    over_training(left, results, "lss_train_0.1", "LSS around training's ŷ, ξ ∈ ±0.1 steps")
-    over_training(middle, results, "lss_hard_0.1", "LSS around files' ŷ, ξ ∈ ±0.1 steps")
-    over_training(right, results, "score", "loss at test, R + λD")
-    left.set_ylabel("mean |ΔL| per RMS of ξ, bits per pixel a step")
-    right.set_ylabel("bits per pixel")
-    for axes in (left, middle, right):
+    first, second, third, fourth = figure.subplots(1, 4)
+    over_training(first, results, "lss_train_0.1", "LSS around training's ŷ, ±0.1 steps")
+    around = {"training's ŷ": late("lss_train_0.1"), "files' ŷ": late("lss_hard_0.1")}
+    ends(second, results, around, "… last tenth of training")
+    second.set_ylim(top=1.3 * second.get_ylim()[1])
+    over_training(third, results, "score", "loss at test, R + λD")
+    ends(fourth, results, {"": late("score")}, "… last tenth of training")
+    first.set_ylabel("mean |ΔL| per RMS of ξ, bits per pixel a step")
+    third.set_ylabel("bits per pixel")
+    for axes in (first, third):
         logarithmic(axes)
-    legend(figure, left)
+    legend(figure, first)
     return f"local smoothness score (LSS) and loss, {OVER_TRAINING}"
 
 
@@ -175,17 +178,17 @@ def legend(figure: Figure, axes: Axes) -> None:
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, handlelength=3.5)
 
 
-def known(axes: Axes, value: float, text: str) -> None:
+def known(axes: Axes, value: float, text: str, above_pt: float = 5) -> None:
     """A line where theory puts a value."""
     axes.axhline(value, color=FAINT, linewidth=0.7, linestyle=":", zorder=0)
-    place = {"xycoords": ("axes fraction", "data"), "xytext": (0, 5), "textcoords": "offset points"}
-    axes.annotate(text, (0.99, value), fontsize=7, ha="right", va="bottom", color=FAINT, **place)
+    place = {"xycoords": ("axes fraction", "data"), "xytext": (0, above_pt), "textcoords": "offset points"}
+    axes.annotate(text, (0.99, value), fontsize=7, ha="right", va="center", color=FAINT, **place)
 
 
 def logarithmic(axes: Axes) -> None:
-    """A logarithmic scale with plain numbers at 1, 2 and 5."""
+    """A logarithmic scale with plain numbers."""
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
     axes.yaxis.set_major_formatter(PLAIN)
     axes.yaxis.set_minor_formatter(NullFormatter())
 
@@ -225,7 +228,7 @@ def ends(axes: Axes, results: Sequence[Result], values: dict[str, Callable[[Resu
         bars = axes.bar(place, mean, width, color=[style(name).colour for name in shown], yerr=spread, capsize=2)
         for bar in bars:
             bar.set_alpha(1 - 0.5 * k)
-        numbers = [f"{v:.3g}" if v > 5e-4 else "0" for v in mean]
+        numbers = [f"{v:.{4 - len(values)}g}" if v > 5e-4 else "0" for v in mean]
         axes.bar_label(bars, numbers, padding=2, fontsize=8 - len(values), color=INK)
         if label:
             axes.bar(0, 0, color=INK, alpha=1 - 0.5 * k, label=label)
