@@ -11,6 +11,7 @@ from roundel.container import DEFAULT_MAX_PIXELS, Header, Kind
 from roundel.errors import ChecksumError, ModelError, UnsupportedError
 from roundel.loading import model_of, resolve
 from roundel.models.protocol import Model, Window
+from roundel.models.token_coding import crc
 from roundel.models.tokens import TokenModel
 from roundel.picture import Picture
 from roundel.tiling import Grid, Rect, combine_crcs, grid_for
@@ -31,15 +32,15 @@ def tokenize(
     """The tokens of a picture.
 
     Args:
-        source: a picture as `encode` takes it, whose alpha is left out; or the bytes of a .rndl file of tokens, whose
-            tokens are read as they are.
+        source: a picture as `encode` takes it, whose alpha is left out; or the bytes of a .rndl file or pack of tokens,
+            whose tokens are read as they are.
         model: a loaded model of tokens, or the name, id or path of one, instead of the default.
         max_pixels: of a file, the largest picture to accept.
         device: where the model runs.
 
     Returns:
         int32 (h, w, D), one vector for each square of 8 × 8 pixels (of `model.latent_px`), edges repeated where the
-        picture is no multiple; entry d is in [0, levels[d]).
+        picture is no multiple; entry d is in [0, levels[d]). Of a pack (pictures, h, w, D).
 
     Raises:
         RoundelError: the picture, file or model is not acceptable.
@@ -131,11 +132,10 @@ def to_file(
 
 
 def _read(data: bytes, model: Model | int | str | None, max_pixels: int, device: str) -> Codes:
+    if container.read_info(data, len(data)).pack:
+        return _read_pack(container.read_pack(data, max_pixels=max_pixels), model, device)
     file = container.read(data, max_pixels=max_pixels)
-    if file.header.kind is not Kind.TOKENS:
-        kind = file.header.kind.name.lower()
-        raise UnsupportedError(f"the file is {kind}, it holds no tokens: decode it, and tokenise the picture")
-    codec = _tokens(model_of(file.header, model, device))
+    codec = _codec_of(file.header, model, device)
     grid = grid_for(file.header.height, file.header.width, file.header.tile_px, codec.align_px)
     codes = _empty(codec, grid)
     crcs = []
@@ -144,9 +144,34 @@ def _read(data: bytes, model: Model | int | str | None, max_pixels: int, device:
         found = codec.decode(file.passes(index), tile.height, tile.width, 0)
         _place(codes, tile, codec)[:] = found.latents.transpose(1, 2, 0)
         crcs.append(found.crc or 0)
-    if combine_crcs(crcs) != file.header.checksum:
-        raise ChecksumError("the tokens do not match the file's checksum: file or model weights are damaged")
+    _check(crcs, file.header)
     return codes
+
+
+def _read_pack(opened: container.Pack, model: Model | int | str | None, device: str) -> Codes:
+    codec = _codec_of(opened.header, model, device)
+    width, height = opened.size(0)
+    if any(opened.size(number) != (width, height) for number in range(len(opened))):
+        raise UnsupportedError("the pictures of the pack differ in size, so that one array cannot hold their tokens")
+    parts, crcs = [], []
+    for unit in range(opened.units):
+        codes = codec.decode_codes(opened.passes(unit), len(opened.images(unit)), height, width)
+        parts.append(codes.transpose(0, 2, 3, 1))
+        crcs.append(crc(codes))
+    _check(crcs, opened.header)
+    return np.concatenate(parts)
+
+
+def _codec_of(header: Header, model: Model | int | str | None, device: str) -> TokenModel:
+    if header.kind is not Kind.TOKENS:
+        kind = header.kind.name.lower()
+        raise UnsupportedError(f"the file is {kind}, it holds no tokens: decode it, and tokenise the picture")
+    return _tokens(model_of(header, model, device))
+
+
+def _check(crcs: list[int], header: Header) -> None:
+    if combine_crcs(crcs) != header.checksum:
+        raise ChecksumError("the tokens do not match the file's checksum: file or model weights are damaged")
 
 
 def _tokens(codec: Model) -> TokenModel:

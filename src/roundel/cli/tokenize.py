@@ -25,7 +25,7 @@ def command(
     max_pixels: int,
     as_json: bool,
 ) -> None:
-    """Turn pictures, or .rndl files of tokens, into integers (h, w, D) in NumPy's format.
+    """Turn pictures, or .rndl files of tokens, into integers (h, w, D) in NumPy's format; packs into (N, h, w, D).
 
     \b
       roundel tokenize photo.jpg                     photo.npy
@@ -62,7 +62,9 @@ def command(
             "shape": list(codes.shape),
             "elapsed_s": round(elapsed_s(), 3),
         }
-        text = f"{goal}: {codes.shape[1]} × {codes.shape[0]} tokens of {codes.shape[2]} integers"
+        rows, columns, dims = codes.shape[-3:]
+        text = f"{goal}: {columns} × {rows} tokens of {dims} integers"
+        text += f" for each of {len(codes)} pictures" if codes.ndim == 4 else ""
         streams.say(record, text, as_json=as_json, data_on_stdout=goal == STANDARD)
 
     ctx.exit(streams.for_each(inputs, work))

@@ -71,8 +71,12 @@ class TokenModel:
 
     def decode_batch(self, passes: Sequence[bytes], count: int, height: int, width: int) -> Batch:
         """See `BatchModel.decode_batch`."""
-        codes = self.coder.decode(passes, self._shape(count, height, width))
+        codes = self.decode_codes(passes, count, height, width)
         return Batch(self._synthesise(codes, height, width), crc(codes))
+
+    def decode_codes(self, passes: Sequence[bytes], count: int, height: int, width: int) -> NDArray[np.int32]:
+        """Codes (count, K, h, w) of pictures that `encode_batch` coded. Raises: FormatError, see `Model.decode`."""
+        return self.coder.decode(passes, self._shape(count, height, width))
 
     def _shape(self, count: int, height: int, width: int) -> tuple[int, int, int, int]:
         return count, len(self.levels), -(-height // self.latent_px), -(-width // self.latent_px)
