@@ -33,7 +33,7 @@ def rows() -> Iterator[str]:
         encode_s = fastest_s(lambda c=codec: c.encode(pixels, c.ladder[0]), REPEATS)  # type: ignore[misc]
         decode_s = fastest_s(lambda c=codec, d=data: c.decode(d), REPEATS)  # type: ignore[misc]
         speeds[name] = len(data), pixels.size / 1e6 / encode_s, pixels.size / 1e6 / decode_s
-    models = [entry.name for entry in zoo.entries() if entry.kind is Kind.LOSSLESS and entry.name.startswith("photo")]
+    models = [entry.name for entry in zoo.current(Kind.LOSSLESS) if entry.name.startswith("photo")]
     for name in models:
         model = zoo.get(name)
         data = roundel.encode(pixels, lossless=True, model=model)

@@ -11,7 +11,7 @@ from roundel.models import zoo
 from roundel.packing import Collection, pack, unpack
 from roundel.selection import QUICKEST, best_for_set, best_lossless
 
-LOSSLESS = [entry.name for entry in zoo.entries() if entry.kind is Kind.LOSSLESS]
+LOSSLESS = [entry.name for entry in zoo.current(Kind.LOSSLESS)]
 
 
 @pytest.fixture(scope="module")

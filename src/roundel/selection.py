@@ -55,11 +55,7 @@ def _best(samples: Sequence[np.ndarray], device: str) -> Model:
     batches: dict[tuple[int, ...], list[np.ndarray]] = {}
     for sample in samples:
         batches.setdefault(sample.shape[:2], []).append(_rgb(sample))
-    models = [
-        zoo.get(entry.name, device)
-        for entry in zoo.entries()
-        if entry.kind is Kind.LOSSLESS and entry.weights.is_file()
-    ]
+    models = [zoo.get(entry.name, device) for entry in zoo.current(Kind.LOSSLESS)]
     if not models:
         raise ModelError("no lossless model is published yet; name one with --model")
     default = zoo.default(Kind.LOSSLESS)

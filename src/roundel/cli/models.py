@@ -20,6 +20,7 @@ def command(as_json: bool) -> None:
             "id": entry.id,
             "kind": entry.kind.name.lower(),
             "default": zoo.DEFAULTS.get(entry.kind) == entry.name,
+            "successor": entry.successor or None,
             "weights": str(entry.weights),
             "weights_hash": zoo.weights_hash(entry.weights).hex() if found else None,
             "weights_bytes": entry.weights.stat().st_size if found else None,
@@ -27,7 +28,9 @@ def command(as_json: bool) -> None:
         if as_json:
             print(json.dumps({**record, "card": entry.card()}))
         else:
-            print(f"{entry.name}  id {entry.id}  {record['kind']}" + ("  (default)" if record["default"] else ""))
+            remark = "  (default)" if record["default"] else ""
+            remark = f"  (for its old files; now {entry.successor})" if entry.successor else remark
+            print(f"{entry.name}  id {entry.id}  {record['kind']}{remark}")
             print(f"  {entry.weights}: " + (f"{record['weights_bytes']} bytes" if found else "missing"))
             for key, value in entry.card().items():
                 print(f"  {key}: {value}")

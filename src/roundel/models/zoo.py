@@ -23,6 +23,8 @@ class Entry(NamedTuple):
     kind: Kind
     home: str
     """module:class that wires it; the class offers `load(path, device) -> Model`."""
+    successor: str = ""
+    """The model that is better at all it was for; it stays for the sake of its files, and is chosen by name only."""
 
     @property
     def weights(self) -> Path:
@@ -38,24 +40,30 @@ class Entry(NamedTuple):
 LOSSLESS_HOME = "roundel.models.lossless:LosslessModel"
 TOKENS_HOME = "roundel.models.tokens:TokenModel"
 ENTRIES = (
-    Entry(1, "photo-lossy", Kind.LOSSY, "roundel.models.lossy:LossyModel"),
+    Entry(1, "photo-lossy", Kind.LOSSY, "roundel.models.lossy:LossyModel", "photo-wavelet"),
     Entry(2, "photo-wavelet", Kind.LOSSY, "roundel.models.wavelet_codec:WaveletModel"),
-    Entry(16, "cifar", Kind.LOSSLESS, LOSSLESS_HOME),
-    Entry(17, "photo", Kind.LOSSLESS, LOSSLESS_HOME),
+    Entry(16, "cifar", Kind.LOSSLESS, LOSSLESS_HOME, "cifar-2"),
+    Entry(17, "photo", Kind.LOSSLESS, LOSSLESS_HOME, "photo-3"),
     Entry(18, "histology", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(19, "photo-fast", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(20, "cifar-2", Kind.LOSSLESS, LOSSLESS_HOME),
-    Entry(21, "photo-2", Kind.LOSSLESS, LOSSLESS_HOME),
+    Entry(21, "photo-2", Kind.LOSSLESS, LOSSLESS_HOME, "photo-3"),
+    Entry(22, "photo-3", Kind.LOSSLESS, LOSSLESS_HOME),
     Entry(32, "photo-tokens", Kind.TOKENS, TOKENS_HOME),
-    Entry(33, "cifar-tokens", Kind.TOKENS, TOKENS_HOME),
+    Entry(33, "cifar-tokens", Kind.TOKENS, TOKENS_HOME, "cifar-tokens-2"),
     Entry(34, "cifar-tokens-2", Kind.TOKENS, TOKENS_HOME),
 )
-DEFAULTS = {Kind.LOSSY: "photo-wavelet", Kind.LOSSLESS: "photo-2", Kind.TOKENS: "photo-tokens"}
+DEFAULTS = {Kind.LOSSY: "photo-wavelet", Kind.LOSSLESS: "photo-3", Kind.TOKENS: "photo-tokens"}
 
 
 def entries() -> tuple[Entry, ...]:
     """All published models, by id."""
     return tuple(sorted(ENTRIES))
+
+
+def current(kind: Kind) -> list[Entry]:
+    """Those of a kind to choose from: with weights, and not succeeded by another."""
+    return [e for e in entries() if e.kind is kind and not e.successor and e.weights.is_file()]
 
 
 def default(kind: Kind) -> str:
