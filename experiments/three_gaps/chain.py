@@ -70,6 +70,11 @@ class Chain:
     def folder(self) -> Path:
         return self.out / f"{self.run.name}-{self.seed}"
 
+    @property
+    def finished(self) -> bool:
+        """Whether everything is trained and measured."""
+        return (self.folder / "result.json").exists()
+
 
 def work(chain: Chain) -> dict[str, Any]:
     """Train and measure, or take what an earlier call of the same settings left.

@@ -38,14 +38,7 @@ def draw(results: Sequence[Result], stem: Path) -> None:
     for number, paint in enumerate((discrete, histograms, entropy, smoothness, curves), 1):
         figure = Figure(figsize=(13, 6.4 if paint is histograms else 4.4), layout="constrained")
         title = paint(figure, results)
-        seeds = len({result["seed"] for result in results})
-        figure.suptitle(
-            f"Figure {number}: {title}; {seeds} seed{'s' if seeds > 1 else ''}",
-            x=0.01,
-            ha="left",
-            fontsize=12,
-            color=INK,
-        )
+        figure.suptitle(f"Figure {number}: {title}; {seeds(results)}", x=0.01, ha="left", fontsize=12, color=INK)
         for axes in figure.axes:
             axes.spines[["top", "right"]].set_visible(False)
         figure.savefig(f"{stem}-figure{number}.png", dpi=110)
@@ -160,6 +153,14 @@ def line_through(points: Sequence[tuple[float, float]], bpp: np.ndarray) -> np.n
     piece = np.clip(np.searchsorted(x, np.log(bpp)) - 1, 0, len(x) - 2)
     slope = (y[piece + 1] - y[piece]) / (x[piece + 1] - x[piece])
     return y[piece] + slope * (np.log(bpp) - x[piece])
+
+
+def seeds(results: Sequence[Result]) -> str:
+    """How many there are of each run."""
+    count = {name: sum(r["of"]["run"]["name"] == name for r in results) for name in names(results)}
+    if len(set(count.values())) > 1:
+        return "seeds: " + ", ".join(f"{name} {n}" for name, n in count.items())
+    return f"{max(count.values())} seeds" if max(count.values()) > 1 else "one seed"
 
 
 def names(results: Sequence[Result]) -> list[str]:

@@ -49,10 +49,11 @@ def numbers(text: str) -> list[float]:
 @click.option("--pictures", type=click.IntRange(1), help="Test pictures at most.")
 @click.option("--pairs", type=click.IntRange(1), help="Draws for the smoothness score of the test pictures.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Trainings at a time.")
+@click.option("--finished", is_flag=True, help="Train nothing: results of the trainings that are finished.")
 @click.option("--device", default="cpu", show_default=True)
 def main(scale: str, config: Path | None, folders: tuple[Path, ...], test: Path, out: Path | None, results: Path,
          seeds: str | None, lmbdas: str | None, only: str | None, share: float, pictures: int | None,
-         pairs: int | None, jobs: int, device: str) -> None:  # fmt: skip
+         pairs: int | None, jobs: int, finished: bool, device: str) -> None:  # fmt: skip
     try:
         name = config.stem if config else scale
         table = recipes.read(config or HERE / f"{scale}.toml")
@@ -70,6 +71,8 @@ def main(scale: str, config: Path | None, folders: tuple[Path, ...], test: Path,
         files = data.find_images([test])[: settings.pictures]
         place = out or Path("runs") / f"three-gaps-{name}"
         chains = [Chain(run, seed, settings, folders, test, place, device) for seed in chosen_seeds for run in runs]
+        if finished:
+            chains = [chain for chain in chains if chain.finished]
         click.echo(
             f"{len(chains)} trainings of {[run.name for run in runs]}, seeds {chosen_seeds}, in {place}", err=True
         )
@@ -79,9 +82,12 @@ def main(scale: str, config: Path | None, folders: tuple[Path, ...], test: Path,
                 click.echo(f"{chain.folder.name}: {result['cpu_s']} s of processor time", err=True)
                 found.append(result)
         results.mkdir(parents=True, exist_ok=True)
+        partly = " --finished" if finished else ""
         where = " ".join(f"--data {folder.name}" for folder in folders) + f" --test {test.name}"
         options = f"--share {share:g} --seeds {','.join(map(str, chosen_seeds))} --pictures {settings.pictures}"
-        command = f"python experiments/three_gaps/run.py --scale {name} {where} {options} --pairs {settings.pairs}"
+        command = (
+            f"python experiments/three_gaps/run.py --scale {name} {where} {options} --pairs {settings.pairs}{partly}"
+        )
         summary = {
             "provenance": asdict(provenance(command, files)),
             "trained_on": [folder.name for folder in folders],
