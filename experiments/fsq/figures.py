@@ -14,6 +14,9 @@ SHOWN = ("L3", "L5", "L8", "L10", "annealed", "adaptive", "hierarchical", "vq-va
          "as-written")  # fmt: skip
 USAGE = ("L8", "annealed", "grid-fsq-12", "grid-vq-12")
 COLUMNS = 12
+LABELS = {"annealed": (-5, 5, "right"), "L5": (-5, 5, "right"), "hierarchical": (5, -10, "left"),
+          "adaptive": (5, -10, "left"), "L8": (3, 7, "left")}  # fmt: skip
+"""Where names stand, in points from their mark, that would cover one another."""
 
 
 def draw(summary: dict[str, Any], trained: Path, pictures: torch.Tensor, stem: Path) -> None:
@@ -25,27 +28,33 @@ def draw(summary: dict[str, Any], trained: Path, pictures: torch.Tensor, stem: P
 
 
 def _curves(summary: dict[str, Any], path: Path) -> None:
-    figure, axes = plt.subplots(figsize=(8, 5.5), layout="constrained")
+    figure, (whole, near) = plt.subplots(1, 2, figsize=(13, 5.5), layout="constrained")
     bounds = summary["bounds"]
     rates = sorted(bounds["gaussian_db"], key=float)
-    axes.plot([float(r) for r in rates], [bounds["gaussian_db"][r] for r in rates], "k--", lw=1,
-              label="water-filling, Gaussian")  # fmt: skip
-    axes.axhline(bounds["pca64_db"], color="0.5", ls=":", lw=1, label="64 principal components, unquantised")
-    for name in dict.fromkeys(r["name"] for r in summary["runs"]):
-        points = [(r["stream_bits"], r["psnr_db"]) for r in summary["runs"] if r["name"] == name]
-        axes.plot(*zip(*points, strict=True), "o", ms=5)
-        axes.annotate(name, points[0], xytext=(4, 3), textcoords="offset points", fontsize=7)
-    if ladder := summary["ladder"]:
-        for kind, style in (("fixed", "s--"), ("chosen", "s-")):
-            points = [(r["stream_bits"], r["psnr_db"]) for r in ladder[kind]]
-            axes.plot(*zip(*points, strict=True), style, lw=0.8, ms=3, label=f"levels for each picture, {kind}")
-    for codec in dict.fromkeys(row["codec"] for row in summary["baselines"]):
-        rows = [row for row in summary["baselines"] if row["codec"] == codec]
-        axes.plot([row["bits"] for row in rows], [row["psnr_db"] for row in rows], "x-", lw=0.8, ms=4, label=codec)
-    axes.set(xlabel="coded bits a picture", ylabel="PSNR dB", xscale="log", title="CIFAR-10 test")
-    axes.legend(fontsize=7)
-    axes.grid(alpha=0.3)
-    figure.savefig(path, dpi=110)
+    for axes in (whole, near):
+        axes.plot([float(r) for r in rates], [bounds["gaussian_db"][r] for r in rates], "k--", lw=1,
+                  label="water-filling, Gaussian")  # fmt: skip
+        axes.axhline(bounds["pca64_db"], color="0.5", ls=":", lw=1, label="64 principal components, unquantised")
+        for name in dict.fromkeys(r["name"] for r in summary["runs"]):
+            points = [(r["stream_bits"], r["psnr_db"]) for r in summary["runs"] if r["name"] == name]
+            axes.plot(*zip(*points, strict=True), "o", ms=5)
+            if axes is near or name.startswith("as-written"):
+                x, y, side = LABELS.get(name, (5, 3, "left"))
+                axes.annotate(name, points[0], xytext=(x, y), textcoords="offset points", fontsize=8, ha=side,
+                              annotation_clip=True)  # fmt: skip
+        if ladder := summary["ladder"]:
+            for kind, style in (("fixed", "s--"), ("chosen", "s-")):
+                points = [(r["stream_bits"], r["psnr_db"]) for r in ladder[kind]]
+                axes.plot(*zip(*points, strict=True), style, lw=0.8, ms=3, label=f"levels for each picture, {kind}")
+        for codec in dict.fromkeys(row["codec"] for row in summary["baselines"]):
+            rows = [row for row in summary["baselines"] if row["codec"] == codec]
+            axes.plot([row["bits"] for row in rows], [row["psnr_db"] for row in rows], "x-", lw=0.8, ms=4, label=codec)
+        axes.set(xlabel="coded bits a picture", ylabel="PSNR dB", title="CIFAR-10 test")
+        axes.grid(alpha=0.3)
+    whole.set_xscale("log")
+    whole.legend(fontsize=7)
+    near.set(xlim=(80, 220), ylim=(17.3, 21.5), title="the discrete autoencoders")
+    figure.savefig(path, dpi=100)
     plt.close(figure)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
-HEAD = ("", "coded bits", "nominal", "PSNR dB", "MSE", "BCE − floor", "rounding", "used", "perplexity")
+HEAD = ("", "coded bits", "entropies", "nominal", "PSNR dB", "MSE", "BCE − floor", "rounding", "used", "perplexity")
 PAPER_LEVELS = {"L3": (145.8, 0.256, 0.132), "L5": (137.6, 0.251, 0.121), "L8": (134.2, 0.245, 0.115),
                 "L10": (132.5, 0.243, 0.113)}  # fmt: skip
 
@@ -18,8 +18,9 @@ def tables(summary: dict[str, Any]) -> str:
         f"Each row: {scale['steps']} steps of {scale['batch']} ({summary['epochs']} epochs), measured on the first "
         f"{scale['pictures']} test pictures; all trainings together took {summary['cpu_s'] / 60:.0f} minutes of one "
         "core. Coded bits are bytes of one stream of all test pictures under the learned prior, per picture; 64 "
-        "pictures a stream cost a little more (`pack_bits` in the JSON). Priors learn in training: after a short one "
-        "they have not settled, and code may be longer than entropy (`entropy_bits`), even than nominal. BCE − floor "
+        "pictures a stream cost a little more (`pack_bits` in the JSON). Entropies are those of each code channel's "
+        "counts. Priors learn in training: after a short one they have not settled, and code may be longer than "
+        "entropies, even than nominal. BCE − floor "
         "is in nats per subpixel over "
         "0.5474; rounding is the mean squared distance of latents from their level, in levels; used and perplexity are "
         "means over code channels. Where there are two seeds, both are given.\n",
@@ -73,11 +74,11 @@ def _section(title: str, runs: dict[str, list[dict[str, Any]]], names: Sequence[
     for name in names:
         for r in runs.get(name, []):
             rounding = "" if r["quantisation_mse"] is None else f"{r['quantisation_mse']:.4f}"
-            cells = (f"{name}: {r['what']}, seed {r['seed']}", f"{r['stream_bits']:.1f}", f"{r['nominal_bits']:.0f}",
-                     f"{r['psnr_db']:.2f}", f"{r['mse']:.5f}", f"{r['bce_over_floor']:.4f}", rounding,
-                     f"{r['used']:.2f}", f"{r['perplexity']:.2f}")  # fmt: skip
+            cells = (f"{name}: {r['what']}, seed {r['seed']}", f"{r['stream_bits']:.1f}", f"{r['entropy_bits']:.1f}",
+                     f"{r['nominal_bits']:.0f}", f"{r['psnr_db']:.2f}", f"{r['mse']:.5f}", f"{r['bce_over_floor']:.4f}",
+                     rounding, f"{r['used']:.2f}", f"{r['perplexity']:.2f}")  # fmt: skip
             lines.append("| " + " | ".join(cells) + " |")
-            lines += [f"| Fréchet distance by {n} | {d:.3f} |" + " |" * 7 for n, d in r["frechet"].items()]
+            lines += [f"| Fréchet distance by {n} | {d:.3f} |" + " |" * 8 for n, d in r["frechet"].items()]
     if missing := [name for name in names if not runs.get(name)]:
         lines += ["", f"Not trained in this run: {', '.join(missing)}."]
     return "\n".join([*lines, "", remark, ""])
@@ -140,8 +141,8 @@ def _equal_rate(runs: dict[str, list[dict[str, Any]]]) -> str:
         return ""
     lines += [
         "",
-        "Straight lines between the 8- and the 12-bit point of each quantiser and seed, over the rates that both "
-        "cover; above the lower of their upper ends there is nothing to compare.",
+        "Straight lines between the 8- and the 12-bit point of each quantiser and seed, at both ends and in the middle "
+        "of the rates that both cover.",
         "",
     ]
     return "\n".join(lines)

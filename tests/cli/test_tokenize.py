@@ -44,6 +44,11 @@ def test_complaints(tiny: str, photo: Path, capsys: pytest.CaptureFixture[str]) 
     Path("text.npy").write_text("no array")
     assert run(["detokenize", "text.npy", "--model", tiny]) == 1
     assert "text.npy: not an array in NumPy's format" in capsys.readouterr().err
+    header = b"{'descr': '<i4', 'fortran_order': False, 'shape': (1000000000000000,)}\n"
+    for number, damaged in enumerate((header, b"{{{{", b"")):
+        Path(f"{number}.npy").write_bytes(b"\x93NUMPY\x01\x00" + len(damaged).to_bytes(2, "little") + damaged)
+        assert run(["detokenize", f"{number}.npy", "--model", tiny]) == 1
+        assert f"{number}.npy: not an array in NumPy's format" in capsys.readouterr().err
     np.save("object.npy", np.array([{}], object), allow_pickle=True)
     assert run(["detokenize", "object.npy", "--model", tiny]) == 1
     np.save("other.npy", np.full((2, 2, 3), 99))

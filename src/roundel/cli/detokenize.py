@@ -89,10 +89,11 @@ def command(
 def _load(data: bytes) -> "np.ndarray":
     """The array of an .npy file. Raises: FormatError."""
     import io
+    from tokenize import TokenError
 
     import numpy as np
 
     try:
-        return np.load(io.BytesIO(data), allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        return np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError, OSError, MemoryError, OverflowError, SyntaxError, TokenError) as error:
         raise FormatError(f"not an array in NumPy's format (.npy), as `roundel tokenize` writes it: {error}") from None
