@@ -1,5 +1,6 @@
 """Discrete autoencoders: any size, every quantiser, codes alone decode, weights come back, training learns."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from roundel import cifar
 from roundel.cli.train import command
 from roundel.errors import ImageError, ModelError
 from roundel.lab import recipes
+from roundel.lab.train import load_initial
 from roundel.models import autoencoder_weights
 from roundel.models.autoencoder import AutoencoderShape, DiscreteAutoencoder
 from roundel.quantizers.adaptive import NOTCHES
@@ -68,6 +70,18 @@ def test_shapes_that_cannot_be_are_refused() -> None:
     for settings, complaint in wrong:
         with pytest.raises(ModelError, match=complaint):
             DiscreteAutoencoder(AutoencoderShape(**settings))  # type: ignore[arg-type]
+
+
+def test_training_goes_on_from_weights(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    published = DiscreteAutoencoder(VECTOR)
+    autoencoder_weights.save(published, tmp_path / "w.safetensors", {})
+    model = DiscreteAutoencoder(replace(VECTOR, prior="chain", prior_width=4))
+    load_initial(model, tmp_path / "w.safetensors")
+    assert torch.equal(model.net.to_latent.weight, published.net.to_latent.weight.half().float())
+    assert model.prior.levels == published.prior.levels
+    with pytest.raises(ModelError, match="has the shape"):
+        load_initial(DiscreteAutoencoder(replace(VECTOR, levels=(5,))), tmp_path / "w.safetensors")
 
 
 def test_reconstruction_reaches_the_encoder_unless_as_written() -> None:

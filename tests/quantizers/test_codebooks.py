@@ -9,7 +9,7 @@ from roundel.quantizers.lfq import LFQ
 from roundel.quantizers.residual_fsq import ResidualFSQ
 from roundel.quantizers.residual_vq import ResidualVQ
 from roundel.quantizers.usage import usage
-from roundel.quantizers.vq import VectorQuantizer
+from roundel.quantizers.vq import VectorQuantizer, nearest
 
 
 def test_codebook_finds_the_clusters() -> None:
@@ -128,3 +128,10 @@ def test_lookup_free_entropy_rewards_sure_and_diverse_codes() -> None:
     assert sure_diverse.item() == pytest.approx(-math.log(2), abs=1e-4)
     assert sure_alike.item() == pytest.approx(0, abs=1e-4)
     assert unsure.item() == pytest.approx(0, abs=1e-4)
+
+
+def test_nearest_looks_at_every_vector() -> None:
+    torch.manual_seed(0)
+    vectors, codebook = torch.randn(150, 3), torch.randn(40, 3)
+    assert torch.equal(nearest(vectors, codebook), torch.cdist(vectors, codebook).argmin(1))
+    assert nearest(vectors[:0], codebook).shape == (0,)
