@@ -29,7 +29,8 @@ from roundel.models import zoo
 from roundel.packing import Collection, pack, unpack
 from roundel.selection import best_lossless
 
-MODELS = [entry.name for entry in zoo.entries() if entry.kind is Kind.LOSSLESS]
+MODELS = [entry.name for entry in zoo.current(Kind.LOSSLESS)]
+TILED = "kodak_64,histology_80,histology_whole"
 HELD_OUT = 2
 CLASSICAL = ["jpeg2000-lossless", "jpegls", "jxl-e7", "webp-lossless"]
 TILE_PX = 256
@@ -109,6 +110,7 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--models", default=",".join(MODELS), type=lambda names: [n for n in names.split(",") if n])
     parser.add_argument("--codecs", default=",".join(CLASSICAL), type=lambda names: [n for n in names.split(",") if n])
+    parser.add_argument("--sets", default=TILED, type=lambda names: names.split(","), help="of tiles")
     options = parser.parse_args()
     kodak_files = sorted(options.kodak.glob("*.png"))
     histology_files = sorted(options.histology.glob("*.png"))[-HELD_OUT:]
@@ -119,7 +121,7 @@ def main() -> None:
     pixels, labels = cifar.read([batch])
     command = f"python experiments/lossless/run.py {options.what} {options.out} --models {','.join(options.models)}"
     if options.what == "tiles":
-        command += f" --codecs {','.join(options.codecs)}"
+        command += f" --codecs {','.join(options.codecs)} --sets {','.join(options.sets)}"
     results: dict[str, object] = {
         "provenance": asdict(provenance(command, [*kodak_files, *histology_files, batch])),
     }
@@ -129,6 +131,8 @@ def main() -> None:
             ("histology_80", histology, 80),
             ("histology_whole", histology, 1024),
         ):
+            if name not in options.sets:
+                continue
             results[name] = {f"roundel {model}": whole(pictures, model, side) for model in options.models} | {
                 codec: alone(pictures, codec, side) for codec in options.codecs
             }

@@ -17,6 +17,7 @@ GOLDEN = Path(__file__).parent / "golden"
 PICTURES = {
     "photo-67x90.rndl": ("photo", 67, 90),
     "histology-40x33.rndl": ("histology", 40, 33),
+    "histology-2-40x33.rndl": ("histology-2", 40, 33),
     "photo-2-67x90.rndl": ("photo-2", 67, 90),
     "photo-3-67x90.rndl": ("photo-3", 67, 90),
     "photo-fast-67x90.rndl": ("photo-fast", 67, 90),
