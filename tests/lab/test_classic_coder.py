@@ -84,11 +84,14 @@ def test_tiles_are_coded_as_pictures_of_their_own(models: dict[str, nn.Module], 
     tiled, whole = (coder_of(models[name], make("noise"), tile_px) for tile_px in (64, None))
     found = tiled.decode(tiled.encode(pixels))
     assert found.shape == pixels.shape
-    for row, column in ((0, 0), (64, 64)):
-        tile = pixels[row : row + 64, column : column + 64]
-        assert np.array_equal(found[row : row + 64, column : column + 64], whole.decode(whole.encode(tile)))
-    tile = np.pad(pixels[:64, 128:], ((0, 0), (0, 12), (0, 0)), mode="edge")
-    assert np.array_equal(found[:64, 128:], whole.decode(whole.encode(tile))[:, :52])
+    padded = np.pad(pixels, ((0, 0), (0, 12), (0, 0)), mode="edge")
+    alone = np.empty_like(padded)
+    for row, column in np.ndindex(2, 3):
+        cell = np.s_[64 * row : 64 * row + 64, 64 * column : 64 * column + 64]
+        alone[cell] = whole.decode(whole.encode(padded[cell]))
+    # Float nets on one tile and on six may round a latent on the edge otherwise, seldom.
+    assert np.abs(found - alone[:, :180].astype(float)).mean() < 0.3
+    assert np.abs(found - whole.decode(whole.encode(pixels)).astype(float)).mean() > 3
 
 
 def test_odd_sizes_come_back(models: dict[str, nn.Module]) -> None:
