@@ -72,7 +72,7 @@ def encode(
     if not 0 <= quality <= MAX_QUALITY:
         raise RoundelError(f"quality {quality} is out of range: give 0 (smallest) to {MAX_QUALITY} (best)")
     picture = to_picture(source)
-    codec = _codec(picture, model, effort, device, lossless=lossless)
+    codec = model_for(picture, model, lossless=lossless, effort=effort, device=device)
     boxes = [] if strip else _metadata(picture)
     pixels, depth = picture.pixels, 8
     if picture.depth > 8 and codec.kind is Kind.LOSSLESS:
@@ -180,23 +180,33 @@ def info(source: bytes | str | PathLike[str]) -> FileInfo:
         raise RoundelError(f"cannot read {path}: {error.strerror or error}") from error
 
 
-def to_picture(source: "Picture | Image.Image | np.ndarray") -> Picture:
-    """A Picture from any of the forms that `encode` takes."""
-    if isinstance(source, Picture):
-        return source
-    return image.from_array(source) if isinstance(source, np.ndarray) else image.from_pil(source)
-
-
-def _codec(
-    picture: Picture, model: Model | int | str | None, effort: int | None, device: str, *, lossless: bool
+def model_for(
+    picture: Picture,
+    model: Model | int | str | None = None,
+    *,
+    lossless: bool = False,
+    effort: int | None = None,
+    device: str = "cpu",
 ) -> Model:
-    """The model for a picture."""
+    """The model with which `encode`, given the same, encodes a picture.
+
+    Raises:
+        RoundelError: the effort is out of range.
+        ModelError: the model is unknown, knows one effort only, or is not lossless where it must be.
+    """
     if lossless and model is None and effort is not None:
         return lossless_at(effort, picture.pixels, device)
     codec = resolve(model, Kind.LOSSLESS if lossless else Kind.LOSSY, device)
     if lossless and codec.kind is not Kind.LOSSLESS:
         raise ModelError(f"model {codec.name} is not lossless: name another one, or none, or do without --lossless")
     return codec if effort is None else at_effort(codec, effort)
+
+
+def to_picture(source: "Picture | Image.Image | np.ndarray") -> Picture:
+    """A Picture from any of the forms that `encode` takes."""
+    if isinstance(source, Picture):
+        return source
+    return image.from_array(source) if isinstance(source, np.ndarray) else image.from_pil(source)
 
 
 def _encode_tile(pixels: np.ndarray, grid: Grid, codec: Model, quality: int, index: int) -> Encoded:

@@ -110,31 +110,32 @@ def test_packs_code_pictures_together(model: TokenModel) -> None:
         roundel.tokenize(wrong, model=model)
 
 
-def test_the_specification_alone_decodes(tmp_path: Path) -> None:
+def talkative(kind: str, path: Path) -> TokenModel:
+    """A model whose prior has random weights, by way of a file."""
     torch.manual_seed(3)
-    net = DiscreteAutoencoder(SHAPES["grid"]).eval()
+    net = DiscreteAutoencoder(SHAPES[kind]).eval()
     for name, parameter in net.prior.named_parameters():
         torch.nn.init.normal_(parameter, std=0.2 if "direct" in name else 0.4)
-    path = tmp_path / "w.safetensors"
     autoencoder_weights.save(net, path, {})
-    model = TokenModel.load(path, name="w", model_id=zoo.CUSTOM_ID, device="cpu")
-    codes = np.random.default_rng(0).integers(0, np.array(LEVELS)[:, None, None], (3, 5, 7)).astype(np.int32)
-    passes = model.encode_codes(codes).passes
-    tensors = load_file(path)
+    return TokenModel.load(path, name="w", model_id=zoo.CUSTOM_ID, device="cpu")
+
+
+def random_codes(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, np.array(LEVELS)[:, None, None], shape).astype(np.int32)
+
+
+def test_the_specification_alone_decodes(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    model, codes = talkative("grid", path), random_codes(3, 5, 7)
+    passes, tensors = model.encode_codes(codes).passes, load_file(path)
     assert np.array_equal(coset_codes(passes, 5, 7, LEVELS, tensors), codes)
     assert np.array_equal(coset_codes(passes[:2], 5, 7, LEVELS, tensors), model.decode(passes[:2], 40, 56, 0).latents)
 
 
 def test_the_specification_alone_decodes_chains(tmp_path: Path) -> None:
-    torch.manual_seed(3)
-    net = DiscreteAutoencoder(SHAPES["chain"]).eval()
-    for name, parameter in net.prior.named_parameters():
-        torch.nn.init.normal_(parameter, std=0.2 if "direct" in name else 0.4)
     path = tmp_path / "w.safetensors"
-    autoencoder_weights.save(net, path, {})
-    model = TokenModel.load(path, name="w", model_id=zoo.CUSTOM_ID, device="cpu")
-    codes = np.random.default_rng(0).integers(0, np.array(LEVELS)[:, None, None], (4, 3, 2, 3)).astype(np.int32)
-    (data,) = model.coder.encode(codes)
+    codes = random_codes(4, 3, 2, 3)
+    (data,) = talkative("chain", path).coder.encode(codes)
     assert np.array_equal(chain_codes(data, (4, 3, 2, 3), LEVELS, load_file(path)), codes)
 
 

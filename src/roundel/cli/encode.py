@@ -85,32 +85,25 @@ def command(
 
     from roundel import codec, image
     from roundel.container import Kind
-    from roundel.selection import lossless_at
-
-    kind = Kind.LOSSLESS if lossless else Kind.LOSSY
 
     def work(number: int, name: str) -> None:
         goal = goals[number]
         streams.check_free(goal, force=force)
         elapsed_s = streams.Stopwatch()
         picture = image.read(name, max_pixels=max_pixels)
-        if lossless and effort is not None and model is None:
-            loaded = lossless_at(effort, picture.pixels, device)
-        else:
-            loaded = codec.load_model(streams.model_key(model), kind=kind, device=device)
+        key = streams.model_key(model)
+        loaded = codec.model_for(picture, key, lossless=lossless, effort=effort, device=device)
         with streams.progress_bar(name) as progress:
 
             def encode(quality: int) -> bytes:
                 return codec.encode(
                     picture,
                     quality=quality,
-                    lossless=lossless,
                     model=loaded,
                     tile_px=tile,
                     strip=strip,
                     jobs=jobs,
                     progress=progress,
-                    effort=None if lossless else effort,
                 )
 
             data = _choose(encode, picture, target, loaded, 75 if quality is None else quality, jobs)

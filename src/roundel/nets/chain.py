@@ -1,27 +1,20 @@
 """Which integers come before a code of the same token: nets that guess each dimension of it from those before."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from roundel.exact import ExactConv2d
-from roundel.nets.coset import Guess
+from roundel.nets.coset import Guesses
 
 
-class ChainNet(nn.Module):
+class ChainNet(Guesses):
     """A `Guess` for every dimension, one after the other; each token by itself.
 
     Args:
         levels: (D,) of the codes. width: of the hidden layers.
     """
 
-    centre: Tensor
-
     def __init__(self, levels: tuple[int, ...], width: int) -> None:
-        super().__init__()
-        self.levels = levels
-        bound = max(levels) // 2
-        self.guesses = nn.ModuleList(Guess(d + 1, bound, width) for d in range(len(levels)))
-        self.register_buffer("centre", torch.tensor([n // 2 for n in levels]).view(-1, 1, 1), persistent=False)
+        super().__init__(levels, range(1, len(levels) + 1), width)
 
     def guess(self, codes: Tensor, channel: int) -> Tensor:
         """Mean less centre and log-scale (B, 2, h, w) of one dimension of codes (B, C ≥ channel, h, w) as float32."""
@@ -34,7 +27,3 @@ class ChainNet(nn.Module):
         grid = codes.view(*codes.shape[:2], -1, 1)
         out = torch.stack([self.guess(grid, channel).float() for channel in range(len(self.levels))], 1)
         return out.view(*codes.shape[:2], 2, *codes.shape[2:])
-
-    def layers(self) -> dict[str, ExactConv2d]:
-        """All layers by name."""
-        return {name: module for name, module in self.named_modules() if isinstance(module, ExactConv2d)}

@@ -1,5 +1,7 @@
 """Which integers surround a token: nets that guess each channel of a grid of codes from those decoded before it."""
 
+from collections.abc import Iterable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -39,21 +41,35 @@ class Guess(nn.Module):
         return self.direct(around) + self.leave(self.enter(around))
 
 
-class CosetNet(nn.Module):
+class Guesses(nn.Module):
+    """The nets of a prior, one `Guess` for each thing to guess, in order.
+
+    Args:
+        levels: (D,) of the codes. inputs: of each guess. width: of the hidden layers.
+    """
+
+    centre: Tensor
+
+    def __init__(self, levels: tuple[int, ...], inputs: Iterable[int], width: int) -> None:
+        super().__init__()
+        self.levels = levels
+        self.guesses = nn.ModuleList(Guess(count, max(levels) // 2, width) for count in inputs)
+        self.register_buffer("centre", torch.tensor([n // 2 for n in levels]).view(-1, 1, 1), persistent=False)
+
+    def layers(self) -> dict[str, ExactConv2d]:
+        """All layers by name."""
+        return {name: module for name, module in self.named_modules() if isinstance(module, ExactConv2d)}
+
+
+class CosetNet(Guesses):
     """A `Guess` for every channel and phase. Channels come one after the other, each in four phases.
 
     Args:
         levels: (D,) of the codes. width: of the hidden layers.
     """
 
-    centre: Tensor
-
     def __init__(self, levels: tuple[int, ...], width: int) -> None:
-        super().__init__()
-        self.levels = levels
-        bound = max(levels) // 2
-        self.guesses = nn.ModuleList(Guess(9 * (d + 1), bound, width) for d in range(len(levels)) for _ in PHASES)
-        self.register_buffer("centre", torch.tensor([n // 2 for n in levels]).view(-1, 1, 1), persistent=False)
+        super().__init__(levels, (len(TAPS) * (d + 1) for d in range(len(levels)) for _ in PHASES), width)
 
     def guess(self, codes: Tensor, channel: int, phase: int) -> Tensor:
         """Parameters (B, 2, h', w') of one channel at the positions of one phase.
@@ -86,7 +102,3 @@ class CosetNet(nn.Module):
                 tap = torch.cat([tap[:, :-1], torch.zeros_like(tap[:, -1:])], 1)
             taps.append(tap)
         return torch.cat(taps, 1)
-
-    def layers(self) -> dict[str, ExactConv2d]:
-        """All layers by name."""
-        return {name: module for name, module in self.named_modules() if isinstance(module, ExactConv2d)}
