@@ -6,7 +6,7 @@ import numpy as np
 
 from benchmarks.timing import fastest_s
 from roundel.coding import cost_bits, decode, encode
-from roundel.entropy.gaussian import gaussian_tables
+from roundel.training.entropy.gaussian import gaussian_tables
 
 
 def rows() -> Iterator[str]:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from benchmarks.timing import fastest_s
-from roundel.exact import ExactConv2d, convolve
+from roundel.training.exact import ExactConv2d, convolve
 
 SHAPES = [  # batch, channels in and out, kernel, height, width
     (1, 96, 96, 3, 24, 32),

@@ -12,9 +12,9 @@ import torch
 import roundel
 from benchmarks.lossy import photo
 from benchmarks.timing import fastest_s
-from roundel import baselines
+from roundel.codecs import zoo
 from roundel.container import Kind
-from roundel.models import zoo
+from roundel.measure import baselines
 
 PEERS = ("jxl-e7", "webp-lossless")
 TILE_PX = 256

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from roundel.codecs import zoo
+from roundel.codecs.protocol import Decoded, Encoded, Window
 from roundel.container import Kind
 from roundel.errors import FormatError, ModelError
-from roundel.models import zoo
-from roundel.models.protocol import Decoded, Encoded, Window
 
 BLOCK = 16
 

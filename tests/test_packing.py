@@ -8,17 +8,17 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from roundel import cifar
 from roundel.cli.main import group as program
 from roundel.container import read_pack
 from roundel.errors import ChecksumError, ImageError
+from roundel.image import cifar
 from roundel.packing import Collection, pack, unpack
 from tests.models.test_lossless import picture, tiny_net
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
-    from roundel.models import lossless_weights
+    from roundel.training.pyramid import stored as lossless_weights
 
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
     lossless_weights.save(path, tiny_net(), {})

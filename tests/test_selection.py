@@ -5,11 +5,11 @@ import pytest
 from skimage import data
 
 from roundel.codec import encode, info
+from roundel.codecs import zoo
+from roundel.codecs.selection import QUICKEST, best_for_set, best_lossless
 from roundel.container import Kind, read_pack
 from roundel.errors import RoundelError
-from roundel.models import zoo
 from roundel.packing import Collection, pack, unpack
-from roundel.selection import QUICKEST, best_for_set, best_lossless
 
 LOSSLESS = [entry.name for entry in zoo.current(Kind.LOSSLESS)]
 

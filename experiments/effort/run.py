@@ -16,11 +16,13 @@ from pathlib import Path
 import click
 import torch
 
-from roundel import image, loading, metrics
+from roundel import image
 from roundel.codec import decode_array, encode
+from roundel.codecs import loading
 from roundel.errors import RoundelError
-from roundel.lab.data import find_images
-from roundel.lab.provenance import provenance
+from roundel.measure import metrics
+from roundel.training.data import find_images
+from roundel.training.provenance import provenance
 
 HERE = Path(__file__).parent
 ANCHORS = (0, 1)

@@ -14,10 +14,11 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import load_file
 
-from roundel.exact.sums import ExactSum
-from roundel.models import wavelet_weights, zoo
-from roundel.models.wavelet import WaveletNet
-from roundel.models.wavelet_codec import WaveletModel
+from roundel.codecs import zoo
+from roundel.codecs.wavelet.codec import WaveletModel
+from roundel.training.exact.sums import ExactSum
+from roundel.training.wavelet import stored as wavelet_weights
+from roundel.training.wavelet.net import WaveletNet
 
 ENTRY = next(e for e in zoo.entries() if e.name == "photo-wavelet")
 

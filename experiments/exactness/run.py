@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from roundel.lab.provenance import provenance
-from roundel.models import zoo
-from roundel.models.protocol import Window
+from roundel.codecs import zoo
+from roundel.codecs.protocol import Window
+from roundel.training.provenance import provenance
 
 HERE = Path(__file__).parent
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}

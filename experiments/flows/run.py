@@ -21,10 +21,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from roundel.exact.sums import ExactSum
-from roundel.lab import recipes
-from roundel.lab.provenance import provenance
-from roundel.lab.train import Trainer
+from roundel.training import recipes
+from roundel.training.exact.sums import ExactSum
+from roundel.training.provenance import provenance
+from roundel.training.trainer import Trainer
 
 COUNTED = 2
 WARM_STEPS = 4

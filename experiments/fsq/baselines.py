@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import roundel
-from roundel.baselines import find
 from roundel.lab.waterfilling import distortion_at, spectrum, truncation
+from roundel.measure.baselines import find
 
 SINGLE = 500
 """Pictures that are also coded as files of their own."""

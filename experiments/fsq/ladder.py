@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from roundel import coding
 from roundel.coding import Tables
-from roundel.entropy.categorical import ESCAPE_MASS, CategoricalPrior
-from roundel.lab import lossless
-from roundel.lab.lossless import Data, Source
-from roundel.lab.train import Schedule, train
-from roundel.nets.autoencoder import VectorAutoencoder
-from roundel.quantizers.ladder import LADDER, LadderFSQ, choose, complexity, rung_of_complexity
+from roundel.training.entropy.categorical import ESCAPE_MASS, CategoricalPrior
+from roundel.training.pyramid import task as lossless
+from roundel.training.pyramid.task import Data, Source
+from roundel.training.quantizers.ladder import LADDER, LadderFSQ, choose, complexity, rung_of_complexity
+from roundel.training.tokens.net import VectorAutoencoder
+from roundel.training.trainer import Schedule, train
 
 BATCH = 500
 PRICES = (0.025, 0.05, 0.1, 0.2)

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from roundel.codecs.tokens.symbols import FactorizedCoder, TokenCoder
 from roundel.lab import frechet
-from roundel.models.autoencoder import DiscreteAutoencoder
-from roundel.models.token_coding import FactorizedCoder, TokenCoder
-from roundel.quantizers.residual_fsq import ResidualFSQ
-from roundel.quantizers.usage import histogram, of_histogram
+from roundel.training.quantizers.residual_fsq import ResidualFSQ
+from roundel.training.quantizers.usage import histogram, of_histogram
+from roundel.training.tokens.model import DiscreteAutoencoder
 
 BATCH = 500
 GROUP = 64

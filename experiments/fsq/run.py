@@ -24,14 +24,17 @@ from measure import measure
 from runs import DIMS, RUNS, Run
 from tables import tables
 
-from roundel import cifar
 from roundel.errors import RoundelError
-from roundel.lab import adaptive, frechet, fsq, recipes
-from roundel.lab.lossless import Data
-from roundel.lab.provenance import provenance
-from roundel.lab.train import Schedule, train
-from roundel.models import autoencoder_weights
-from roundel.models.autoencoder import DiscreteAutoencoder
+from roundel.image import cifar
+from roundel.lab import frechet
+from roundel.training import recipes
+from roundel.training.provenance import provenance
+from roundel.training.pyramid.task import Data
+from roundel.training.tokens import adaptive
+from roundel.training.tokens import stored as autoencoder_weights
+from roundel.training.tokens import task as fsq
+from roundel.training.tokens.model import DiscreteAutoencoder
+from roundel.training.trainer import Schedule, train
 
 HERE = Path(__file__).parent
 ADAPTATIONS = 10

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from roundel.lab.fsq import Objective
-from roundel.models.autoencoder import AutoencoderShape
-from roundel.quantizers.fsq import RECOMMENDED
+from roundel.training.quantizers.fsq import RECOMMENDED
+from roundel.training.tokens.model import AutoencoderShape
+from roundel.training.tokens.task import Objective
 
 DIMS = 64
 

@@ -17,14 +17,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from roundel import coding
-from roundel.entropy.lookup import mixture_bits
-from roundel.lab.provenance import provenance
-from roundel.models import zoo
-from roundel.models.hyperprior import scale_of
-from roundel.models.protocol import Window
-from roundel.models.wavelet_codec import WaveletModel
-from roundel.models.wavelet_symbols import Reading, coded, pass_of
-from roundel.models.wavelet_walk import Group, walk
+from roundel.codecs import zoo
+from roundel.codecs.protocol import Window
+from roundel.codecs.wavelet.codec import WaveletModel
+from roundel.codecs.wavelet.symbols import Reading, coded, pass_of
+from roundel.codecs.wavelet.walk import Group, walk
+from roundel.training.entropy.lookup import mixture_bits
+from roundel.training.entropy.scales import scale_of
+from roundel.training.provenance import provenance
 
 HERE = Path(__file__).parent
 

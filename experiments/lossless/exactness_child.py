@@ -18,18 +18,21 @@ ROOT = Path(__file__).parents[2]
 sys.path += [str(ROOT), str(ROOT / "experiments" / "exactness")]
 
 from child import OnnxSum  # noqa: E402 - found by the line above
+from tests.models import reference  # noqa: E402
 
-from roundel import cifar  # noqa: E402
 from roundel.codec import decode_array, encode  # noqa: E402
+from roundel.codecs import zoo  # noqa: E402
+from roundel.codecs.protocol import Window  # noqa: E402
+from roundel.codecs.pyramid.codec import LosslessModel, to_ycocg  # noqa: E402
+from roundel.codecs.pyramid.walk import Group, walk  # noqa: E402
 from roundel.container import read_pack  # noqa: E402
 from roundel.errors import RoundelError  # noqa: E402
-from roundel.image import read  # noqa: E402
-from roundel.models import lossless_weights, zoo  # noqa: E402
-from roundel.models.lossless import LosslessModel, to_ycocg  # noqa: E402
-from roundel.models.protocol import Window  # noqa: E402
-from roundel.models.traversal import Group, walk  # noqa: E402
+from roundel.image import (
+    cifar,  # noqa: E402
+    read,  # noqa: E402
+)
 from roundel.packing import GROUP, Collection, pack, unpack  # noqa: E402
-from tests.models import reference  # noqa: E402
+from roundel.training.pyramid import stored as lossless_weights
 
 SAMPLE_PX = 64
 """Side of the piece of each picture that the plain decoder reads."""

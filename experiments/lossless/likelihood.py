@@ -18,18 +18,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from roundel import cifar, coding, container
+from roundel import coding, container
 from roundel.codec import encode
+from roundel.codecs import zoo
+from roundel.codecs.pyramid.codec import LosslessModel, Mode, from_ycocg
+from roundel.codecs.pyramid.symbols import Expected, Reading
+from roundel.codecs.pyramid.walk import Group, walk
 from roundel.container import Kind
-from roundel.image import read
-from roundel.lab.lossless import pyramid_bits
-from roundel.lab.provenance import provenance
-from roundel.models import zoo
-from roundel.models.lossless import LosslessModel, Mode, from_ycocg
-from roundel.models.samples import Expected, Reading
-from roundel.models.traversal import Group, walk
+from roundel.image import cifar, read
 from roundel.packing import Collection, pack
 from roundel.tiling import Grid
+from roundel.training.provenance import provenance
+from roundel.training.pyramid.task import pyramid_bits
 
 FIRST_PIXEL_BITS = 8 + 9 + 9
 """Which the density of training leaves out."""

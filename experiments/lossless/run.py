@@ -20,14 +20,14 @@ from pathlib import Path
 
 import numpy as np
 
-from roundel import baselines, cifar
 from roundel.codec import decode_array, encode
+from roundel.codecs import zoo
+from roundel.codecs.selection import best_lossless
 from roundel.container import Kind, read_pack
-from roundel.image import read
-from roundel.lab.provenance import provenance
-from roundel.models import zoo
+from roundel.image import cifar, read
+from roundel.measure import baselines
 from roundel.packing import Collection, pack, unpack
-from roundel.selection import best_lossless
+from roundel.training.provenance import provenance
 
 MODELS = [entry.name for entry in zoo.current(Kind.LOSSLESS)]
 TILED = "kodak_64,histology_80,histology_whole"

@@ -10,14 +10,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from roundel import metrics, quantizers
 from roundel.errors import RoundelError
-from roundel.lab import data, probe
+from roundel.lab import probe
 from roundel.lab.bench import BenchTask
+from roundel.lab.classic import Hyperprior, Size
 from roundel.lab.classic_coder import coder_of
-from roundel.lab.rd_table import record
-from roundel.lab.train import Schedule, load_initial, train
-from roundel.models.classic import Hyperprior, Size
+from roundel.measure import metrics
+from roundel.measure.rd_table import record
+from roundel.training import data, quantizers
+from roundel.training.trainer import Schedule, load_initial, train
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from chain import Chain, Run, Settings, work
 from figures import draw
 
 from roundel.errors import RoundelError
-from roundel.lab import data, recipes
-from roundel.lab.provenance import provenance
-from roundel.lab.train import Schedule
-from roundel.metrics import Curve, bd_rate
-from roundel.models.classic import Size
+from roundel.lab.classic import Size
+from roundel.measure.metrics import Curve, bd_rate
+from roundel.training import data, recipes
+from roundel.training.provenance import provenance
+from roundel.training.trainer import Schedule
 
 HERE = Path(__file__).parent
 ANCHOR = "noise+"

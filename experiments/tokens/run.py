@@ -17,11 +17,12 @@ import click
 import numpy as np
 
 import roundel
-from roundel import cifar, container, metrics
-from roundel.image import read
-from roundel.lab.provenance import provenance
-from roundel.models.tokens import TokenModel
+from roundel import container
+from roundel.codecs.tokens.codec import TokenModel
+from roundel.image import cifar, read
+from roundel.measure import metrics
 from roundel.packing import Collection, pack, unpack
+from roundel.training.provenance import provenance
 
 HERE = Path(__file__).parent
 

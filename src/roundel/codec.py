@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from roundel import container, image, lowbytes
+from roundel import container, image
+from roundel.codecs.loading import at_effort, load_model, resolve
+from roundel.codecs.protocol import Encoded, Model, Window
+from roundel.codecs.selection import lossless_at
 from roundel.container import Box, FileInfo, Header, Kind, Tag
 from roundel.container.format import PREFIX_BYTES
 from roundel.errors import ModelError, RoundelError, RoundelWarning
-from roundel.image import Picture
-from roundel.loading import at_effort, load_model, resolve
-from roundel.models.protocol import Encoded, Model, Window
-from roundel.planes import pack_plane
+from roundel.image import Picture, lowbytes
+from roundel.image.planes import pack_plane
 from roundel.restore import Progress, restore
-from roundel.selection import lossless_at
 from roundel.tiling import Grid, combine_crcs, grid_for, workers
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from roundel import container
+from roundel.codecs.loading import model_of, resolve
+from roundel.codecs.protocol import BatchModel, Encoded, Model
+from roundel.codecs.selection import best_for_set
 from roundel.container import Header, Kind, Pack
 from roundel.errors import ChecksumError, ImageError, UnsupportedError
-from roundel.loading import model_of, resolve
-from roundel.models.protocol import BatchModel, Encoded, Model
-from roundel.selection import best_for_set
 from roundel.tiling import combine_crcs, workers
 
 GROUP = 64

@@ -7,13 +7,14 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
-from roundel import container, lowbytes
+from roundel import container
+from roundel.codecs.loading import model_of
+from roundel.codecs.protocol import Decoded, Model, Window
 from roundel.container import DEFAULT_MAX_PIXELS, File, Tag
 from roundel.errors import ChecksumError, FormatError, RoundelError
-from roundel.loading import model_of
-from roundel.models.protocol import Decoded, Model, Window
-from roundel.picture import Picture
-from roundel.planes import unpack_plane
+from roundel.image import lowbytes
+from roundel.image.picture import Picture
+from roundel.image.planes import unpack_plane
 from roundel.tiling import Grid, Patch, Rect, combine_crcs, grid_for, join_latents, workers
 
 Progress = Callable[[int, int], None]

@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from roundel import container, image
 from roundel.codec import TILE_PX, to_picture
+from roundel.codecs.loading import model_of, resolve
+from roundel.codecs.protocol import Model, Window
+from roundel.codecs.tokens.codec import TokenModel
+from roundel.codecs.tokens.symbols import crc
 from roundel.container import DEFAULT_MAX_PIXELS, Header, Kind
 from roundel.errors import ChecksumError, ModelError, UnsupportedError
-from roundel.loading import model_of, resolve
-from roundel.models.protocol import Model, Window
-from roundel.models.token_coding import crc
-from roundel.models.tokens import TokenModel
-from roundel.picture import Picture
+from roundel.image.picture import Picture
 from roundel.tiling import Grid, Rect, combine_crcs, grid_for
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from roundel.cli.main import run
-from roundel.models import zoo
+from roundel.codecs import zoo
 from tests.standin import install
 from tests.test_codec import scene
 

@@ -8,9 +8,9 @@ import pytest
 from PIL import Image
 
 import roundel
-from roundel import metrics
+from roundel.codecs import zoo
 from roundel.container import Kind
-from roundel.models import zoo
+from roundel.measure import metrics
 from roundel.restore import restore
 from tests.cli.conftest import Shell, pixels
 from tests.standin import BlockMeans, Exact

@@ -44,7 +44,7 @@ def test_points_bd_rates_and_a_file_with_provenance(folder, tmp_path) -> None:
 
 
 def _jpeg(file, quality: int) -> bytes:
-    from roundel.baselines import find
+    from roundel.measure.baselines import find
 
     return find("jpeg").encode(image.read(file).pixels, quality)
 
@@ -77,7 +77,7 @@ def test_lossless(folder) -> None:
 
 
 def test_wrong_pixels_are_a_failure(folder, monkeypatch) -> None:
-    from roundel.baselines import Baseline
+    from roundel.measure.baselines import Baseline
 
     monkeypatch.setattr(Baseline, "decode", lambda self, data: np.zeros((48, 64, 3), np.uint8))
     assert run(folder, "--lossless", "-c", "png").return_value == 1

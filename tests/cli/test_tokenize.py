@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from roundel.cli.main import run
-from roundel.models import autoencoder_weights
-from roundel.models.autoencoder import AutoencoderShape, DiscreteAutoencoder
+from roundel.training.tokens import stored as autoencoder_weights
+from roundel.training.tokens.model import AutoencoderShape, DiscreteAutoencoder
 from tests.cli.conftest import pixels
 from tests.models.test_tokens import SHAPES
 

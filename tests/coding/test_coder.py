@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from roundel.coding import Tables, cost_bits, decode, encode
-from roundel.entropy.gaussian import gaussian_tables
 from roundel.errors import FormatError, ModelError, RoundelError
+from roundel.training.entropy.gaussian import gaussian_tables
 from tests.coding import reference
 
 SCALES = np.geomspace(0.11, 60, 16)

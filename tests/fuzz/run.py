@@ -10,10 +10,10 @@ from typing import NamedTuple
 import numpy as np
 
 from roundel import codec, container
+from roundel.codecs import zoo
+from roundel.codecs.protocol import Model
 from roundel.errors import RoundelError
 from roundel.image import Picture
-from roundel.models import zoo
-from roundel.models.protocol import Model
 from roundel.restore import restore
 from tests.fuzz.mutations import BEHIND_CHECKS, BLIND, Mutation
 from tests.standin import BlockMeans, Exact

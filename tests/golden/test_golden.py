@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import roundel
-from roundel.models import zoo
+from roundel.codecs import zoo
 
 HERE = Path(__file__).parent
 FILES = sorted(HERE.glob("*.rndl"))

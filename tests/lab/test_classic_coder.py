@@ -6,10 +6,10 @@ import torch
 from torch import Tensor, nn
 
 from roundel.errors import FormatError, ModelError
+from roundel.lab.classic import FactorizedPrior, Hyperprior, Size
 from roundel.lab.classic_coder import coder_of, gaussians
-from roundel.models.classic import FactorizedPrior, Hyperprior, Size
-from roundel.quantizers import Bits, Quantizer, make
-from roundel.quantizers import Tested as Rounded
+from roundel.training.quantizers import Bits, Quantizer, make
+from roundel.training.quantizers import Tested as Rounded
 
 
 def picture(height: int, width: int) -> np.ndarray:

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from roundel.entropy.densities import gaussian_bits
 from roundel.lab import gaps
+from roundel.training.entropy.densities import gaussian_bits
 
 N = 200_000
 

@@ -26,7 +26,8 @@ def command(reference: str, other: str, device: str, as_json: bool) -> None:
     """
     import numpy as np
 
-    from roundel import image, metrics
+    from roundel import image
+    from roundel.measure import metrics
 
     first, second = (image.reduce_depth(_load(name, device)).pixels for name in (reference, other))
     if first.shape[:2] != second.shape[:2]:

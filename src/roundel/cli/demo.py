@@ -15,8 +15,8 @@ from roundel.errors import ImageError
 if TYPE_CHECKING:
     import numpy as np
 
-    from roundel.baselines import Baseline
     from roundel.image import Picture
+    from roundel.measure.baselines import Baseline
 
 RIVALS = {"jpeg": ".jpg", "webp": ".webp", "avif": ".avif"}
 T = TypeVar("T")
@@ -60,7 +60,8 @@ def command(
     """
     import numpy as np
 
-    from roundel import baselines, image
+    from roundel import image
+    from roundel.measure import baselines
 
     source = _photo() if picture is None else image.reduce_depth(image.read(picture))
     pixels = np.broadcast_to(source.pixels, (source.height, source.width, 3))  # WebP has no grey
@@ -144,7 +145,7 @@ def _row(
     encode_s: float,
     decode_s: float,
 ) -> Row:
-    from roundel import metrics
+    from roundel.measure import metrics
 
     bpp = 8 * len(data) / (source.width * source.height)
     psnr, ms_ssim = metrics.psnr(source.pixels, shown), metrics.ms_ssim(source.pixels, shown)

@@ -10,8 +10,8 @@ from roundel.cli.streams import STANDARD
 from roundel.errors import RoundelError
 
 if TYPE_CHECKING:
+    from roundel.codecs.protocol import Model
     from roundel.image import Picture
-    from roundel.models.protocol import Model
 
 MAX_EFFORT = 9
 
@@ -137,7 +137,8 @@ def _choose(
     encode: Callable[[int], bytes], picture: "Picture", target: Target, model: "Model", quality: int, jobs: int
 ) -> bytes:
     """The file of the quality given, or of the one that a target asks for."""
-    from roundel import image, metrics
+    from roundel import image
+    from roundel.measure import metrics
     from roundel.restore import restore
     from roundel.target import largest_within, smallest_reaching
 

@@ -68,9 +68,9 @@ def command(
       roundel eval kodak -c roundel -c jpeg -c webp=50,75,90 --bd-anchor jpeg --plot curves.png
       roundel eval scans --lossless -c roundel -c png -c jxl-e7
     """
-    from roundel.lab import rd, rd_table
-    from roundel.lab.provenance import command_line, provenance
     from roundel.lab.published import lossless_rows, lossy_points
+    from roundel.measure import rd, rd_table
+    from roundel.training.provenance import command_line, provenance
 
     if lossless and (anchors or plot_path or qualities or earlier):
         raise click.UsageError(
@@ -109,7 +109,7 @@ def command(
         print_rows(compared, rd_table.comparisons_table)
         results |= {"points": points, "bd_rates": compared}
         if plot_path:
-            from roundel.lab.rd_plot import plot
+            from roundel.measure.rd_plot import plot
 
             plot(points + beside, plot_path, title=f"{len(files)} pictures of {folder.resolve().name}")
     if output:
@@ -121,7 +121,7 @@ def command(
 
 
 def _print(rows: Sequence[Any], table: Callable[[Any], str], *, as_json: bool) -> None:
-    from roundel.lab.rd_table import record
+    from roundel.measure.rd_table import record
 
     if as_json:
         for row in rows:

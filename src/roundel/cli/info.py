@@ -33,9 +33,9 @@ def command(ctx: click.Context, inputs: tuple[str, ...], as_json: bool) -> None:
 
 def describe(name: str) -> dict[str, object]:
     """The facts of one file, named with their units."""
+    from roundel.codecs import zoo
     from roundel.container import Tag, read_info
     from roundel.container.format import PREFIX_BYTES
-    from roundel.models import zoo
 
     if name == STANDARD:
         prefix, size = sys.stdin.buffer.read(PREFIX_BYTES), None

@@ -39,11 +39,12 @@ def gaps(checkpoint: Path, config: Path | None, data: Path, names: tuple[str, ..
     \b
       roundel lab gaps runs/ste/checkpoint.pt --data kodak --plot gaps.png
     """
-    from roundel.lab import checkpoints, gaps_report, probe
-    from roundel.lab.data import middles
-    from roundel.lab.provenance import command_line, provenance
-    from roundel.lab.rd_table import record
-    from roundel.quantizers import make
+    from roundel.lab import gaps_report, probe
+    from roundel.measure.rd_table import record
+    from roundel.training import checkpoints
+    from roundel.training.data import middles
+    from roundel.training.provenance import command_line, provenance
+    from roundel.training.quantizers import make
 
     if crop % 64:
         raise click.UsageError(f"--crop {crop} is not a multiple of 64.")
@@ -86,10 +87,10 @@ def toy(sources: tuple[str, ...], names: tuple[str, ...], steps: int, seed: int,
       roundel lab toy --source laplace --quantizer noise --quantizer soft-ste --plot toy.png
     """
     from roundel.lab import toy_report
-    from roundel.lab.rd_table import record
     from roundel.lab.toy import SURROGATES, Training, run
     from roundel.lab.toy_sources import SOURCES, source_of
-    from roundel.quantizers import make
+    from roundel.measure.rd_table import record
+    from roundel.training.quantizers import make
 
     chosen = [source_of(name) for name in sources or SOURCES]
     for name in names:
@@ -121,8 +122,8 @@ def frechet(first: Path, second: Path, features: str, crop: int, as_json: bool) 
     \b
       roundel lab frechet originals decoded --features inception.pt
     """
-    from roundel.lab.data import middles
     from roundel.lab.frechet import distance, load_network, moments
+    from roundel.training.data import middles
 
     network, name = load_network(features)
     sets = [middles(folder, crop, 1 << 30)[1] for folder in (first, second)]

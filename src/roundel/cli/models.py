@@ -11,7 +11,7 @@ from roundel.cli import streams
 @streams.json_option
 def command(as_json: bool) -> None:
     """List the models: name, id that files carry, kind, weights."""
-    from roundel.models import zoo
+    from roundel.codecs import zoo
 
     for entry in zoo.entries():
         found = entry.weights.is_file()

@@ -39,8 +39,8 @@ def command(
 
     Unless --model names one, the model is the lossless one that codes a sample of the pictures into the fewest bytes.
     """
+    from roundel.codecs import zoo
     from roundel.container import read_info
-    from roundel.models import zoo
     from roundel.packing import pack
 
     streams.check_free(output, force=force)
@@ -66,8 +66,7 @@ def command(
 
 def _collect(inputs: tuple[Path, ...]) -> "Collection":
     """Pictures of folders, by name, or of CIFAR-10 batches, with their labels."""
-    from roundel import cifar
-    from roundel.image import read
+    from roundel.image import cifar, read
     from roundel.packing import Collection
 
     if all(path.suffix == ".bin" for path in inputs):

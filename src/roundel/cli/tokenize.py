@@ -38,8 +38,8 @@ def command(
     import numpy as np
 
     from roundel import image
+    from roundel.codecs.loading import load_model
     from roundel.container import MAGIC, Kind
-    from roundel.loading import load_model
     from roundel.tokens import tokenize
 
     def work(number: int, name: str) -> None:

@@ -36,9 +36,9 @@ def command(config: Path, folders: tuple[Path, ...], out: Path | None, resume: b
 
     import torch
 
-    from roundel.lab import recipes
-    from roundel.lab.checkpoints import keep_config
-    from roundel.lab.train import load_initial, train
+    from roundel.training import recipes
+    from roundel.training.checkpoints import keep_config
+    from roundel.training.trainer import load_initial, train
 
     if threads:
         torch.set_num_threads(threads)

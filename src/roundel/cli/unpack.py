@@ -69,7 +69,8 @@ def command(
 def _write(opened: "Pack", wanted: list[int], output: str, model: int | str | None, force: bool, device: str) -> None:
     import numpy as np
 
-    from roundel import cifar, image
+    from roundel import image
+    from roundel.image import cifar
     from roundel.packing import unpack
 
     pictures = unpack(opened, wanted, model=model, device=device)

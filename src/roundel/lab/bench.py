@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from roundel.lab.data import Crops
 from roundel.lab.probe import Report, measure
-from roundel.quantizers import Quantizer, at
+from roundel.training.data import Crops
+from roundel.training.quantizers import Quantizer, at
 
 WATCHED = 8
 """Validation pictures that the gaps are measured on: enough for curves, quick enough to draw many points."""

@@ -16,12 +16,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from roundel import coding
-from roundel.entropy.densities import gaussian_bits
-from roundel.entropy.factorized import Factorized
-from roundel.entropy.logistic import logistic_index
 from roundel.errors import FormatError, ModelError
-from roundel.models.classic import FactorizedPrior, Hyperprior
-from roundel.quantizers import Bits, Quantizer
+from roundel.lab.classic import FactorizedPrior, Hyperprior
+from roundel.training.entropy.densities import gaussian_bits
+from roundel.training.entropy.factorized import Factorized
+from roundel.training.entropy.logistic import logistic_index
+from roundel.training.quantizers import Bits, Quantizer
 
 SCALES = np.geomspace(0.11, 256.0, 96)
 UNIT_LOG2 = 6

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from roundel.lab import lossless
-from roundel.lab.lossless import Data, Source
+from roundel.training.pyramid import task as lossless
+from roundel.training.pyramid.task import Data, Source
 
 VALIDATION_BATCH = 100
 

@@ -7,8 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from roundel.entropy.densities import gaussian_bits
-from roundel.quantizers.rounding import nearest
+from roundel.training.entropy.densities import gaussian_bits
+from roundel.training.quantizers.rounding import nearest
 
 RADII = (0.01, 0.1, 0.5)
 SCALE_BINS = 16

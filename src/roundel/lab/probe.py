@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from roundel.errors import ModelError
 from roundel.lab import gaps
-from roundel.models.hyperprior import RateDistortion
-from roundel.quantizers import Bits, Quantizer, Tested, Trained
-from roundel.quantizers.rounding import centred
+from roundel.training.entropy.scales import RateDistortion
+from roundel.training.quantizers import Bits, Quantizer, Tested, Trained
+from roundel.training.quantizers.rounding import centred
 
 BATCH = 8
 

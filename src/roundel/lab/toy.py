@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from roundel.entropy.factorized import Factorized
 from roundel.lab.toy_sources import Source
-from roundel.quantizers import Quantizer, at
+from roundel.training.entropy.factorized import Factorized
+from roundel.training.quantizers import Quantizer, at
 
 HIDDEN = 48
 SURROGATES = ("noise", "mixed", "ste", "soft-ste", "soft-round", "universal", "stochastic", "soft-then-hard")

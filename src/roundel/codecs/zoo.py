@@ -1,0 +1,124 @@
+"""The models that ship: a permanent id for each, its weights file, its class. torch loads when a model is asked for."""
+
+import hashlib
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from roundel.codecs.protocol import Model
+from roundel.container import Kind
+from roundel.errors import ModelError
+
+WEIGHTS = Path(__file__).parent.parent / "weights"
+CUSTOM_ID = 0xFFFF
+"""Id of every model that is not in the table: the weights hash in the file tells them apart."""
+
+
+class Entry(NamedTuple):
+    """One published model. An id is never given to other weights: files name it."""
+
+    id: int
+    name: str
+    kind: Kind
+    home: str
+    """module:class that wires it; the class offers `load(path, device) -> Model`."""
+    successor: str = ""
+    """The model that is better at all it was for; it stays for the sake of its files, and is chosen by name only."""
+
+    @property
+    def weights(self) -> Path:
+        """The safetensors file; the card beside it has the suffix .toml."""
+        return WEIGHTS / f"{self.name}.safetensors"
+
+    def card(self) -> dict[str, Any]:
+        """What the weights are: data, command, seed, commit, figures; empty where there is no card."""
+        path = self.weights.with_suffix(".toml")
+        return _toml(path) if path.exists() else {}
+
+
+LOSSLESS_HOME = "roundel.codecs.pyramid.codec:LosslessModel"
+TOKENS_HOME = "roundel.codecs.tokens.codec:TokenModel"
+ENTRIES = (
+    Entry(2, "photo-wavelet", Kind.LOSSY, "roundel.codecs.wavelet.codec:WaveletModel"),
+    Entry(19, "photo-fast", Kind.LOSSLESS, LOSSLESS_HOME),
+    Entry(20, "cifar-2", Kind.LOSSLESS, LOSSLESS_HOME),
+    Entry(22, "photo-3", Kind.LOSSLESS, LOSSLESS_HOME),
+    Entry(23, "histology-2", Kind.LOSSLESS, LOSSLESS_HOME),
+    Entry(32, "photo-tokens", Kind.TOKENS, TOKENS_HOME),
+    Entry(34, "cifar-tokens-2", Kind.TOKENS, TOKENS_HOME),
+)
+DEFAULTS = {Kind.LOSSY: "photo-wavelet", Kind.LOSSLESS: "photo-3", Kind.TOKENS: "photo-tokens"}
+
+
+def entries() -> tuple[Entry, ...]:
+    """All published models, by id."""
+    return tuple(sorted(ENTRIES))
+
+
+def current(kind: Kind) -> list[Entry]:
+    """Those of a kind to choose from: with weights, and not succeeded by another."""
+    return [e for e in entries() if e.kind is kind and not e.successor and e.weights.is_file()]
+
+
+def default(kind: Kind) -> str:
+    """Name of the model of this kind that is used unless another is asked for.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if kind not in DEFAULTS:
+        raise ModelError(f"no {kind.name.lower()} model is published yet; name one with --model")
+    return DEFAULTS[kind]
+
+
+def find(model: int | str) -> Entry | None:
+    """The entry with this name or id, if there is one."""
+    return next((e for e in ENTRIES if model in (e.id, e.name)), None)
+
+
+def get(model: int | str, device: str = "cpu") -> Model:
+    """A model by id, by name, or by the path of a weights file; loaded once per device.
+
+    Raises:
+        ModelError: unknown, or its weights are missing or damaged.
+    """
+    entry = find(model)
+    if entry is not None:
+        return _load(entry.home, entry.weights, entry.name, entry.id, device)
+    if isinstance(model, str) and model.endswith(".safetensors"):
+        return _load("", Path(model), Path(model).stem, CUSTOM_ID, device)
+    known = ", ".join(f"{e.name} ({e.id})" for e in entries())
+    what = "a model that is not published: name its weights file with --model" if model == CUSTOM_ID else "unknown"
+    raise ModelError(f"model {model!r} is {what}; known: {known}; or give the path of a .safetensors file")
+
+
+def weights_hash(path: Path) -> bytes:
+    """The 8 bytes by which files name these weights: the start of the file's SHA-256."""
+    return hashlib.sha256(path.read_bytes()).digest()[:8]
+
+
+@lru_cache(maxsize=8)
+def _load(home: str, path: Path, name: str, model_id: int, device: str) -> Model:
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise ModelError(f"{path}: the weights of model {name} are missing")
+    try:
+        if not home:
+            with safe_open(path, "numpy") as file:
+                home = (file.metadata() or {}).get("home", "")
+            if not home.startswith("roundel.models."):
+                raise ModelError(f"{path}: not a weights file that `roundel train` exported")
+        module, _, attribute = home.partition(":")
+        return getattr(import_module(module), attribute).load(path, name=name, model_id=model_id, device=device)
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: the weights of model {name} are damaged: {error}") from error
+
+
+def _toml(path: Path) -> dict[str, Any]:
+    try:
+        import tomllib
+    except ImportError:
+        import tomli as tomllib  # type: ignore[no-redef]
+    return tomllib.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,132 @@
+"""The lossy models of the literature, for research: factorized prior, scale hyperprior, mean-scale hyperprior.
+
+They train at one λ each; `lab.classic_coder` makes bytes of them. The model that makes files is the wavelet codec.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from roundel.errors import ModelError
+from roundel.lab.gdn import GDN
+from roundel.lab.spectral import ChannelGain, bound
+from roundel.training.entropy.densities import gaussian_bits
+from roundel.training.entropy.factorized import Factorized
+from roundel.training.entropy.scales import SCALE_MIN, RateDistortion, quantize
+from roundel.training.quantizers import Quantizer
+
+
+@dataclass(frozen=True)
+class Size:
+    """Channels of the hidden layers and of the latents, and the λ that the model is trained for."""
+
+    n: int = 128
+    m: int = 192
+    lmbda: float = 0.013
+    spectral: tuple[str, ...] = ()
+    """Which of "analysis" and "synthesis" have convolutions of bounded spectral norm, and gains for latents."""
+    spectral_limit: float = 1.0
+
+
+def _conv(c_in: int, c_out: int, kernel: int = 5, stride: int = 2) -> nn.Conv2d:
+    return nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2)
+
+
+def _up(c_in: int, c_out: int, kernel: int = 5, stride: int = 2) -> nn.ConvTranspose2d:
+    return nn.ConvTranspose2d(c_in, c_out, kernel, stride, kernel // 2, output_padding=stride - 1)
+
+
+def analysis(n: int, m: int) -> nn.Sequential:
+    """Pixels (B, 3, H, W) to latents (B, m, H/16, W/16)."""
+    return nn.Sequential(_conv(3, n), GDN(n), _conv(n, n), GDN(n), _conv(n, n), GDN(n), _conv(n, m))
+
+
+def synthesis(n: int, m: int) -> nn.Sequential:
+    """The mirror of `analysis`."""
+    gdn = [GDN(n, inverse=True) for _ in range(3)]
+    return nn.Sequential(_up(m, n), gdn[0], _up(n, n), gdn[1], _up(n, n), gdn[2], _up(n, 3))
+
+
+def _transforms(size: Size) -> tuple[nn.Sequential, nn.Sequential]:
+    """Analysis and synthesis, bounded where the size says so.
+
+    Source of the bounds: three-gaps paper, section 4 (analysis) and figure 4 (all convolutions). A hard norm of 1
+    leaves latents of pixels in [0, 1] no room at high rates, hence the learned gains between the two.
+    """
+    if unknown := set(size.spectral) - {"analysis", "synthesis"}:
+        raise ModelError(f"spectral: unknown net {sorted(unknown)[0]!r}; known: analysis, synthesis")
+    forward, back = analysis(size.n, size.m), synthesis(size.n, size.m)
+    if "analysis" in size.spectral:
+        bound(forward, size.spectral_limit)
+        forward.append(ChannelGain(size.m))
+    if "synthesis" in size.spectral:
+        bound(back, size.spectral_limit)
+        back.insert(0, ChannelGain(size.m))
+    return forward, back
+
+
+class FactorizedPrior(nn.Module):
+    """Latents coded under one learned density per channel. Source: Ballé et al. 2017, the density of 2018."""
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        self.lmbda = size.lmbda
+        self.analysis, self.synthesis = _transforms(size)
+        self.density = Factorized(size.m)
+
+    def forward(self, x: Tensor, t: Tensor, quantizer: Quantizer) -> RateDistortion:
+        """Rates and distortion of x (B, 3, H, W) in [0, 1], sides multiples of 16; t is not used: λ is fixed."""
+        y = self.analysis(x).float()
+        decoder, rate = quantize(quantizer, y, torch.zeros_like(y), self.density.bits, self.training)
+        return _result(x, self.synthesis(decoder), self.density.bits(rate), torch.zeros_like(x[:, :1]), self.lmbda)
+
+
+class Hyperprior(nn.Module):
+    """Latents coded as Gaussians whose scales, and means if `means`, come from a hyper-latent.
+
+    Source: Ballé et al. 2018 (scales, from |y|), Minnen et al. 2018 without its context model (means too).
+    """
+
+    def __init__(self, size: Size, *, means: bool) -> None:
+        super().__init__()
+        n, m = size.n, size.m
+        self.lmbda, self.means = size.lmbda, means
+        self.analysis, self.synthesis = _transforms(size)
+        self.density = Factorized(n)
+        relu = nn.ReLU()
+        self.hyper_analysis = nn.Sequential(_conv(m, n, 3, 1), relu, _conv(n, n), relu, _conv(n, n))
+        wide, out = (m * 3 // 2, 2 * m) if means else (n, m)
+        self.hyper_synthesis = nn.Sequential(_up(n, n), relu, _up(n, wide), relu, _conv(wide, out, 3, 1))
+
+    def side(self, y: Tensor) -> Tensor:
+        """Hyper-latents (B, n, h/4, w/4), not rounded, of latents (B, m, h, w)."""
+        return self.hyper_analysis(y if self.means else y.abs()).float()
+
+    def predict(self, z_hat: Tensor) -> tuple[Tensor, Tensor]:
+        """Means and standard deviations of the latents."""
+        hyper = self.hyper_synthesis(z_hat).float()
+        scale, mean = hyper.chunk(2, 1) if self.means else (hyper, torch.zeros_like(hyper))
+        return mean, SCALE_MIN + F.softplus(scale)
+
+    def forward(self, x: Tensor, t: Tensor, quantizer: Quantizer) -> RateDistortion:
+        """Rates and distortion of x (B, 3, H, W) in [0, 1], sides multiples of 64; t is not used: λ is fixed."""
+        y = self.analysis(x).float()
+        z = self.side(y)
+        # The side information is always trained with noise and coded by rounding.
+        z_hat = z + torch.rand_like(z) - 0.5 if self.training else torch.floor(z + 0.5)
+        mean, scale = self.predict(z_hat)
+        bits = partial(gaussian_bits, scale=scale)
+        decoder, rate = quantize(quantizer, y, mean, bits, self.training)
+        y_bits = bits(rate - mean)
+        return _result(x, self.synthesis(decoder), y_bits, self.density.bits(z_hat), self.lmbda)
+
+
+def _result(x: Tensor, x_hat: Tensor, y_bits: Tensor, z_bits: Tensor, lmbda: float) -> RateDistortion:
+    pixels = x.shape[2] * x.shape[3]
+    mse = (x - x_hat.float()).square().mean((1, 2, 3)) * 255**2
+    return RateDistortion(
+        y_bits.sum((1, 2, 3)) / pixels, z_bits.sum((1, 2, 3)) / pixels, mse, torch.full_like(mse, lmbda)
+    )

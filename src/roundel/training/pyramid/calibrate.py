@@ -1,0 +1,53 @@
+"""Probability tables from what a trained model meets: counts of training pictures, smoothed by the family."""
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from roundel.codecs.pyramid.codec import to_ycocg
+from roundel.codecs.pyramid.walk import Group, walk
+from roundel.coding import Tables
+from roundel.training.entropy.mixture import UNIFORM_LUMA
+from roundel.training.pyramid.net import Pyramid
+
+PRIOR_COUNT = 1000.0
+"""Weight of a table's original shape, in symbols."""
+
+
+class Counting:
+    """Known samples; counts the slots that they fall into. Args: tables: those that are to be calibrated."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.counts = np.zeros(tables.frequencies.size, np.int64)
+        self.x = np.zeros((0, 3, 1, 1), np.int32)
+
+    def next(self, group: Group, index: NDArray[np.int32], centre: NDArray[np.int32]) -> NDArray[np.int32]:
+        """See `Samples.next`."""
+        values = group.of(self.x)
+        slots, last = values - centre - self.tables.offsets[index], self.tables.sizes[index] - 1
+        slots = np.where((slots < 0) | (slots > last), last, slots)
+        self.counts += np.bincount((self.tables.starts[index] + slots).ravel(), minlength=self.counts.size)
+        return values
+
+
+def calibrated(net: Pyramid, tables: Tables, batches: list[Tensor]) -> Tables:
+    """Tables whose probabilities follow the counts where there are many, and the given tables where there are few.
+
+    Args:
+        net: frozen. batches: training pictures, uint8 (B, 3, S, S) each.
+    """
+    counting = Counting(tables)
+    for batch in batches:
+        counting.x = to_ycocg(batch.permute(0, 2, 3, 1).numpy())
+        walk(net, counting, len(batch), *counting.x.shape[2:], colour=True)
+    pmfs, escapes = [], []
+    for start, end in zip(tables.starts[:-1], tables.starts[1:], strict=True):
+        shape = tables.frequencies[start:end] / 2**24
+        mass = counting.counts[start:end] + PRIOR_COUNT * shape
+        pmfs.append(mass[:-1])
+        escapes.append(mass[-1] / mass.sum())
+    frequencies = Tables.from_pmfs(pmfs, tables.offsets, escapes).frequencies.copy()
+    equal = tables.starts[UNIFORM_LUMA]  # equal chances stay equal
+    frequencies[equal:] = tables.frequencies[equal:]
+    return Tables(frequencies, tables.starts, tables.offsets)

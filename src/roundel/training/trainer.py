@@ -1,0 +1,250 @@
+"""The trainer: one page for every model of the zoo."""
+
+import copy
+import json
+import math
+import os
+import pickle
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from roundel.errors import ModelError
+from roundel.training import optim
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast. `crops`: (fraction of training from which it holds, side in px, batch size)."""
+
+    steps: int
+    lr: float = 1e-3
+    warmup: int = 200
+    muon: bool = True
+    linear_lr: float = 0.2
+    base_fan_in: int = 0
+    only: str = ""
+    """Train only the parameters whose names begin so."""
+    ema: float = 0.999
+    clip: float = 1.0
+    crops: tuple[tuple[float, int, int], ...] = ((0.0, 128, 8),)
+    seed: int = 0
+    bf16: bool = True
+    validate_every: int = 1000
+
+    def crop(self, step: int) -> tuple[int, int]:
+        """(side, batch size) at a step."""
+        return next((side, size) for start, side, size in reversed(self.crops) if step >= start * self.steps)
+
+
+class Task(Protocol):
+    """What is trained: a model, its data and what to minimise."""
+
+    model: nn.Module
+
+    def batch(self, count: int, side: int, generator: np.random.Generator) -> Tensor:
+        """Training crops, uint8 (count, 3, side, side), drawn with this generator only."""
+        ...
+
+    def loss(self, model: nn.Module, x: Tensor, progress: float) -> tuple[Tensor, dict[str, float]]:
+        """The scalar to minimise and what to log; `progress` runs from 0 to 1."""
+        ...
+
+    def validate(self, model: nn.Module) -> tuple[float, dict[str, float]]:
+        """A score, lower is better, and what to log."""
+        ...
+
+
+class Log:
+    """JSON lines, and TensorBoard where it is installed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.file = (folder / "log.jsonl").open("a", buffering=1)
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.board: Any = SummaryWriter(str(folder))
+        except ImportError:
+            self.board = None
+
+    def write(self, step: int, values: dict[str, float]) -> None:
+        self.file.write(json.dumps({"step": step, **{k: round(v, 6) for k, v in values.items()}}) + "\n")
+        if self.board is not None:
+            for key, value in values.items():
+                self.board.add_scalar(key, value, step)
+
+
+class Trainer:
+    """A model in training: its average, optimisers, and the checkpoint that holds them all."""
+
+    def __init__(self, task: Task, schedule: Schedule, out: Path, device: str) -> None:
+        self.task, self.schedule, self.out, self.device = task, schedule, out, device
+        self.checkpoint = out / "checkpoint.pt"
+        self.model = task.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad_(name.startswith(schedule.only))
+        self.average = copy.deepcopy(self.model).eval()
+        self.optimizers = optim.build(self.model, schedule.lr, schedule.muon, schedule.linear_lr, schedule.base_fan_in)
+        self.step = 0
+
+    def save(self) -> None:
+        """Replace the checkpoint in one move."""
+        parts = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizers": [o.state_dict() for o in self.optimizers],
+            "step": self.step,
+            "schedule": json.dumps(asdict(self.schedule)),
+        }
+        temporary = self.checkpoint.with_suffix(".tmp")
+        torch.save(parts, temporary)
+        temporary.replace(self.checkpoint)
+
+    def load(self) -> None:
+        """Go on from the checkpoint, if there is one.
+
+        Raises:
+            ModelError: it is damaged or of another model.
+        """
+        if not self.checkpoint.exists():
+            return
+        try:
+            state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+            self.model.load_state_dict(state["model"])
+            self.average.load_state_dict(state["average"])
+            for optimizer, part in zip(self.optimizers, state["optimizers"], strict=True):
+                peaks = [group["peak_lr"] for group in optimizer.param_groups]
+                optimizer.load_state_dict(part)
+                for group, peak in zip(optimizer.param_groups, peaks, strict=True):
+                    group["peak_lr"] = peak  # the configuration's, which may have changed, not the checkpoint's
+            self.step = state["step"]
+        except (KeyError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+            reason = str(error).splitlines()[0]
+            raise ModelError(f"{self.checkpoint}: cannot resume from this checkpoint: {reason}") from error
+
+    def advance(self, model: nn.Module, rank: int) -> dict[str, float]:
+        """One step; `model` is the network as the forward pass sees it. Returns what to log.
+
+        Raises:
+            ModelError: the loss or its gradients are not finite.
+        """
+        schedule, step = self.schedule, self.step
+        factor = optim.cosine(step, schedule.steps, schedule.warmup)
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak_lr"] * factor
+        # Randomness depends on the step alone, so that a resumed run is the run that was not broken off.
+        torch.manual_seed(schedule.seed * 1_000_003 + step * 1_009 + rank)
+        side, count = schedule.crop(step)
+        x = self.task.batch(count, side, np.random.default_rng([schedule.seed, rank, step]))
+        x = x.to(self.device, memory_format=torch.channels_last).float().div_(255)
+        with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=schedule.bf16):
+            loss, values = self.task.loss(model, x, step / schedule.steps)
+        if not math.isfinite(values["loss"]):
+            raise self._diverged(f"the loss is {values['loss']}")
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), schedule.clip)
+        if not torch.isfinite(norm):  # before a step is made with it, or the next checkpoint would be worthless
+            raise self._diverged(f"the norm of the gradients is {norm.item()}")
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self._average(min(schedule.ema, (1 + step) / (10 + step)))
+        self.step += 1
+        return {**values, "grad_norm": float(norm), "lr": schedule.lr * factor}
+
+    def _diverged(self, found: str) -> ModelError:
+        kept = self.checkpoint.exists()
+        where = f"the last good checkpoint is {self.checkpoint}" if kept else "there is no checkpoint yet"
+        advice = "lower the learning rate" + (" and --resume" if kept else "")
+        return ModelError(f"step {self.step}: {found}; {advice}; {where}")
+
+    @torch.no_grad()
+    def _average(self, decay: float) -> None:
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - decay)
+        for mean, value in zip(self.average.buffers(), self.model.buffers(), strict=True):
+            mean.copy_(value)
+
+
+def train(task: Task, schedule: Schedule, out: Path, *, resume: bool = False, device: str = "cpu",
+          stop_after_s: float = math.inf, progress: bool = True) -> nn.Module:  # fmt: skip
+    """Train to the end of the schedule (or for `stop_after_s`) and return the averaged model.
+
+    Under torchrun every process trains on its own batches and gradients are averaged; the first one logs and saves.
+    `out` receives log.jsonl and checkpoint.pt; `resume` goes on from it exactly.
+
+    Raises:
+        ModelError: loss or gradients are not finite (the last good checkpoint stays), or the checkpoint does not fit.
+        ImageError: no picture is as large as the crops, those of later parts of the schedule included.
+    """
+    from tqdm import tqdm
+
+    world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    if world > 1:
+        torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+        device = f"cuda:{os.environ['LOCAL_RANK']}" if device.startswith("cuda") else device
+    out.mkdir(parents=True, exist_ok=True)
+    trainer = Trainer(task, schedule, out, device)
+    if resume:
+        trainer.load()
+    model: nn.Module = nn.parallel.DistributedDataParallel(trainer.model) if world > 1 else trainer.model
+    log = Log(out) if rank == 0 else None
+    for _, side, _ in schedule.crops:  # complains now, not hours later
+        task.batch(1, side, np.random.default_rng(0))
+    begun = time.monotonic()
+    with tqdm(initial=trainer.step, total=schedule.steps, disable=not progress or rank > 0) as bar:
+        stopping = False
+        while trainer.step < schedule.steps and not stopping:
+            values = trainer.advance(model, rank)
+            bar.update()
+            done, elapsed_s = trainer.step, time.monotonic() - begun
+            stopping = elapsed_s > stop_after_s
+            if log is None:
+                continue
+            if done % 50 == 0:
+                log.write(done, {**values, "s": elapsed_s})
+            if done % schedule.validate_every == 0 or done == schedule.steps or stopping:
+                score, found = task.validate(trainer.average)
+                log.write(done, {"score": score, **found, "s": elapsed_s})
+                trainer.save()
+    return trainer.average
+
+
+def load_initial(model: nn.Module, checkpoint: Path, new: str = "") -> None:
+    """Start a model from the averaged weights of a checkpoint, or from a published weights file (.safetensors).
+
+    Args:
+        new: the checkpoint may lack parameters whose names begin so.
+
+    Raises:
+        ModelError: the checkpoint is missing or of another model.
+    """
+    if checkpoint.suffix == ".safetensors":
+        from roundel.training.pyramid import stored as lossless_weights
+        from roundel.training.pyramid.net import Pyramid
+        from roundel.training.tokens import stored as autoencoder_weights
+        from roundel.training.tokens.model import DiscreteAutoencoder
+        from roundel.training.wavelet import stored as wavelet_weights
+        from roundel.training.wavelet.net import WaveletNet
+
+        if isinstance(model, Pyramid):
+            model.load_state_dict(lossless_weights.trainable(checkpoint, model))
+        elif isinstance(model, WaveletNet):
+            model.load_state_dict(wavelet_weights.trainable(checkpoint, model))
+        elif isinstance(model, DiscreteAutoencoder):
+            model.load_state_dict(autoencoder_weights.trainable(checkpoint, model))
+        else:
+            raise ModelError(f"{checkpoint}: such a model cannot start from weights; give a checkpoint.pt")
+        return
+    try:
+        average = torch.load(checkpoint, map_location="cpu", weights_only=True)["average"]
+        if new:
+            average = {k: v for k, v in model.state_dict().items() if k.startswith(new)} | average
+        model.load_state_dict(average)
+    except (OSError, KeyError, RuntimeError) as error:
+        raise ModelError(f"{checkpoint}: cannot start from this checkpoint: {str(error).splitlines()[0]}") from error

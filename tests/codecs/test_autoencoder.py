@@ -1,0 +1,186 @@
+"""Discrete autoencoders: any size, every quantiser, codes alone decode, weights come back, training learns."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from roundel.cli.train import command
+from roundel.errors import ImageError, ModelError
+from roundel.image import cifar
+from roundel.training import recipes
+from roundel.training.quantizers.adaptive import NOTCHES
+from roundel.training.tokens import stored as autoencoder_weights
+from roundel.training.tokens.model import AutoencoderShape, DiscreteAutoencoder
+from roundel.training.trainer import load_initial
+
+VECTOR = AutoencoderShape(widths=(4, 4, 8, 8), dims=16)
+GRID = AutoencoderShape(net="grid", widths=(8,), blocks=1, dims=4, levels=(8, 5, 5, 5), prior="coset", prior_width=4)
+QUANTIZERS = [
+    ("fsq", (8,)),
+    ("adaptive-fsq", (5,)),
+    ("residual-fsq", (4, 2)),
+    ("vq", (16,)),
+    ("residual-vq", (8, 8)),
+    ("lfq", (2,)),
+]
+
+
+@pytest.mark.parametrize("net", ["vector", "grid"])
+@pytest.mark.parametrize(("quantizer", "levels"), QUANTIZERS)
+def test_codes_alone_make_the_picture(net: str, quantizer: str, levels: tuple[int, ...]) -> None:
+    torch.manual_seed(0)
+    widths = VECTOR.widths if net == "vector" else GRID.widths
+    model = DiscreteAutoencoder(AutoencoderShape(net, widths, dims=4, quantizer=quantizer, levels=levels)).eval()
+    x = torch.rand(2, 3, 32, 32)
+    found = model(x)
+    codes = model.encode(x)
+    assert torch.equal(codes, found.codes.codes)
+    assert torch.allclose(model.decode(codes, 32, 32), model.net.picture(found.raw).clamp(0, 1), atol=1e-6)
+    assert found.bits.shape == found.rate.shape == (2,)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 65), (8, 16), (33, 20)])
+def test_the_grid_takes_any_size(size: tuple[int, int]) -> None:
+    model = DiscreteAutoencoder(GRID).eval()
+    codes = model.encode(torch.rand(1, 3, *size))
+    assert codes.shape == (1, 4, -(-size[0] // 8), -(-size[1] // 8))
+    assert model.decode(codes, *size).shape == (1, 3, *size)
+
+
+def test_shapes_that_cannot_be_are_refused() -> None:
+    with pytest.raises(ImageError, match="32 × 32"):
+        DiscreteAutoencoder(VECTOR).encode(torch.rand(1, 3, 40, 32))
+    wrong = [
+        ({"net": "round"}, "round"),
+        ({"widths": (8, 8)}, "takes 4"),
+        ({"net": "grid"}, "takes 1"),
+        ({"prior": "coset"}, "coset"),
+        ({"quantizer": "dice"}, "dice"),
+        ({"levels": (8, 8)}, "one for each of 64"),
+        ({"levels": (1,)}, "at least 2"),
+        ({"mode": "as_is"}, "as_is"),
+        ({"mode": "as_written", "quantizer": "vq"}, "as_written"),
+        ({"quantizer": "vq", "levels": (8, 8)}, "one number"),
+        ({"quantizer": "adaptive-fsq", "levels": (8,)}, "among"),
+    ]
+    for settings, complaint in wrong:
+        with pytest.raises(ModelError, match=complaint):
+            DiscreteAutoencoder(AutoencoderShape(**settings))  # type: ignore[arg-type]
+
+
+def test_training_goes_on_from_weights(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    published = DiscreteAutoencoder(VECTOR)
+    autoencoder_weights.save(published, tmp_path / "w.safetensors", {})
+    model = DiscreteAutoencoder(replace(VECTOR, prior="chain", prior_width=4))
+    load_initial(model, tmp_path / "w.safetensors")
+    assert torch.equal(model.net.to_latent.weight, published.net.to_latent.weight.half().float())
+    assert model.prior.levels == published.prior.levels
+    with pytest.raises(ModelError, match="has the shape"):
+        load_initial(DiscreteAutoencoder(replace(VECTOR, levels=(5,))), tmp_path / "w.safetensors")
+
+
+def test_reconstruction_reaches_the_encoder_unless_as_written() -> None:
+    for mode, learns in (("corrected", True), ("as_written", False)):
+        model = DiscreteAutoencoder(AutoencoderShape(widths=(4, 4, 8, 8), dims=16, mode=mode))
+        model(torch.rand(4, 3, 32, 32)).raw.square().sum().backward()
+        gradient = model.net.to_latent.weight.grad
+        assert learns == (gradient is not None and bool((gradient != 0).any()))
+
+
+CONFIG = """
+kind = "fsq"
+[shape]
+widths = [4, 4, 8, 8]
+dims = 8
+quantizer = "{quantizer}"
+levels = {levels}
+mode = "{mode}"
+[objective]
+lmbda = 0.1
+beta = 0.01
+gamma = 0.01
+[data]
+cifar = true
+[schedule]
+steps = {steps}
+lr = 4e-3
+warmup = 4
+muon = false
+ema = 0.9
+crops = [[0.0, 32, 32]]
+validate_every = 50
+bf16 = false
+"""
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """CIFAR-10 files of flat colours: 1,200 pictures."""
+    colours = np.random.default_rng(0).integers(0, 256, (1200, 1, 1, 3), dtype=np.uint8)
+    batch = cifar.to_bytes(np.broadcast_to(colours, (1200, 32, 32, 3)), np.zeros(1200, np.uint8))
+    (tmp_path / "data_batch_1.bin").write_bytes(batch)
+    return tmp_path
+
+
+def test_training_learns_and_exports_what_codes(pictures: Path, tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(CONFIG.format(quantizer="fsq", levels="[8]", mode="corrected", steps=40))
+    torch.manual_seed(0)
+    before = recipes.load(config, [pictures]).task
+    start, _ = before.validate(before.model.eval())
+    result = CliRunner().invoke(command, [str(config), "--data", str(pictures), "--out", str(tmp_path / "run")],
+                                catch_exceptions=False)  # fmt: skip
+    assert result.exit_code == 0
+    model, coder = autoencoder_weights.load(tmp_path / "run" / "weights.safetensors")
+    task = recipes.load(config, [pictures]).task
+    score, values = task.validate(model)
+    assert score < start - 0.01
+    assert values["val_bits"] < 24  # 8 dimensions of 8 levels
+    codes = model.encode(task.validation.float() / 255)[..., None, None].numpy().astype(np.int32)
+    (data,) = coder.encode(codes)
+    assert 8 * len(data) / len(codes) == pytest.approx(values["val_bits"], rel=1e-2)
+    assert np.array_equal(coder.decode([data], codes.shape), codes)
+
+
+@pytest.mark.parametrize(
+    ("quantizer", "levels", "mode"),
+    [("vq", "[16]", "corrected"), ("residual-fsq", "[4, 2]", "corrected"), ("fsq", "[8]", "as_written")],
+)
+def test_other_quantisers_train_by_the_same_recipe(
+    quantizer: str, levels: str, mode: str, pictures: Path, tmp_path: Path
+) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text(CONFIG.format(quantizer=quantizer, levels=levels, mode=mode, steps=3))
+    args = [str(config), "--data", str(pictures), "--out", str(tmp_path / "run")]
+    assert CliRunner().invoke(command, args, catch_exceptions=False).exit_code == 0
+    model, _ = autoencoder_weights.load(tmp_path / "run" / "weights.safetensors")
+    assert model.encode(torch.rand(1, 3, 32, 32)).shape[0] == 1
+
+
+def test_adaptive_levels_move_in_training_and_come_back(pictures: Path, tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    text = CONFIG.format(quantizer="adaptive-fsq", levels="[5]", mode="corrected", steps=10)
+    mean = []
+    for name, lmbda in (("free", 0.0), ("dear", 1e9)):
+        config.write_text(f"{text}[adaptation]\nevery_steps = 2\nlmbda = {lmbda}")
+        args = [str(config), "--data", str(pictures), "--out", str(tmp_path / name)]
+        assert CliRunner().invoke(command, args, catch_exceptions=False).exit_code == 0
+        model, _ = autoencoder_weights.load(tmp_path / name / "weights.safetensors")
+        assert set(model.bottleneck.levels) <= set(NOTCHES)
+        mean.append(np.mean(model.bottleneck.levels))
+    assert mean[0] > mean[1] < 5
+    config.write_text(text.replace("adaptive-fsq", "fsq") + "[adaptation]\nevery_steps = 2\nlmbda = 0.1")
+    with pytest.raises(ModelError, match="adaptive-fsq"):
+        recipes.load(config, [pictures])
+
+
+def test_files_of_other_models_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "w.safetensors").write_bytes(b"not weights at all")
+    for path in (tmp_path / "w.safetensors", tmp_path / "absent.safetensors"):
+        with pytest.raises(ModelError, match="not the weights of a discrete autoencoder"):
+            autoencoder_weights.load(path)

@@ -1,0 +1,232 @@
+"""Token models: what they code decodes everywhere, from any size, and nothing else gets through."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+import roundel
+from roundel import container, tokens
+from roundel.codecs import zoo
+from roundel.codecs.tokens.codec import TokenModel
+from roundel.errors import ChecksumError, FormatError, ModelError, UnsupportedError
+from roundel.packing import Collection, pack, unpack
+from roundel.training.entropy.bounded import (
+    MEANS,
+    SCALES,
+    bounded_bits,
+    bounded_tables,
+    first_tables,
+    scale_of,
+    tables_for,
+)
+from roundel.training.entropy.guessed import GuessedPrior
+from roundel.training.tokens import stored as autoencoder_weights
+from roundel.training.tokens.chain import ChainNet
+from roundel.training.tokens.coset import CosetNet
+from roundel.training.tokens.model import AutoencoderShape, DiscreteAutoencoder
+from tests.models.reference_tokens import chain_codes, coset_codes
+from tests.test_codec import scene
+
+LEVELS = (8, 5, 5)
+SHAPES = {
+    "grid": AutoencoderShape("grid", (8,), 1, 3, levels=LEVELS, prior="coset", prior_width=4),
+    "vector": AutoencoderShape("vector", (4, 4, 8, 8), dims=6),
+    "chain": AutoencoderShape("vector", (4, 4, 8, 8), dims=3, levels=LEVELS, prior="chain", prior_width=4),
+}
+
+
+@pytest.fixture(scope="module", params=SHAPES)
+def weights(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random model whose prior says something."""
+    torch.manual_seed(1)
+    model = DiscreteAutoencoder(SHAPES[request.param]).eval()
+    for name, parameter in model.named_parameters():
+        if "leave" in name or "direct" in name or name.startswith("prior.logits"):
+            torch.nn.init.normal_(parameter, std=0.1)
+    path = tmp_path_factory.mktemp("tokens") / f"{request.param}.safetensors"
+    autoencoder_weights.save(model, path, {})
+    return path
+
+
+@pytest.fixture
+def model(weights: Path) -> TokenModel:
+    found = zoo.get(str(weights))
+    assert isinstance(found, TokenModel)
+    return found
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 65), (33, 20), (150, 131)])
+def test_codes_come_back_from_files(model: TokenModel, size: tuple[int, int]) -> None:
+    pixels = scene(*size)
+    codes = roundel.tokenize(pixels, model=model)
+    px = model.latent_px
+    assert codes.shape == (-(-size[0] // px), -(-size[1] // px), len(model.levels))
+    data = roundel.encode(pixels, model=model)
+    assert np.array_equal(roundel.tokenize(data, model=model), codes)
+    other = np.random.default_rng(2).integers(0, model.levels, codes.shape)  # such as no picture has
+    stored = tokens.to_file(other, size=size[::-1], model=model)
+    assert np.array_equal(roundel.tokenize(stored, model=model), other)
+    shown = roundel.detokenize(other, size=size[::-1], model=model)
+    assert shown.shape == (*size, 3)
+    assert np.array_equal(roundel.decode_array(stored, model=model), shown)
+
+
+def test_tiles_change_nothing_but_the_neighbours_seen(model: TokenModel) -> None:
+    """A halo of the nets' reach: tokens and pixels are those of the picture coded whole, up to float noise."""
+    pixels = scene(200, 170)
+    whole, tiled = (roundel.encode(pixels, model=model, tile_px=n) for n in (1536, 64))
+    a, b = (roundel.tokenize(data, model=model) for data in (whole, tiled))
+    assert (a != b).mean() < 0.001
+    shown = [roundel.decode_array(data, model=model).astype(int) for data in (whole, tiled)]
+    assert (np.abs(shown[0] - shown[1]) > 1).mean() < 0.01
+
+
+def test_a_prefix_of_the_passes_is_a_preview(model: TokenModel) -> None:
+    data = roundel.encode(scene(40, 40), model=model)
+    for passes in range(1, model.passes + 1):
+        assert roundel.decode_array(data, model=model, passes=passes).shape == (40, 40, 3)
+    empty = model.decode([], 40, 40, 0)
+    assert empty.crc is None
+    assert (empty.latents == np.array(model.levels)[:, None, None] // 2).all()
+
+
+def test_packs_code_pictures_together(model: TokenModel) -> None:
+    rng = np.random.default_rng(0)
+    pictures = list(rng.integers(0, 256, (10, 32, 32, 3), dtype=np.uint8))
+    data = pack(Collection(pictures), model=model, group=4)
+    opened = container.read_pack(data)
+    assert opened.header.kind is container.Kind.TOKENS
+    shown = list(unpack(opened, range(10), model=model))
+    for picture, found in zip(pictures, shown, strict=True):
+        assert (
+            np.abs(roundel.detokenize(roundel.tokenize(picture, model=model), model=model) - found.astype(int)).max()
+            < 2
+        )
+    codes = np.stack([roundel.tokenize(picture, model=model) for picture in pictures])
+    assert (roundel.tokenize(data, model=model) != codes).mean() < 0.001  # batches round differently now and then
+    uneven = pack(Collection([*pictures, np.zeros((32, 40, 3), np.uint8)]), model=model)
+    with pytest.raises(UnsupportedError, match="differ in size"):
+        roundel.tokenize(uneven, model=model)
+    units = [opened.passes(unit) for unit in range(opened.units)]
+    units[1] = model.coder.encode(rng.integers(0, 2, (4, *model.decode([], 32, 32, 0).latents.shape)).astype(np.int32))
+    wrong = container.write_pack(opened.header, [(32, 32)] * 10, units, group=4)
+    with pytest.raises(ChecksumError):
+        list(unpack(container.read_pack(wrong), range(10), model=model))
+    with pytest.raises(ChecksumError):
+        roundel.tokenize(wrong, model=model)
+
+
+def talkative(kind: str, path: Path) -> TokenModel:
+    """A model whose prior has random weights, by way of a file."""
+    torch.manual_seed(3)
+    net = DiscreteAutoencoder(SHAPES[kind]).eval()
+    for name, parameter in net.prior.named_parameters():
+        torch.nn.init.normal_(parameter, std=0.2 if "direct" in name else 0.4)
+    autoencoder_weights.save(net, path, {})
+    return TokenModel.load(path, name="w", model_id=zoo.CUSTOM_ID, device="cpu")
+
+
+def random_codes(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, np.array(LEVELS)[:, None, None], shape).astype(np.int32)
+
+
+def test_the_specification_alone_decodes(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    model, codes = talkative("grid", path), random_codes(3, 5, 7)
+    passes, tensors = model.encode_codes(codes).passes, load_file(path)
+    assert np.array_equal(coset_codes(passes, 5, 7, LEVELS, tensors), codes)
+    assert np.array_equal(coset_codes(passes[:2], 5, 7, LEVELS, tensors), model.decode(passes[:2], 40, 56, 0).latents)
+
+
+def test_the_specification_alone_decodes_chains(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    codes = random_codes(4, 3, 2, 3)
+    (data,) = talkative("chain", path).coder.encode(codes)
+    assert np.array_equal(chain_codes(data, (4, 3, 2, 3), LEVELS, load_file(path)), codes)
+
+
+def test_nothing_is_seen_before_it_is_decoded() -> None:
+    """Parameters of a code depend on earlier channels, and on earlier phases of the own."""
+    torch.manual_seed(0)
+    prior = GuessedPrior(CosetNet(LEVELS, 4))
+    for parameter in prior.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    codes = torch.randint(0, 5, (1, 3, 6, 6)).float().requires_grad_()
+    raw = prior.net(codes)
+    (seen,) = torch.autograd.grad(raw[0, 1, :, 3, 3].sum(), codes)
+    assert (seen[0, 2] == 0).all()
+    rows, columns = seen[0, 1].nonzero(as_tuple=True)
+    assert set(zip(rows.tolist(), columns.tolist(), strict=True)) <= {(2, 2), (2, 4), (4, 2), (4, 4)}
+    assert (seen[0, 0].nonzero() - 3).abs().max() == 1
+
+
+def test_a_chain_sees_only_earlier_dimensions_of_its_token() -> None:
+    torch.manual_seed(0)
+    prior = GuessedPrior(ChainNet(LEVELS, 4))
+    for parameter in prior.parameters():
+        torch.nn.init.normal_(parameter, std=0.5)
+    codes = torch.randint(0, 5, (2, 3, 2, 2)).float().requires_grad_()
+    for channel in range(3):
+        (seen,) = torch.autograd.grad(prior.net(codes)[1, channel, :, 0, 1].sum(), codes)
+        assert (seen.abs().sum((0, 2, 3)) > 0).tolist() == [k < channel for k in range(3)]
+        assert seen[0].abs().sum() == 0
+        assert seen[1, :, [0, 1, 1], [0, 0, 1]].abs().sum() == 0
+    assert torch.equal(prior.net(codes[:, :, 0, 0]), prior.net(codes)[..., 0, 0])
+
+
+def test_a_chain_does_not_mind_who_else_is_in_the_batch() -> None:
+    torch.manual_seed(1)
+    net = ChainNet((8,) * 20, 16)
+    for parameter in net.parameters():
+        torch.nn.init.normal_(parameter, std=0.3)
+    for layer in net.layers().values():
+        layer.freeze()
+    codes = torch.randint(0, 8, (70, 20, 1, 1)).float()
+    together = torch.stack([net.guess(codes, channel) for channel in range(20)])
+    for start, end in ((0, 1), (3, 10), (69, 70)):
+        alone = torch.stack([net.guess(codes[start:end], channel) for channel in range(20)])
+        assert torch.equal(alone, together[:, start:end])
+    assert torch.equal(together, together.round())
+
+
+def test_training_counts_what_the_tables_cost() -> None:
+    levels, codes = 5, torch.arange(5)
+    tables = tables_for((levels,))
+    for i, j in ((0, 0), (7, 9), (16, 19)):
+        mean, scale = torch.tensor(i / MEANS), scale_of(torch.tensor(float(j)))
+        bits = bounded_bits(codes.float(), codes, torch.tensor(levels), mean, scale)
+        table = i * SCALES + j
+        assert torch.allclose(torch.exp2(-bits).sum(), torch.tensor(1.0), atol=1e-4)
+        stored = tables.slot_bits[tables.starts[table] : tables.starts[table] + levels]
+        assert np.allclose(bits.numpy(), stored, rtol=2e-3)
+    assert first_tables((8, 5, 5)) == {5: 0, 8: len(bounded_tables(5))}
+
+
+def test_what_is_wrong_is_named(model: TokenModel, weights: Path, tmp_path: Path) -> None:
+    codes = roundel.tokenize(scene(40, 70), model=model)
+    high = codes.copy()
+    high[0, 0, 1] = model.levels[1]
+    for wrong, complaint in (
+        (codes[..., :2], "were they made by another model"),
+        (codes.astype(float), "are integers"),
+        (codes[0], "are integers"),
+        (high, f"entry 1 .* 0 .. {model.levels[1] - 1}"),
+        (codes[:0], "are integers"),
+    ):
+        with pytest.raises(ModelError, match=complaint):
+            roundel.detokenize(wrong, model=model)
+    with pytest.raises(ModelError, match="no picture of 640 × 480"):
+        roundel.detokenize(codes, size=(640, 480), model=model)
+    with pytest.raises(UnsupportedError, match="lossy, it holds no tokens"):
+        roundel.tokenize(roundel.encode(scene(20, 20)), model=model)
+    with pytest.raises(ModelError, match="makes no tokens"):
+        roundel.tokenize(scene(20, 20), model="photo-lossy")
+    with pytest.raises(FormatError):
+        model.decode([b"\xff" * 9] * model.passes, 40, 40, 0)
+    data = weights.read_bytes()
+    (tmp_path / "w.safetensors").write_bytes(data[: len(data) // 2])
+    with pytest.raises(ModelError, match=r"w\.safetensors"):
+        zoo.get(str(tmp_path / "w.safetensors"))

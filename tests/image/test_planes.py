@@ -1,0 +1,24 @@
+"""Alpha planes come back to the bit, or not at all."""
+
+import numpy as np
+import pytest
+
+from roundel.errors import FormatError
+from roundel.image.planes import pack_plane, unpack_plane
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_planes_round_trip(dtype: type) -> None:
+    plane = np.random.default_rng(1).integers(0, np.iinfo(dtype).max, (13, 7), dtype, endpoint=True)
+    found = unpack_plane(pack_plane(plane), 13, 7)
+    assert found.dtype == plane.dtype
+    assert np.array_equal(found, plane)
+
+
+def test_other_sizes_and_damage_are_format_errors() -> None:
+    data = pack_plane(np.zeros((13, 7), np.uint8))
+    with pytest.raises(FormatError, match="13"):
+        unpack_plane(data, 7, 13)
+    for broken in (b"", b"x", data[:45], data[:30] + b"\xff" + data[31:]):
+        with pytest.raises(FormatError):
+            unpack_plane(broken, 13, 7)
