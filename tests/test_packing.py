@@ -13,7 +13,7 @@ from roundel.container import read_pack
 from roundel.errors import ChecksumError, ImageError
 from roundel.image import cifar
 from roundel.packing import Collection, pack, unpack
-from tests.models.test_lossless import picture, tiny_net
+from tests.codecs.test_lossless import picture, tiny_net
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 sys.path += [str(ROOT), str(ROOT / "experiments" / "exactness")]
 
 from child import OnnxSum  # noqa: E402 - found by the line above
-from tests.models import reference  # noqa: E402
+from tests.codecs import reference  # noqa: E402
 
 from roundel.codec import decode_array, encode  # noqa: E402
 from roundel.codecs import zoo  # noqa: E402

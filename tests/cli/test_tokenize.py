@@ -11,7 +11,7 @@ from roundel.cli.main import run
 from roundel.training.tokens import stored as autoencoder_weights
 from roundel.training.tokens.model import AutoencoderShape, DiscreteAutoencoder
 from tests.cli.conftest import pixels
-from tests.models.test_tokens import SHAPES
+from tests.codecs.test_tokens import SHAPES
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from roundel.coding import Tables
+from tests.codecs.reference_lossy import shuffle
 from tests.coding import reference
-from tests.models.reference_lossy import shuffle
 
 Tensors = Mapping[str, np.ndarray]
 Coordinates = list[tuple[int, int, int]]

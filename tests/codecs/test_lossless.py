@@ -17,7 +17,7 @@ from roundel.codecs.pyramid.walk import PASSES, level_count, pass_of, walk
 from roundel.errors import FormatError, ModelError
 from roundel.training.pyramid import stored as lossless_weights
 from roundel.training.pyramid.net import Pyramid, PyramidShape
-from tests.models import reference
+from tests.codecs import reference
 
 SIZES = [(1, 1), (1, 2), (2, 1), (1, 37), (37, 1), (2, 2), (3, 5), (33, 17), (64, 64)]
 

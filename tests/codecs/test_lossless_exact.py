@@ -14,8 +14,8 @@ from roundel.codecs.protocol import Window
 from roundel.codecs.pyramid.codec import LosslessModel, to_ycocg
 from roundel.codecs.pyramid.walk import Group, walk
 from roundel.training.pyramid import stored as lossless_weights
-from tests.models.test_lossless import STEPS, picture, tiny_net
-from tests.models.test_lossy_exact import KERNELS
+from tests.codecs.test_lossless import STEPS, picture, tiny_net
+from tests.codecs.test_lossy_exact import KERNELS
 
 SIZES = [(40, 56), (33, 70), (1, 90)]
 
@@ -35,7 +35,7 @@ def test_other_kernels_decode_the_same_bits(weights: Path, kernels: str, threads
         coded = model.encode(picture("gradient", height, width), Window(0, 0, height, width), 0)
         lines.append(json.dumps([[p.hex() for p in coded.passes], height, width, 0]))
         expected.append(str(coded.crc))
-    command = [sys.executable, "-m", "tests.models.child_lossy", str(weights), str(threads), mkldnn]
+    command = [sys.executable, "-m", "tests.codecs.child_lossy", str(weights), str(threads), mkldnn]
     done = subprocess.run(
         command, input="\n".join(lines), capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
         env=os.environ | KERNELS[kernels],

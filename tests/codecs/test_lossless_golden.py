@@ -1,6 +1,6 @@
 """Files that earlier versions wrote with the weights that ship decode to the same bits for ever.
 
-`python -m tests.models.test_lossless_golden` writes files that are missing; existing ones are never written again.
+`python -m tests.codecs.test_lossless_golden` writes files that are missing; existing ones are never written again.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ import pytest
 from roundel.codec import decode_array, encode
 from roundel.container import read_pack
 from roundel.packing import Collection, pack, unpack
-from tests.models.test_lossless import picture
+from tests.codecs.test_lossless import picture
 
 GOLDEN = Path(__file__).parent / "golden"
 PICTURES = {

@@ -27,7 +27,7 @@ from roundel.training.tokens import stored as autoencoder_weights
 from roundel.training.tokens.chain import ChainNet
 from roundel.training.tokens.coset import CosetNet
 from roundel.training.tokens.model import AutoencoderShape, DiscreteAutoencoder
-from tests.models.reference_tokens import chain_codes, coset_codes
+from tests.codecs.reference_tokens import chain_codes, coset_codes
 from tests.test_codec import scene
 
 LEVELS = (8, 5, 5)

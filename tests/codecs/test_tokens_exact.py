@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.models.test_lossy_exact import KERNELS
-from tests.models.test_tokens import LEVELS, model, weights
+from tests.codecs.test_lossy_exact import KERNELS
+from tests.codecs.test_tokens import LEVELS, model, weights
 
 __all__ = ["model", "weights"]
 SIZES = [(1, 1), (5, 12), (40, 31)]
@@ -26,7 +26,7 @@ def test_other_kernels_decode_the_same_tokens(model, weights: Path, kernels: str
         px = model.latent_px
         lines.append(json.dumps([[p.hex() for p in coded.passes], height * px, width * px, 0]))
         expected.append(str(coded.crc))
-    command = [sys.executable, "-m", "tests.models.child_lossy", str(weights), str(threads), mkldnn]
+    command = [sys.executable, "-m", "tests.codecs.child_lossy", str(weights), str(threads), mkldnn]
     done = subprocess.run(
         command, input="\n".join(lines), capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
         env=os.environ | KERNELS[kernels],

@@ -1,6 +1,6 @@
 """Files of tokens that earlier versions wrote with the weights that ship hold the same tokens for ever.
 
-`python -m tests.models.test_tokens_golden` writes files that are missing; existing ones are never written again.
+`python -m tests.codecs.test_tokens_golden` writes files that are missing; existing ones are never written again.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ import roundel
 from roundel.codecs import zoo
 from roundel.container import Kind, read_pack
 from roundel.packing import Collection, pack, unpack
-from tests.models.test_lossless_golden import small_pictures
+from tests.codecs.test_lossless_golden import small_pictures
 from tests.test_codec import scene
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -26,9 +26,9 @@ from roundel.training.trainer import load_initial
 from roundel.training.wavelet import stored as wavelet_weights
 from roundel.training.wavelet.export import calibrated
 from roundel.training.wavelet.net import WaveletNet, WaveletShape
-from tests.models import reference_wavelet
-from tests.models.pictures import smooth_picture
-from tests.models.test_lossy_exact import KERNELS
+from tests.codecs import reference_wavelet
+from tests.codecs.pictures import smooth_picture
+from tests.codecs.test_lossy_exact import KERNELS
 
 TINY = WaveletShape(widths=(8, 8, 8, 8, 6), c4=8, c8=8, blocks4=1, blocks8=1, anchors=3)
 CASES = [(64, 64, 90), (130, 75, 50), (200, 300, 100), (1, 1, 0)]
@@ -148,7 +148,7 @@ def test_other_kernels_decode_the_same_symbols(
         coded = model.encode(smooth_picture(height, width), Window(0, 0, height, width), quality)
         lines.append(json.dumps([[p.hex() for p in coded.passes], height, width, quality]))
         expected.append(str(coded.crc))
-    command = [sys.executable, "-m", "tests.models.child_lossy", str(weights), str(threads), mkldnn]
+    command = [sys.executable, "-m", "tests.codecs.child_lossy", str(weights), str(threads), mkldnn]
     done = subprocess.run(
         command, input="\n".join(lines), capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
         env=os.environ | KERNELS[kernels],

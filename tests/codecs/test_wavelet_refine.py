@@ -15,7 +15,7 @@ from roundel.codecs.wavelet.walk import Group, walk
 from roundel.errors import ModelError, RoundelError
 from roundel.training.wavelet import stored as wavelet_weights
 from roundel.training.wavelet.net import WaveletNet, WaveletShape
-from tests.models.pictures import smooth_picture
+from tests.codecs.pictures import smooth_picture
 from tests.standin import BlockMeans
 
 QUALITY = 60

@@ -15,7 +15,7 @@ from roundel.training.pyramid import stored as lossless_weights
 from roundel.training.pyramid.calibrate import calibrated
 from roundel.training.pyramid.net import Pyramid
 from roundel.training.pyramid.task import Data, Flips, PyramidTask, pyramid_bits, sources
-from tests.models.test_lossless import STEPS, picture, tiny_net, to_ycocg
+from tests.codecs.test_lossless import STEPS, picture, tiny_net, to_ycocg
 
 
 def coded_bits(net: Pyramid, x: np.ndarray, tables: Tables) -> int:

@@ -1,7 +1,7 @@
 """Run by a test in a child process under other kernels: prints hashes of exact results."""
 
 from roundel.training.exact import selftest
-from tests.exact.layers import digest, edge_stack, integer_inputs, run
+from tests.training.exact.layers import digest, edge_stack, integer_inputs, run
 
 if __name__ == "__main__":
     stack = edge_stack()

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from roundel.training.exact import convolve, headroom, selftest
 from roundel.training.exact.gemm import BLOCK, worst_sums
 from roundel.training.exact.selftest import worst_inputs
-from tests.exact.layers import digest, edge_layer, edge_stack, int64_forward, int64_sums, integer_inputs, run
+from tests.training.exact.layers import digest, edge_layer, edge_stack, int64_forward, int64_sums, integer_inputs, run
 
 
 @contextmanager
@@ -130,7 +130,7 @@ def test_same_integers_under_autocast(reference: tuple[torch.Tensor, torch.Tenso
 def test_same_integers_on_other_processors(environment: dict[str, str]) -> None:
     root = Path(__file__).parents[2]
     child = subprocess.run(
-        [sys.executable, "-m", "tests.exact.child"],
+        [sys.executable, "-m", "tests.training.exact.child"],
         env=os.environ | environment, cwd=root, capture_output=True, text=True, check=True, timeout=120,
     )  # fmt: skip
     first, second, proof = child.stdout.split()

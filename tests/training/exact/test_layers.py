@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from roundel.errors import ModelError
 from roundel.training.exact import ExactConv2d, clamp_leaky, round_ste
 from roundel.training.exact.gemm import EXACT_LIMIT, worst_sums
-from tests.exact.layers import edge_layer, edge_stack, int64_forward, integer_inputs, run
+from tests.training.exact.layers import edge_layer, edge_stack, int64_forward, integer_inputs, run
 
 
 def layer_of(seed: int, magnitude: float, spread: float, max_input: int, kernel: int = 3) -> ExactConv2d:

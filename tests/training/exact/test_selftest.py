@@ -6,7 +6,7 @@ import torch
 from roundel.errors import ModelError
 from roundel.training.exact import check, gemm, selftest
 from roundel.training.exact.selftest import worst_inputs
-from tests.exact.layers import edge_layer, edge_stack
+from tests.training.exact.layers import edge_layer, edge_stack
 
 
 def test_same_again_and_on_other_threads() -> None:
