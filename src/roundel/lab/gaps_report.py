@@ -50,7 +50,7 @@ def plot(reports: Sequence[Report], path: Path, *, title: str) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise UnsupportedError("plots need the package matplotlib: pip install 'roundel[lab]'") from error
+        raise UnsupportedError("plots need the package matplotlib: pip install 'roundel[train]'") from error
     figure = Figure(figsize=(13, 8), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, color=_INK)
     (discrete, entropy, smooth), (left, middle, right) = figure.subplots(2, 3)

@@ -33,7 +33,7 @@ def plot(points: Sequence[Point], path: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise UnsupportedError("plots need the package matplotlib: pip install 'roundel[lab]'") from error
+        raise UnsupportedError("plots need the package matplotlib: pip install 'roundel[train]'") from error
     sources = list(dict.fromkeys(p.source for p in points))
     figure = Figure(figsize=(5.2 * len(sources), 8.5), layout="constrained")
     panels = figure.subplots(2, len(sources), squeeze=False)

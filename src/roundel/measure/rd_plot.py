@@ -31,7 +31,7 @@ def plot(points: Sequence[Point], path: Path, *, title: str, max_bpp: float = 2.
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise UnsupportedError("plots need the package matplotlib: pip install 'roundel[lab]'") from error
+        raise UnsupportedError("plots need the package matplotlib: pip install 'roundel[compare]'") from error
     figure = Figure(figsize=(13, 6), layout="constrained")
     figure.suptitle(title, x=0.01, ha="left", fontsize=13, color=_INK)
     left, right = figure.subplots(1, 2)
