@@ -21,8 +21,8 @@ from roundel.codec import decode_array, encode
 from roundel.codecs import loading
 from roundel.errors import RoundelError
 from roundel.measure import metrics
+from roundel.measure.provenance import provenance
 from roundel.training.data import find_images
-from roundel.training.provenance import provenance
 
 HERE = Path(__file__).parent
 ANCHORS = (0, 1)

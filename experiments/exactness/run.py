@@ -17,7 +17,7 @@ from PIL import Image
 
 from roundel.codecs import zoo
 from roundel.codecs.protocol import Window
-from roundel.training.provenance import provenance
+from roundel.measure.provenance import provenance
 
 HERE = Path(__file__).parent
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}

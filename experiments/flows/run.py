@@ -21,9 +21,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from roundel.measure.provenance import provenance
 from roundel.training import recipes
 from roundel.training.exact.sums import ExactSum
-from roundel.training.provenance import provenance
 from roundel.training.trainer import Trainer
 
 COUNTED = 2

@@ -27,8 +27,8 @@ from tables import tables
 from roundel.errors import RoundelError
 from roundel.image import cifar
 from roundel.lab import frechet
+from roundel.measure.provenance import provenance
 from roundel.training import recipes
-from roundel.training.provenance import provenance
 from roundel.training.pyramid.task import Data
 from roundel.training.tokens import adaptive
 from roundel.training.tokens import stored as autoencoder_weights

@@ -22,9 +22,9 @@ from roundel.codecs.protocol import Window
 from roundel.codecs.wavelet.codec import WaveletModel
 from roundel.codecs.wavelet.symbols import Reading, coded, pass_of
 from roundel.codecs.wavelet.walk import Group, walk
+from roundel.measure.provenance import provenance
 from roundel.training.entropy.lookup import mixture_bits
 from roundel.training.entropy.scales import scale_of
-from roundel.training.provenance import provenance
 
 HERE = Path(__file__).parent
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from roundel.codecs import zoo
 from roundel.container import Kind
-from roundel.training.provenance import provenance
+from roundel.measure.provenance import provenance
 
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"}
 SSE = {"ONEDNN_MAX_CPU_ISA": "SSE41", "ATEN_CPU_CAPABILITY": "default", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}

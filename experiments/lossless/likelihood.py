@@ -26,9 +26,9 @@ from roundel.codecs.pyramid.symbols import Expected, Reading
 from roundel.codecs.pyramid.walk import Group, walk
 from roundel.container import Kind
 from roundel.image import cifar, read
+from roundel.measure.provenance import provenance
 from roundel.packing import Collection, pack
 from roundel.tiling import Grid
-from roundel.training.provenance import provenance
 from roundel.training.pyramid.task import pyramid_bits
 
 FIRST_PIXEL_BITS = 8 + 9 + 9

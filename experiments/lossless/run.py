@@ -26,8 +26,8 @@ from roundel.codecs.selection import best_lossless
 from roundel.container import Kind, read_pack
 from roundel.image import cifar, read
 from roundel.measure import baselines
+from roundel.measure.provenance import provenance
 from roundel.packing import Collection, pack, unpack
-from roundel.training.provenance import provenance
 
 MODELS = [entry.name for entry in zoo.current(Kind.LOSSLESS)]
 TILED = "kodak_64,histology_80,histology_whole"

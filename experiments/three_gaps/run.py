@@ -21,8 +21,8 @@ from figures import draw
 from roundel.errors import RoundelError
 from roundel.lab.classic import Size
 from roundel.measure.metrics import Curve, bd_rate
+from roundel.measure.provenance import provenance
 from roundel.training import data, recipes
-from roundel.training.provenance import provenance
 from roundel.training.trainer import Schedule
 
 HERE = Path(__file__).parent

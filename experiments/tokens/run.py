@@ -21,8 +21,8 @@ from roundel import container
 from roundel.codecs.tokens.codec import TokenModel
 from roundel.image import cifar, read
 from roundel.measure import metrics
+from roundel.measure.provenance import provenance
 from roundel.packing import Collection, pack, unpack
-from roundel.training.provenance import provenance
 
 HERE = Path(__file__).parent
 

@@ -9,8 +9,7 @@ import pytest
 
 from roundel import image
 from roundel.errors import ImageError, RoundelError, RoundelWarning, UnsupportedError
-from roundel.lab import published
-from roundel.measure import baselines, rd, rd_table
+from roundel.measure import baselines, published, rd, rd_table
 from roundel.measure.metrics import Curve, bd_rate
 
 

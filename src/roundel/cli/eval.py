@@ -68,9 +68,9 @@ def command(
       roundel eval kodak -c roundel -c jpeg -c webp=50,75,90 --bd-anchor jpeg --plot curves.png
       roundel eval scans --lossless -c roundel -c png -c jxl-e7
     """
-    from roundel.lab.published import lossless_rows, lossy_points
     from roundel.measure import rd, rd_table
-    from roundel.training.provenance import command_line, provenance
+    from roundel.measure.provenance import command_line, provenance
+    from roundel.measure.published import lossless_rows, lossy_points
 
     if lossless and (anchors or plot_path or qualities or earlier):
         raise click.UsageError(

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from roundel.errors import UnsupportedError
-from roundel.lab.published import LANDMARKS, MARK
 from roundel.measure.metrics import ms_ssim_db
+from roundel.measure.published import LANDMARKS, MARK
 from roundel.measure.rd import Point
 
 _INK, _FAINT = "#222222", "#9a9a9a"

@@ -5,8 +5,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from roundel.lab.published import LosslessRow
 from roundel.measure.metrics import ms_ssim_db
+from roundel.measure.published import LosslessRow
 from roundel.measure.rd import Comparison, LosslessPoint, Point
 
 

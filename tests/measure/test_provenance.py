@@ -1,6 +1,6 @@
 """A figure says which pictures it was measured on."""
 
-from roundel.training.provenance import provenance
+from roundel.measure.provenance import provenance
 
 
 def test_data_are_told_by_name_and_content(tmp_path) -> None:

@@ -68,7 +68,7 @@ def _machine() -> str:
 
 def _versions() -> dict[str, str]:
     found = {"roundel": __version__}
-    for package in ("numpy", "pillow", "imagecodecs", "torch", "constriction"):
+    for package in ("numpy", "pillow", "onnxruntime", "imagecodecs", "torch", "constriction"):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -45,4 +45,4 @@ def lossless_rows() -> list[LosslessRow]:
 
 
 def _stored() -> dict[str, list[dict[str, Any]]]:
-    return json.loads(resources.files("roundel.lab").joinpath("published.json").read_text(encoding="utf-8"))
+    return json.loads(resources.files("roundel.measure").joinpath("published.json").read_text(encoding="utf-8"))
