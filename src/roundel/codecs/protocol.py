@@ -105,3 +105,39 @@ class Refining(Protocol):
     def at_effort(self, effort: int) -> Model:
         """The same model at an effort, 0 … 9; files of all efforts decode alike."""
         ...
+
+
+class Reduced(Protocol):
+    """A model as it decodes pictures at 1 / 2**level of their size, sides rounded up: a cheaper look at the same files.
+
+    Its pixels are those of the small picture, and `latent_px`, `halo_px` and windows count in them.
+    """
+
+    passes: int
+    """So many passes of a tile are needed; the finer ones are not read."""
+    latent_px: int
+    halo_px: int
+
+    def decode(self, passes: Sequence[bytes], height: int, width: int, quality: int) -> Decoded:
+        """As `Model.decode`, height and width being those of the whole tile, and no latents finer than need be."""
+        ...
+
+    def render(self, latents: np.ndarray, window: Window, quality: int) -> np.ndarray:
+        """As `Model.render`."""
+        ...
+
+
+@runtime_checkable
+class Reducing(Protocol):
+    """A model that can decode a smaller picture from the coarse passes alone.
+
+    A lossless model shows every 2**level-th sample; a lossy one its low band.
+    """
+
+    levels: int
+    """How often a picture can be halved, at most. Where there are several tiles, their sides are multiples of
+    2**level for every level that is asked for."""
+
+    def reduced(self, level: int) -> Reduced:
+        """The model at level 1 … `levels`."""
+        ...
