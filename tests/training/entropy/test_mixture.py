@@ -5,21 +5,15 @@ import pytest
 import torch
 
 from roundel import coding
-from roundel.training.entropy import mixture
-from roundel.training.entropy.mixture import (
-    FIRST,
-    UNIFORM_CHROMA,
-    UNIFORM_LUMA,
-    mixture_bits,
-    mixture_index,
-    mixture_tables,
-)
+from roundel.codecs.pyramid import distribution
+from roundel.codecs.pyramid.distribution import FIRST, UNIFORM_CHROMA, UNIFORM_LUMA, mixture_index
+from roundel.training.entropy.mixture import mixture_bits, mixture_tables
 from roundel.training.pyramid import net as pyramid
 
 
 def test_units_agree_with_the_nets() -> None:
-    assert 1 << mixture.MEAN_BITS == pyramid.MEAN_UNIT
-    assert mixture.LOG_UNIT == pyramid.LOG_UNIT
+    assert 1 << distribution.MEAN_BITS == pyramid.MEAN_UNIT
+    assert distribution.LOG_UNIT == pyramid.LOG_UNIT
 
 
 def test_tables_are_all_there() -> None:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from roundel.training.entropy.mixture import UNIFORM_CHROMA, UNIFORM_LUMA, mixture_index
+from roundel.codecs.pyramid.distribution import UNIFORM_CHROMA, UNIFORM_LUMA, mixture_index
 from roundel.training.pyramid.net import PHASES, Place, Prediction, Pyramid, edged
 
 PASSES = 6

@@ -1,44 +1,29 @@
 """Two-component logistic mixtures of one mean, on a grid of scales, tails and fractional means, as tables.
 
 A sample's distribution is (1 − w)·L(m, s) + w·L(m, 4s). Nets give integers: m in sixteenths, ln s and the logit of w
-in 1/64. Table indices follow by shifts and clamps alone; probabilities exist only when tables are made, at export.
+in 1/64. `codecs.pyramid.distribution` finds a table's index; probabilities exist only when tables are made, at export.
 """
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from roundel.codecs.pyramid.distribution import (
+    FRACTION_BITS,
+    LOG_SCALE_RANGE,
+    LOG_UNIT,
+    SCALE_SHIFT,
+    TAIL_RANGE,
+    TAIL_SHIFT,
+    TAILS,
+)
 from roundel.coding import Tables
 from roundel.training.entropy.logistic import logistic_pmf
 
-LOG_SCALE_RANGE = (-3.0, 4.125)
-"""ln of the narrow component's scale, in samples."""
-TAIL_RANGE = (-5.0, 2.0)
-"""Logit of the wide component's weight."""
 TAIL_RATIO = 4.0
 """Scale of the wide component relative to the narrow one."""
-MEAN_BITS = 4
-"""Means come in 2^-MEAN_BITS of a sample."""
-LOG_UNIT = 64
-"""Logarithms and logits come in 1/LOG_UNIT."""
-SCALES = 58
-TAILS = 8
-SCALE_SHIFT = 3
-TAIL_SHIFT = 6
 ESCAPE_MASS = 2.0**-14
 REACH_MAX = 511
-
-
-def fraction_bits() -> NDArray[np.int32]:
-    """(SCALES,) log2 of the number of fractional means that each scale has tables for: sharp peaks need many."""
-    scale = np.exp(LOG_SCALE_RANGE[0] + np.arange(SCALES) / 8)
-    return np.select([scale < 0.3, scale < 1.5, scale < 5, scale < 16], [4, 3, 2, 1], 0).astype(np.int32)
-
-
-FRACTION_BITS = fraction_bits()
-FIRST = np.cumsum(np.append(0, TAILS << FRACTION_BITS)).astype(np.int32)
-"""First table of each scale; within a scale tables go by tail weight, then fraction."""
 
 
 def mixture_tables() -> Tables:
@@ -63,29 +48,6 @@ def mixture_tables() -> Tables:
         offsets.append(first)
         escapes.append(2.0**-20)
     return Tables.from_pmfs(pmfs, offsets, escapes)
-
-
-UNIFORM_LUMA = int(FIRST[-1])
-UNIFORM_CHROMA = UNIFORM_LUMA + 1
-
-
-def mixture_index(
-    mean: NDArray[np.int32], log_scale: NDArray[np.int32], tail: NDArray[np.int32]
-) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Table and centre of each sample, by integer arithmetic; the symbol to code is sample − centre.
-
-    Args:
-        mean: in 2^-MEAN_BITS. log_scale, tail: in 1/LOG_UNIT; values out of range are clamped. All int32, one shape.
-    """
-    low, half = int(LOG_SCALE_RANGE[0] * LOG_UNIT), 1 << SCALE_SHIFT >> 1
-    i = np.clip((log_scale - low + half) >> SCALE_SHIFT, 0, SCALES - 1)
-    low, half = int(TAIL_RANGE[0] * LOG_UNIT), 1 << TAIL_SHIFT >> 1
-    j = np.clip((tail - low + half) >> TAIL_SHIFT, 0, TAILS - 1)
-    bits = FRACTION_BITS[i]
-    drop = MEAN_BITS - bits
-    nearest = (mean + ((1 << drop) >> 1)) >> drop
-    centre = nearest >> bits
-    return FIRST[i] + (j << bits) + (nearest - (centre << bits)), centre
 
 
 def mixture_bits(error: Tensor, log_scale: Tensor, tail: Tensor) -> Tensor:

@@ -5,9 +5,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roundel.codecs.pyramid.codec import to_ycocg
+from roundel.codecs.pyramid.distribution import UNIFORM_LUMA
 from roundel.codecs.pyramid.walk import Group, walk
 from roundel.coding import Tables
-from roundel.training.entropy.mixture import UNIFORM_LUMA
 from roundel.training.pyramid.net import Pyramid
 
 PRIOR_COUNT = 1000.0

@@ -12,10 +12,11 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from roundel.codecs.pyramid.distribution import UNIFORM_CHROMA
 from roundel.codecs.pyramid.walk import Group, walk
 from roundel.coding import Tables
 from roundel.errors import ModelError
-from roundel.training.entropy.mixture import UNIFORM_CHROMA, mixture_tables
+from roundel.training.entropy.mixture import mixture_tables
 from roundel.training.exact.selftest import require
 from roundel.training.exact.sums import ExactSum
 from roundel.training.pyramid.net import Pyramid, PyramidShape

@@ -10,10 +10,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from roundel.codecs.pyramid.distribution import LOG_SCALE_RANGE, LOG_UNIT, TAIL_RANGE
 from roundel.errors import ImageError
 from roundel.image import cifar
 from roundel.training import data
-from roundel.training.entropy.mixture import LOG_SCALE_RANGE, LOG_UNIT, TAIL_RANGE, mixture_bits
+from roundel.training.entropy.mixture import mixture_bits
 from roundel.training.pyramid.net import MEAN_UNIT, Pyramid, to_ycocg
 
 VALIDATION_BATCH = 50
