@@ -7,10 +7,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from roundel.codecs.protocol import Model
+from roundel.codecs.weights import read
 from roundel.container import Kind
 from roundel.errors import ModelError
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
+ARCHITECTURES = {
+    "pyramid/1": "roundel.codecs.pyramid.codec:PyramidModel",
+    "wavelet/1": "roundel.codecs.wavelet.codec:WaveletModel",
+    "tokens/1": "roundel.codecs.tokens.codec:TokenModel",
+}
+"""What reads weights of each architecture, as module:class; the class offers `load(weights, name, model_id) -> Model`.
+
+Weights files name the key, which is for ever; the value may move.
+"""
 CUSTOM_ID = 0xFFFF
 """Id of every model that is not in the table: the weights hash in the file tells them apart."""
 
@@ -100,20 +110,24 @@ def weights_hash(path: Path) -> bytes:
 
 @lru_cache(maxsize=8)
 def _load(home: str, path: Path, name: str, model_id: int, device: str) -> Model:
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
-    if not path.is_file():
-        raise ModelError(f"{path}: the weights of model {name} are missing")
-    try:
-        if not home:
-            with safe_open(path, "numpy") as file:
-                home = (file.metadata() or {}).get("home", "")
-            if not home.startswith("roundel.models."):
-                raise ModelError(f"{path}: not a weights file that `roundel train` exported")
+    with safe_open(path, "numpy") as file:
+        metadata = file.metadata() or {}
+    if "architecture" not in metadata:  # until all weights are made anew
+        old = metadata.get("home", home)
+        moved = {"lossless": LOSSLESS_HOME, "wavelet_codec": "roundel.codecs.wavelet.codec:WaveletModel"}
+        home = moved.get(old.split(".")[-1].split(":")[0], TOKENS_HOME)
         module, _, attribute = home.partition(":")
         return getattr(import_module(module), attribute).load(path, name=name, model_id=model_id, device=device)
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path}: the weights of model {name} are damaged: {error}") from error
+    weights = read(path)
+    if weights.architecture not in ARCHITECTURES:
+        raise ModelError(
+            f"{path}: of the architecture {weights.architecture!r}; known here: {', '.join(ARCHITECTURES)}; "
+            "a newer version of roundel may know it"
+        )
+    module, _, attribute = ARCHITECTURES[weights.architecture].partition(":")
+    return getattr(import_module(module), attribute).load(weights, name=name, model_id=model_id)
 
 
 def _toml(path: Path) -> dict[str, Any]:

@@ -1,0 +1,34 @@
+"""Writes the weights file: what the workshop hands to the product."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from roundel.codecs.weights import GRAPH
+
+
+def write(
+    path: Path,
+    architecture: str,
+    shape: Mapping[str, Any],
+    tensors: Mapping[str, np.ndarray],
+    graphs: Mapping[str, bytes],
+    notes: Mapping[str, str],
+    selftest: str = "",
+) -> None:
+    """Write a weights file; the same inputs give the same bytes.
+
+    Args:
+        architecture: registered name and version, such as "pyramid/1". shape: sizes, as JSON can hold them.
+        tensors: by name. graphs: ONNX files by name. notes: free text for the file's metadata, such as the commit.
+        selftest: hash of what the exported nets say here. Write once without it, load, test, and write again.
+    """
+    from safetensors.numpy import save_file
+
+    held = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    held |= {GRAPH + name: np.frombuffer(data, np.uint8) for name, data in graphs.items()}
+    metadata = {"architecture": architecture, "shape": json.dumps(dict(shape)), "selftest": selftest, **notes}
+    save_file(held, path, metadata)
