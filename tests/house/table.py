@@ -1,0 +1,85 @@
+"""Who may import whom: the rooms of the package, the libraries of each, and the few exceptions by name.
+
+A room is a prefix of module names below `roundel`; a module stands in the longest that fits. Some rooms are single
+modules that stand above their neighbours, such as `codecs.zoo`.
+"""
+
+from typing import NamedTuple
+
+
+class Room(NamedTuple):
+    """What modules of a room may import besides each other and the standard library."""
+
+    rooms: frozenset[str]
+    libraries: frozenset[str]
+
+
+def _room(rooms: str = "", libraries: str = "") -> Room:
+    return Room(frozenset(rooms.split()), frozenset(libraries.split()))
+
+
+WHOLE = frozenset({"codec", "restore", "target", "tiling", "packing", "tokens", "boxes", "loaded"})
+"""Modules at the root of the package, on whole pictures: together the room `whole`."""
+
+_ARRAYS = "errors container coding engine image"
+_CODECS = f"{_ARRAYS} codecs codecs.zoo codecs.loading codecs.selection"
+_FAMILIES = "codecs.pyramid codecs.wavelet codecs.tokens"
+_PRODUCT = f"{_CODECS} {_FAMILIES} _version atomic whole public measure"
+
+ROOMS: dict[str, Room] = {
+    # The product.
+    "errors": _room(),
+    "_version": _room(),
+    "atomic": _room("errors"),
+    "container": _room("errors", "numpy"),
+    "coding": _room("errors", "numpy constriction"),
+    "engine": _room("errors", "numpy onnxruntime"),
+    "image": _room("errors atomic", "numpy PIL imagecodecs tifffile"),
+    "codecs": _room(_ARRAYS, "numpy safetensors"),
+    "codecs.pyramid": _room(f"{_ARRAYS} codecs", "numpy"),
+    "codecs.wavelet": _room(f"{_ARRAYS} codecs", "numpy"),
+    "codecs.tokens": _room(f"{_ARRAYS} codecs", "numpy"),
+    "codecs.zoo": _room(f"{_ARRAYS} codecs", "numpy safetensors tomli"),
+    "codecs.loading": _room(f"{_ARRAYS} codecs codecs.zoo", "numpy"),
+    "codecs.selection": _room(f"{_ARRAYS} codecs codecs.zoo codecs.loading", "numpy"),
+    "whole": _room(f"{_CODECS} {_FAMILIES} atomic", "numpy PIL"),
+    "public": _room("_version errors whole"),
+    "measure": _room(f"{_CODECS} whole public atomic _version", "numpy PIL imagecodecs ssimulacra2 matplotlib"),
+    "cli": _room(_PRODUCT, "numpy PIL click tqdm skimage"),
+    "__main__": _room("cli"),
+    # The workshop.
+    "training": _room(_PRODUCT, "torch numpy PIL safetensors tqdm"),
+    "training.configuration": _room("errors training", "tomli"),
+    "training.graphs": _room("errors engine", "numpy onnx"),
+    "lab": _room(f"{_PRODUCT} training training.configuration", "torch numpy PIL safetensors matplotlib"),
+    "training.recipes": _room(f"{_PRODUCT} training training.configuration lab", "torch numpy safetensors"),
+}
+# What the families of the workshop export with, too.
+ROOMS["training"] = Room(
+    ROOMS["training"].rooms | {"training.configuration", "training.graphs"}, ROOMS["training"].libraries
+)
+
+WORKSHOP = ("training", "lab")
+WORKSHOP_LIBRARIES = frozenset({"torch", "onnx", "tensorboard", "scipy"})
+
+DOORS: dict[str, frozenset[str]] = {
+    "cli.train": frozenset({"training", "training.recipes", "training.configuration", "torch"}),
+    "cli.lab": frozenset({"training", "lab", "torch"}),
+}
+"""The commands of the workshop: what they may import besides, inside their functions only."""
+
+BY_NAME = frozenset({"", "cli.main", "codecs.zoo", "training.quantizers.table", "training.recipes", "lab.frechet"})
+"""Modules that import by a name that they compute: the lazy root, the commands, registered architectures, a quantiser
+or a network of the user's own, recipes."""
+
+LIGHT = frozenset({"errors", "_version", "atomic"})
+"""What commands may import before they are called, besides each other."""
+
+FAMILY_FILES = frozenset({"codec", "walk", "symbols", "nets", "stored"})
+"""What each folder of `codecs` has, by the same names for the same roles."""
+
+NO_NAMES = frozenset({"util", "utils", "helper", "helpers", "common", "misc"})
+"""Names of modules that say nothing."""
+
+LONGEST = 300
+"""Lines of a module."""
