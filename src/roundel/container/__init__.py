@@ -4,6 +4,7 @@ from roundel.container.format import MAGIC, VERSION, Box, Header, Kind, Rect, Ta
 from roundel.container.info import BoxInfo, FileInfo, read_info
 from roundel.container.pack import Pack, read_pack, write_pack
 from roundel.container.reader import DEFAULT_MAX_PIXELS, Damage, File, read
+from roundel.container.source import Sliceable, Source
 from roundel.container.writer import write, write_to
 
 __all__ = [
@@ -19,6 +20,8 @@ __all__ = [
     "Kind",
     "Pack",
     "Rect",
+    "Sliceable",
+    "Source",
     "Tag",
     "read",
     "read_info",

@@ -23,6 +23,7 @@ from roundel.container.format import (
     tile_side,
 )
 from roundel.container.sections import Cursor, check, check_bytes, pack_check, pack_varint
+from roundel.container.source import Sliceable
 from roundel.errors import ChecksumError, FormatError, UnsupportedError
 
 _COLOUR, _DEEP, _DEFLATED, _BOXES, _PACK, _RESERVED = 1 << 3, 1 << 4, 1 << 11, 1 << 12, 1 << 13, 0xC000
@@ -85,7 +86,7 @@ def pack_head(
     return bytes(out) + pack_check(bytes(out))
 
 
-def unpack_head(data: bytes) -> Head:
+def unpack_head(data: Sliceable) -> Head:
     """Read the header section from the first bytes of a file; the first 1024 are always enough.
 
     Raises: FormatError, TruncatedError, ChecksumError; UnsupportedError for a later version, a reserved bit, an unknown

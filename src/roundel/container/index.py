@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from roundel.container.format import MAX_CELLS
 from roundel.container.sections import Cursor, check, check_bytes, deflate, inflate, pack_check, pack_varint
+from roundel.container.source import Sliceable
 from roundel.errors import ChecksumError, FormatError, UnsupportedError
 
 
@@ -93,7 +94,7 @@ def seal(head: bytes, lengths: PackedLengths, runs: Sequence[bytes]) -> bytes:
     return out + pack_check(out)
 
 
-def unpack_index(data: bytes, at: int, *, cells: int, run: int, width: int, deflated: bool) -> Index:
+def unpack_index(data: Sliceable, at: int, *, cells: int, run: int, width: int, deflated: bool) -> Index:
     """Read the index that starts at byte `at` of a file.
 
     Args: cells: tiles × passes, or groups × passes. run: cells per check. width, deflated: from the header section.

@@ -6,6 +6,7 @@ from roundel.container.format import Box, Tag, tag_name
 from roundel.container.head import Entry, Head, is_trailing
 from roundel.container.index import Index, unpack_index
 from roundel.container.sections import check
+from roundel.container.source import Sliceable
 from roundel.errors import ChecksumError, FormatError, TruncatedError
 
 BLOCK_IMAGES = 256  # images of a pack that share a check
@@ -26,7 +27,7 @@ class Layout(NamedTuple):
     end: int
 
 
-def read_index(data: bytes, head: Head) -> Index:
+def read_index(data: Sliceable, head: Head) -> Index:
     """The index that follows a header section; raises as `unpack_index`."""
     passes = head.header.passes
     run = max(1, BLOCK_IMAGES // head.group) * passes if head.images else 1
@@ -61,18 +62,30 @@ def check_size(size: int, end: int) -> None:
         )
 
 
-def read_boxes(data: bytes, layout: Layout, *, lenient: bool) -> tuple[tuple[Box, ...], tuple[Entry, ...]]:
+def read_box(data: Sliceable, place: Place) -> bytes | None:
+    """The content of a box, or None where it is damaged or cut off."""
+    entry, start = place
+    content = bytes(data[start : start + entry.length]) if start + entry.length <= len(data) else b""
+    return content if len(content) == entry.length and check(content) == entry.check else None
+
+
+def read_boxes(data: Sliceable, layout: Layout, *, lenient: bool) -> tuple[tuple[Box, ...], tuple[Entry, ...]]:
     """Known boxes, and those of them that are damaged or cut off; these raise unless `lenient`."""
     boxes: list[Box] = []
     lost: list[Entry] = []
-    for entry, start in layout.places:
-        if entry.tag not in Tag._value2member_map_:
+    for place in layout.places:
+        if place.entry.tag not in Tag._value2member_map_:
             continue
-        content = bytes(data[start : start + entry.length]) if start + entry.length <= len(data) else b""
-        if len(content) == entry.length and check(content) == entry.check:
-            boxes.append(Box(Tag(entry.tag), content))
+        content = read_box(data, place)
+        if content is not None:
+            boxes.append(Box(Tag(place.entry.tag), content))
         elif lenient:
-            lost.append(entry)
+            lost.append(place.entry)
         else:
-            raise ChecksumError(f"box {tag_name(entry.tag)} at byte {start} is damaged; fetch the file again")
+            raise damaged_box(place)
     return tuple(boxes), tuple(lost)
+
+
+def damaged_box(place: Place) -> ChecksumError:
+    """The error that names a damaged box."""
+    return ChecksumError(f"box {tag_name(place.entry.tag)} at byte {place.start} is damaged; fetch the file again")

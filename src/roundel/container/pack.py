@@ -12,6 +12,7 @@ from roundel.container.index import Index, plane_count, planes, unplanes
 from roundel.container.layout import BLOCK_IMAGES, Layout, check_size, lay_out, read_boxes, read_index
 from roundel.container.reader import DEFAULT_MAX_PIXELS
 from roundel.container.sections import check, deflate, inflate
+from roundel.container.source import Sliceable
 from roundel.container.writer import assemble, pad_passes
 from roundel.errors import ChecksumError, FormatError, TruncatedError, UnsupportedError
 
@@ -78,7 +79,7 @@ class Pack:
     boxes: tuple[Box, ...]
     index: Index
     layout: Layout
-    data: bytes
+    data: Sliceable
     _sizes: "Sizes | None"
     _verified: set[int] = field(default_factory=set, compare=False, repr=False)
 
@@ -158,7 +159,7 @@ class Pack:
         self._verified.add(block)
 
 
-def read_pack(data: bytes, *, allow_truncated: bool = False, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pack:
+def read_pack(data: Sliceable, *, allow_truncated: bool = False, max_pixels: int = DEFAULT_MAX_PIXELS) -> Pack:
     """Open a pack; arguments and errors as for `read`, `max_pixels` being that of a group of images."""
     head = unpack_head(data)
     if not head.images:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 from roundel.container.format import Box, Header
 from roundel.container.head import Entry, unpack_head
 from roundel.container.index import Index
-from roundel.container.layout import Layout, check_size, lay_out, read_boxes, read_index
+from roundel.container.layout import Layout, check_size, damaged_box, lay_out, read_box, read_boxes, read_index
 from roundel.container.sections import check
+from roundel.container.source import Sliceable
 from roundel.errors import ChecksumError, UnsupportedError
 
 DEFAULT_MAX_PIXELS = 2**29
@@ -23,23 +24,39 @@ class Damage(NamedTuple):
 
 @dataclass(frozen=True)
 class File:
-    """A picture's file, opened: header and boxes are verified, passes are when they are asked for.
+    """A picture's file, opened: the header is verified, boxes and passes are when they are asked for.
 
     Args:
-        header: facts. boxes: known boxes. lost_boxes: those that damage or an early end took (only `allow_truncated`).
-        data: the file, bytes or a memory map, not copied; a prefix of it under `allow_truncated`.
+        header: facts.
+        data: the file, bytes or anything that slices like them, not copied; a prefix of it under `lenient`.
+        lenient: boxes that damage or an early end took are missing, not an error.
     """
 
     header: Header
-    boxes: tuple[Box, ...]
-    lost_boxes: tuple[Entry, ...]
     index: Index
     layout: Layout
-    data: bytes
+    data: Sliceable
+    lenient: bool = False
 
     def box(self, tag: int) -> bytes | None:
-        """Data of the box with this tag, or None."""
-        return next((box.data for box in self.boxes if box.tag == tag), None)
+        """Data of the box with this tag, or None; read and verified at each call. Raises: ChecksumError."""
+        place = next((place for place in self.layout.places if place.entry.tag == tag), None)
+        if place is None:
+            return None
+        content = read_box(self.data, place)
+        if content is None and not self.lenient:
+            raise damaged_box(place)
+        return content
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """All known boxes that are whole. Raises: ChecksumError, if one is not, and the file is not read leniently."""
+        return read_boxes(self.data, self.layout, lenient=self.lenient)[0]
+
+    @property
+    def lost_boxes(self) -> tuple[Entry, ...]:
+        """Those that damage or an early end took."""
+        return read_boxes(self.data, self.layout, lenient=True)[1]
 
     @property
     def complete(self) -> bool:
@@ -117,14 +134,17 @@ class File:
         return content if check(content) == self.index.checks[self._cell(tile, pass_)] else None
 
 
-def read(data: bytes, *, allow_truncated: bool = False, max_pixels: int = DEFAULT_MAX_PIXELS) -> File:
+def read(
+    data: Sliceable, *, allow_truncated: bool = False, max_pixels: int | None = DEFAULT_MAX_PIXELS, lazy: bool = False
+) -> File:
     """Open the file of a picture.
 
     Args:
-        data: the file, bytes or anything that slices like them (a memory map).
+        data: the file, bytes or anything that slices like them (a memory map, a `Source`).
         allow_truncated: take a file that ends early, has damaged boxes or bytes after its end; the header and the index
             must be whole all the same.
-        max_pixels: refuse larger pictures.
+        max_pixels: refuse larger pictures; None for no limit, where only parts of the picture will be decoded.
+        lazy: leave boxes unread until they are asked for.
     Raises: FormatError, TruncatedError, ChecksumError, UnsupportedError.
     """
     head = unpack_head(data)
@@ -132,10 +152,12 @@ def read(data: bytes, *, allow_truncated: bool = False, max_pixels: int = DEFAUL
         raise UnsupportedError(
             f"a pack of {head.images} images, not one picture; use `roundel unpack`, or `container.read_pack`"
         )
-    head.header.check_pixels(max_pixels)
+    if max_pixels is not None:
+        head.header.check_pixels(max_pixels)
     index = read_index(data, head)
     layout = lay_out(head, index.end, index.starts[-1])
     if not allow_truncated:
         check_size(len(data), layout.end)
-    boxes, lost = read_boxes(data, layout, lenient=allow_truncated)
-    return File(head.header, boxes, lost, index, layout, data)
+        if not lazy:
+            read_boxes(data, layout, lenient=False)
+    return File(head.header, index, layout, data, allow_truncated)

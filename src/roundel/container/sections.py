@@ -4,6 +4,7 @@ import zlib
 from binascii import crc_hqx
 from dataclasses import dataclass
 
+from roundel.container.source import Sliceable
 from roundel.errors import FormatError, TruncatedError
 
 LONG = 4096  # bytes from which a check has 32 bits; up to here CRC-16 finds every one- and two-bit error
@@ -38,7 +39,7 @@ def pack_varint(value: int) -> bytes:
 class Cursor:
     """A place in `data` that moves on as fields are read, and never past the end."""
 
-    data: bytes
+    data: Sliceable
     at: int = 0
 
     def take(self, count: int, what: str) -> bytes:
