@@ -1,14 +1,17 @@
 """What a file says about itself, from its first kilobyte."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from roundel.container.format import CRITICAL, VERSION, Header, tag_name
+from roundel.container.contents import PixelDensity, unpack_colour, unpack_resolution, unpack_sample_max
+from roundel.container.format import CRITICAL, VERSION, Header, Tag, tag_name
 from roundel.container.head import Head, unpack_head
-from roundel.container.layout import lay_out, read_index
-from roundel.errors import TruncatedError
+from roundel.container.layout import lay_out, read_boxes, read_index
+from roundel.errors import FormatError, TruncatedError
+
+T = TypeVar("T")
 
 
 class BoxInfo(NamedTuple):
@@ -30,6 +33,9 @@ class FileInfo:
         boxes: the whole directory. pass_bytes: payload of each pass, or None if the index ends behind the prefix; so
             are total_bytes (what the file should have) and overhead_bytes (all but boxes and payload).
         file_bytes: what the file has, if known.
+        resolution: pixels per unit. colour: names of the PNG chunks kept. sample_max: largest sample value of the
+            source, where its samples were scaled. original_depth: bits of a sample of the source, where reduced. All
+            four are None (or empty) if they are not there, lie behind the prefix, or are damaged.
     """
 
     version: int
@@ -43,6 +49,10 @@ class FileInfo:
     overhead_bytes: int | None
     total_bytes: int | None
     file_bytes: int | None
+    resolution: PixelDensity | None = None
+    colour: tuple[str, ...] = ()
+    sample_max: int | None = None
+    original_depth: int | None = None
 
     @property
     def missing_bytes(self) -> int | None:
@@ -59,6 +69,7 @@ def read_info(prefix: bytes, file_size: int | None = None) -> FileInfo:
     head = unpack_head(prefix)
     header = head.header
     pass_bytes = overhead = total = None
+    small: dict[int, bytes] = {}
     try:
         index = read_index(prefix, head)
     except TruncatedError:
@@ -67,7 +78,9 @@ def read_info(prefix: bytes, file_size: int | None = None) -> FileInfo:
     else:
         lengths = [after - before for before, after in pairwise(index.starts)]
         pass_bytes = tuple(sum(cells) for cells in _by_pass(lengths, head))
-        overhead, total = index.end, lay_out(head, index.end, sum(pass_bytes)).end
+        layout = lay_out(head, index.end, sum(pass_bytes))
+        overhead, total = index.end, layout.end
+        small = {box.tag: box.data for box in read_boxes(prefix[: layout.payload], layout, lenient=True)[0]}
     return FileInfo(
         version=VERSION,
         header=header,
@@ -80,7 +93,19 @@ def read_info(prefix: bytes, file_size: int | None = None) -> FileInfo:
         overhead_bytes=overhead,
         total_bytes=total,
         file_bytes=file_size,
+        resolution=_content(unpack_resolution, small.get(Tag.RESOLUTION)),
+        colour=tuple(kind.decode() for kind in _content(unpack_colour, small.get(Tag.COLOUR)) or ()),
+        sample_max=_content(unpack_sample_max, small.get(Tag.SAMPLE_MAX)),
+        original_depth=(small.get(Tag.ORIGINAL_DEPTH) or b"\0")[0] or None,
     )
+
+
+def _content(unpack: Callable[[bytes], T], data: bytes | None) -> T | None:
+    """What a box holds; None where `info` has nothing to say of it."""
+    try:
+        return None if data is None else unpack(data)
+    except FormatError:
+        return None
 
 
 def _by_pass(lengths: list[int], head: Head) -> Iterator[list[int]]:

@@ -3,9 +3,11 @@
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
+from roundel.container.contents import pack_metadata, unpack_metadata
 from roundel.container.format import MAX_GROUP, PACK_TILE_PX, Box, Header, Tag
 from roundel.container.head import unpack_head
 from roundel.container.index import Index, plane_count, planes, unplanes
@@ -27,6 +29,7 @@ def write_pack(
     group: int = 1,
     names: Sequence[str] | None = None,
     labels: Sequence[int] | None = None,
+    metadata: Sequence[Sequence[Box]] | None = None,
     boxes: Sequence[Box] = (),
 ) -> bytes:
     """The file of many images.
@@ -35,7 +38,7 @@ def write_pack(
         header: facts that all images share; width, height and tile_px are replaced.
         sizes: (width, height) of each image, px. units: the passes of each group of `group` images, in order; the last
             group may be smaller. names: a different relative path for each image, "/" between folders.
-        labels: 0..2^32-1, one for each image.
+        labels: 0..2^32-1, one for each image. metadata: boxes of each image, as in a file of its own.
     Raises: FormatError if the arguments disagree; UnsupportedError beyond the format's limits.
     """
     if not sizes or not 1 <= group <= MAX_GROUP:
@@ -51,6 +54,10 @@ def write_pack(
         extra.append(Box(Tag.NAMES, _pack_names(names, len(sizes))))
     if labels is not None:
         extra.append(Box(Tag.LABELS, _pack_labels(labels, len(sizes))))
+    if metadata is not None:
+        if len(metadata) != len(sizes):
+            raise FormatError(f"metadata of {len(metadata)} images, {len(sizes)} expected")
+        extra.append(Box(Tag.METADATA, pack_metadata(metadata)))
     header = replace(header, tile_px=PACK_TILE_PX, width=max(w for w, _ in sizes), height=max(h for _, h in sizes))
     rows = [pad_passes(unit, header.passes) for unit in units]
     step = max(1, BLOCK_IMAGES // group)
@@ -106,6 +113,12 @@ class Pack:
         """Label of each image, or None if the pack has none."""
         data = self.box(Tag.LABELS)
         return None if data is None else _unpack_labels(data, self.count)
+
+    @cached_property
+    def metadata(self) -> tuple[tuple[Box, ...], ...]:
+        """The boxes of each image (colour profile, EXIF, alpha, …); none where the pack keeps none."""
+        data = self.box(Tag.METADATA)
+        return ((),) * self.count if data is None else unpack_metadata(data, self.count)
 
     def size(self, image: int) -> tuple[int, int]:
         """Width and height of an image, px."""
