@@ -30,10 +30,10 @@ fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz.run --mutations 10000
 
 clean:
-	rm -rf $(VENV) out build dist .pytest_cache .ruff_cache .mypy_cache .hypothesis src/*.egg-info
+	rm -rf $(VENV) out build src/roundel/coding/*.so dist .pytest_cache .ruff_cache .mypy_cache .hypothesis src/*.egg-info
 
-# Installed anew only when the requirements change. Any index will do; where yours has CPU builds of torch, they are enough.
-$(READY): pyproject.toml constraints.txt
+# Installed anew only when the requirements or the C sources change. Any index will do; where yours has CPU builds of torch, they are enough.
+$(READY): pyproject.toml constraints.txt $(wildcard src/roundel/coding/native/*)
 	$(PYTHON) -m venv $(VENV) || { echo "roundel: 'python3 -m venv' failed; on Debian: apt install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,train,compare]'
 	touch $@

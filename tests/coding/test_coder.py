@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -20,6 +21,15 @@ EXTREME = Tables.from_pmfs(
     [0, -500, 2**31 - 2, -(2**31)],
     [2**-24, 0.5, 0.999, 2**-24],
 )
+
+
+@pytest.fixture(params=["compiled", "plain"], autouse=True, scope="module")
+def coder(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Every test runs with both coders."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "plain":
+            patch.setenv("ROUNDEL_CODER", "plain")
+        yield
 
 
 def draw(rng: np.random.Generator, count: int, tables: int = len(SCALES)) -> tuple[np.ndarray, np.ndarray]:

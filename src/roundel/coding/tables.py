@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +51,10 @@ class Tables:
         for array in (f, starts, offsets):
             array.flags.writeable = False
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Tables go to other processes without the models made from them, which may not."""
+        return Tables, (self.frequencies, self.starts, self.offsets)
+
     def __len__(self) -> int:
         return self.offsets.size
 
@@ -66,6 +72,11 @@ class Tables:
     def models(self) -> tuple[Model, ...]:
         """(T,) entropy models of the tables."""
         return tuple(categorical(f) for f in np.split(self.frequencies, self.starts[1:-1]))
+
+    @cached_property
+    def native(self) -> Any:
+        """The tables as the C coder has them; only where it was built."""
+        return import_module("roundel.coding._native").Tables(self.frequencies, self.starts, self.offsets)
 
     @cached_property
     def slot_bits(self) -> NDArray[np.float64]:

@@ -7,6 +7,8 @@ of a sample, ln s and the logit of w in 1/64. `training.entropy.mixture` makes t
 import numpy as np
 from numpy.typing import NDArray
 
+from roundel.coding import compiled
+
 LOG_SCALE_RANGE = (-3.0, 4.125)
 """ln of the narrow component's scale, in samples."""
 TAIL_RANGE = (-5.0, 2.0)
@@ -40,6 +42,18 @@ def mixture_index(
     Returns:
         Index and centre, int32 of that shape.
     """
+    if native := compiled.native():
+        arrays = [np.ascontiguousarray(a, np.int32) for a in (mean, log_scale, tail)]
+        found = np.empty(mean.shape, np.int32), np.empty(mean.shape, np.int32)
+        native.mixture(*arrays, *found)
+        return found
+    return plain_mixture_index(mean, log_scale, tail)
+
+
+def plain_mixture_index(
+    mean: NDArray[np.int32], log_scale: NDArray[np.int32], tail: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """`mixture_index` where the C core is not built, and its oracle."""
     low, half = int(LOG_SCALE_RANGE[0] * LOG_UNIT), 1 << SCALE_SHIFT >> 1
     i = np.clip((log_scale - low + half) >> SCALE_SHIFT, 0, SCALES - 1)
     low, half = int(TAIL_RANGE[0] * LOG_UNIT), 1 << TAIL_SHIFT >> 1
