@@ -28,7 +28,7 @@ from roundel.errors import RoundelError
 from roundel.image import cifar
 from roundel.lab import frechet
 from roundel.measure.provenance import provenance
-from roundel.training import recipes
+from roundel.training import configuration
 from roundel.training.pyramid.task import Data
 from roundel.training.tokens import adaptive
 from roundel.training.tokens import stored as autoencoder_weights
@@ -126,7 +126,7 @@ def work(job: Job) -> dict[str, Any]:
 def main(name: str, folder: Path, out: Path | None, results: Path, share: float, only: str | None, seeds: int | None,
          features: tuple[str, ...], jobs: int) -> None:  # fmt: skip
     try:
-        scale = recipes.record(Scale, recipes.read(HERE / f"{name}.toml"), name)
+        scale = configuration.record(Scale, configuration.read(HERE / f"{name}.toml"), name)
         scale = replace(scale, steps=max(1, round(scale.steps * share)), seeds=min(scale.seeds, seeds or scale.seeds))
         place = out or Path("runs") / f"fsq-{name}"
         wanted = [run for run in RUNS if only is None or run.name in only.split(",")]

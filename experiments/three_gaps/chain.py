@@ -18,7 +18,7 @@ from roundel.lab.classic_coder import coder_of
 from roundel.measure import metrics
 from roundel.measure.rd_table import record
 from roundel.training import data, quantizers
-from roundel.training.trainer import Schedule, load_initial, train
+from roundel.training.trainer import Schedule, averaged, train
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def _train(
     torch.manual_seed(chain.seed)
     model = Hyperprior(replace(chain.settings.size, lmbda=lmbda, spectral=chain.run.spectral), means=True)
     if name != "base":
-        load_initial(model, chain.folder / "base" / "checkpoint.pt")
+        model.load_state_dict(averaged(chain.folder / "base" / "checkpoint.pt", model))
     task = BenchTask(model, crops, validation, ((0.0, chain.run.quantizer),))
     return train(task, schedule, chain.folder / name, resume=True, device=chain.device, progress=False)
 

@@ -22,7 +22,7 @@ from roundel.errors import RoundelError
 from roundel.lab.classic import Size
 from roundel.measure.metrics import Curve, bd_rate
 from roundel.measure.provenance import provenance
-from roundel.training import data, recipes
+from roundel.training import configuration, data
 from roundel.training.trainer import Schedule
 
 HERE = Path(__file__).parent
@@ -56,7 +56,7 @@ def main(scale: str, config: Path | None, folders: tuple[Path, ...], test: Path,
          pairs: int | None, jobs: int, finished: bool, device: str) -> None:  # fmt: skip
     try:
         name = config.stem if config else scale
-        table = recipes.read(config or HERE / f"{scale}.toml")
+        table = configuration.read(config or HERE / f"{scale}.toml")
         settings, runs, chosen_seeds = _settings(table, share)
         if lmbdas:
             settings = replace(settings, lmbdas=tuple(numbers(lmbdas)))
@@ -104,8 +104,8 @@ def main(scale: str, config: Path | None, folders: tuple[Path, ...], test: Path,
 
 def _settings(table: dict[str, Any], share: float) -> tuple[Settings, list[Run], list[int]]:
     """A scale, its steps cut to a share."""
-    base = recipes.record(Schedule, table["base"], "base")
-    tune = recipes.record(Schedule, table["tune"], "tune")
+    base = configuration.record(Schedule, table["base"], "base")
+    tune = configuration.record(Schedule, table["tune"], "tune")
 
     def cut(schedule: Schedule) -> Schedule:
         every = max(1, round(schedule.validate_every * share))
@@ -113,10 +113,10 @@ def _settings(table: dict[str, Any], share: float) -> tuple[Settings, list[Run],
 
     measure = table["measure"]
     settings = Settings(
-        recipes.record(Size, table["shape"], "shape"), tuple(table["lmbdas"]), cut(base), cut(tune),
+        configuration.record(Size, table["shape"], "shape"), tuple(table["lmbdas"]), cut(base), cut(tune),
         measure["validation_px"], measure["crop_px"], measure["tile_px"], measure["pictures"], measure["pairs"],
     )  # fmt: skip
-    return settings, [recipes.record(Run, run, "run") for run in table["run"]], table["seeds"]
+    return settings, [configuration.record(Run, run, "run") for run in table["run"]], table["seeds"]
 
 
 def _bd_rates(found: list[dict[str, Any]]) -> dict[str, list[float]]:

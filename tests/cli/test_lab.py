@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 from roundel.cli.main import run
+from roundel.lab import checkpoints
 from roundel.lab.classic import Hyperprior, Size
 from roundel.lab.classic_coder import coder_of
-from roundel.training import checkpoints
 from roundel.training.quantizers import QUANTIZERS, make
 
 CONFIG = "kind = 'mean-scale-hyperprior'\n[shape]\nn = 8\nm = 12\n[data]\nquantizers = [[0.0, 'soft-ste']]"

@@ -15,7 +15,6 @@ from roundel.training import recipes
 from roundel.training.quantizers.adaptive import NOTCHES
 from roundel.training.tokens import stored as autoencoder_weights
 from roundel.training.tokens.model import AutoencoderShape, DiscreteAutoencoder
-from roundel.training.trainer import load_initial
 
 VECTOR = AutoencoderShape(widths=(4, 4, 8, 8), dims=16)
 GRID = AutoencoderShape(net="grid", widths=(8,), blocks=1, dims=4, levels=(8, 5, 5, 5), prior="coset", prior_width=4)
@@ -77,11 +76,11 @@ def test_training_goes_on_from_weights(tmp_path: Path) -> None:
     published = DiscreteAutoencoder(VECTOR)
     autoencoder_weights.save(published, tmp_path / "w.safetensors", {})
     model = DiscreteAutoencoder(replace(VECTOR, prior="chain", prior_width=4))
-    load_initial(model, tmp_path / "w.safetensors")
+    recipes.start(model, tmp_path / "w.safetensors", "fsq")
     assert torch.equal(model.net.to_latent.weight, published.net.to_latent.weight.half().float())
     assert model.prior.levels == published.prior.levels
     with pytest.raises(ModelError, match="has the shape"):
-        load_initial(DiscreteAutoencoder(replace(VECTOR, levels=(5,))), tmp_path / "w.safetensors")
+        recipes.start(DiscreteAutoencoder(replace(VECTOR, levels=(5,))), tmp_path / "w.safetensors", "fsq")
 
 
 def test_reconstruction_reaches_the_encoder_unless_as_written() -> None:

@@ -21,8 +21,8 @@ from roundel.codecs.protocol import Window
 from roundel.codecs.wavelet.codec import WaveletModel, fold, unfold
 from roundel.codecs.wavelet.symbols import BITS_PRICE, prices
 from roundel.errors import FormatError, ModelError
+from roundel.training import recipes
 from roundel.training.quantizers import Thrifty
-from roundel.training.trainer import load_initial
 from roundel.training.wavelet import stored as wavelet_weights
 from roundel.training.wavelet.export import calibrated
 from roundel.training.wavelet.net import WaveletNet, WaveletShape
@@ -191,7 +191,7 @@ def test_damaged_weights_are_refused(weights: Path, tmp_path: Path) -> None:
 def test_training_can_go_on_from_published_weights(model: WaveletModel, weights: Path, tmp_path: Path) -> None:
     """What is exported from them again is the same model: its files are decoded to the same symbols."""
     net = WaveletNet(TINY)
-    load_initial(net, weights)
+    recipes.start(net, weights, "wavelet")
     again = tmp_path / "again.safetensors"
     wavelet_weights.save(again, net, wavelet_weights.integers(net, wavelet_weights.family_tables()), {})
     pixels, window = smooth_picture(64, 64), Window(0, 0, 64, 64)
@@ -199,7 +199,7 @@ def test_training_can_go_on_from_published_weights(model: WaveletModel, weights:
         coded = model.encode(pixels, window, quality)
         assert zoo.get(str(again)).decode(coded.passes, 64, 64, quality).crc == coded.crc
     with pytest.raises(ModelError, match="shape"):
-        load_initial(WaveletNet(replace(TINY, c8=12)), weights)
+        recipes.start(WaveletNet(replace(TINY, c8=12)), weights, "wavelet")
 
 
 def test_exported_tables_follow_what_was_met(weights: Path) -> None:

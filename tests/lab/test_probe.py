@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from roundel.errors import ModelError
+from roundel.lab import checkpoints
 from roundel.lab.classic import FactorizedPrior, Hyperprior, Size
 from roundel.lab.probe import Place, Report, Spy, measure
-from roundel.training import checkpoints
 from roundel.training.quantizers import make
 
 CONFIG = "kind = 'mean-scale-hyperprior'\n[shape]\nn = 8\nm = 12\n[data]\nquantizers = [[0.0, 'noise'], [0.5, 'ste']]"

@@ -39,10 +39,9 @@ def gaps(checkpoint: Path, config: Path | None, data: Path, names: tuple[str, ..
     \b
       roundel lab gaps runs/ste/checkpoint.pt --data kodak --plot gaps.png
     """
-    from roundel.lab import gaps_report, probe
+    from roundel.lab import checkpoints, gaps_report, probe
     from roundel.measure.provenance import command_line, provenance
     from roundel.measure.rd_table import record
-    from roundel.training import checkpoints
     from roundel.training.data import middles
     from roundel.training.quantizers import make
 

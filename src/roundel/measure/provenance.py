@@ -29,7 +29,7 @@ class Provenance:
 
 def provenance(command: str, files: Sequence[Path]) -> Provenance:
     """The provenance of what is measured now, on these pictures."""
-    return Provenance(command, _commit(), _data(files), _machine(), _versions())
+    return Provenance(command, commit(), _data(files), _machine(), _versions())
 
 
 def command_line() -> str:
@@ -37,7 +37,8 @@ def command_line() -> str:
     return shlex.join(["roundel", *sys.argv[1:]])
 
 
-def _commit() -> str | None:
+def commit() -> str | None:
+    """Git's hash of the source that runs, "+" behind it if tracked files were changed; None outside a repository."""
     here = Path(__file__).parent
     try:
         head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True)

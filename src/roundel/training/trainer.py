@@ -16,6 +16,14 @@ from torch import Tensor, nn
 
 from roundel.errors import ModelError
 from roundel.training import optim
+from roundel.training.progress import Progress
+from roundel.training.stopping import Stopping
+
+CHECKPOINT, WEIGHTS, LOG = "checkpoint.pt", "weights.safetensors", "log.jsonl"
+"""What the folder of a training receives."""
+
+LOG_EVERY = 50
+"""Steps between lines of the log."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +71,8 @@ class Task(Protocol):
 class Log:
     """JSON lines, and TensorBoard where it is installed."""
 
-    def __init__(self, folder: Path) -> None:
-        self.file = (folder / "log.jsonl").open("a", buffering=1)
+    def __init__(self, folder: Path, *, anew: bool) -> None:
+        self.file = (folder / LOG).open("w" if anew else "a", buffering=1)
         try:
             from torch.utils.tensorboard import SummaryWriter
 
@@ -84,7 +92,7 @@ class Trainer:
 
     def __init__(self, task: Task, schedule: Schedule, out: Path, device: str) -> None:
         self.task, self.schedule, self.out, self.device = task, schedule, out, device
-        self.checkpoint = out / "checkpoint.pt"
+        self.checkpoint = out / CHECKPOINT
         self.model = task.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         for name, parameter in self.model.named_parameters():
             parameter.requires_grad_(name.startswith(schedule.only))
@@ -171,20 +179,35 @@ class Trainer:
             mean.copy_(value)
 
 
-def train(task: Task, schedule: Schedule, out: Path, *, resume: bool = False, device: str = "cpu",
+def check_free(out: Path, *, resume: bool = False, force: bool = False) -> None:
+    """Refuse the folder of another training.
+
+    Raises:
+        ModelError: it holds a checkpoint or weights, and neither `resume` nor `force` says what to do with them.
+    """
+    for name in (CHECKPOINT, WEIGHTS):
+        if not resume and not force and (out / name).exists():
+            raise ModelError(
+                f"{out / name} exists: go on from it (--resume), start again and overwrite it (-f), or choose another "
+                "folder (-o)"
+            )
+
+
+def train(task: Task, schedule: Schedule, out: Path, *, resume: bool = False, force: bool = False, device: str = "cpu",
           stop_after_s: float = math.inf, progress: bool = True) -> nn.Module:  # fmt: skip
     """Train to the end of the schedule (or for `stop_after_s`) and return the averaged model.
 
     Under torchrun every process trains on its own batches and gradients are averaged; the first one logs and saves.
-    `out` receives log.jsonl and checkpoint.pt; `resume` goes on from it exactly.
+    `out` receives log.jsonl and checkpoint.pt; `resume` goes on from it exactly, `force` starts again.
 
     Raises:
-        ModelError: loss or gradients are not finite (the last good checkpoint stays), or the checkpoint does not fit.
+        ModelError: loss or gradients are not finite (the last good checkpoint stays), the checkpoint does not fit, or
+            there is one and neither `resume` nor `force` is set.
         ImageError: no picture is as large as the crops, those of later parts of the schedule included.
+        Interrupted: SIGINT or SIGTERM came; the checkpoint is written.
     """
-    from tqdm import tqdm
-
     world, rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
+    check_free(out, resume=resume, force=force)
     if world > 1:
         torch.distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
         device = f"cuda:{os.environ['LOCAL_RANK']}" if device.startswith("cuda") else device
@@ -193,58 +216,59 @@ def train(task: Task, schedule: Schedule, out: Path, *, resume: bool = False, de
     if resume:
         trainer.load()
     model: nn.Module = nn.parallel.DistributedDataParallel(trainer.model) if world > 1 else trainer.model
-    log = Log(out) if rank == 0 else None
+    log = Log(out, anew=not resume) if rank == 0 else None
     for _, side, _ in schedule.crops:  # complains now, not hours later
         task.batch(1, side, np.random.default_rng(0))
     begun = time.monotonic()
-    with tqdm(initial=trainer.step, total=schedule.steps, disable=not progress or rank > 0) as bar:
-        stopping = False
-        while trainer.step < schedule.steps and not stopping:
+    shown = Progress(trainer.step, schedule.steps, shown=progress and rank == 0)
+    with shown, Stopping() as stopping:
+        while trainer.step < schedule.steps:
             values = trainer.advance(model, rank)
-            bar.update()
             done, elapsed_s = trainer.step, time.monotonic() - begun
-            stopping = elapsed_s > stop_after_s
-            if log is None:
-                continue
-            if done % 50 == 0:
-                log.write(done, {**values, "s": elapsed_s})
-            if done % schedule.validate_every == 0 or done == schedule.steps or stopping:
-                score, found = task.validate(trainer.average)
-                log.write(done, {"score": score, **found, "s": elapsed_s})
-                trainer.save()
+            shown.step(done, values)
+            last = done == schedule.steps or elapsed_s > stop_after_s
+            if log is not None:
+                if done % LOG_EVERY == 0:
+                    log.write(done, {**values, "s": elapsed_s})
+                if stopping.signal is None and (done % schedule.validate_every == 0 or last):
+                    score, found = task.validate(trainer.average)
+                    log.write(done, {"score": score, **found, "s": elapsed_s})
+                    shown.validated(done, score, found)
+                    trainer.save()
+            if stopping.signal is not None:
+                if log is not None:
+                    trainer.save()
+                raise Interrupted(stopping.signal, done, trainer.checkpoint)
+            if last:
+                break
     return trainer.average
 
 
-def load_initial(model: nn.Module, checkpoint: Path, new: str = "") -> None:
-    """Start a model from the averaged weights of a checkpoint, or from a published weights file (.safetensors).
+class Interrupted(KeyboardInterrupt):
+    """A signal ended a training between two steps, after its checkpoint was written."""
+
+    def __init__(self, number: int, step: int, checkpoint: Path) -> None:
+        super().__init__(f"interrupted after step {step}; {checkpoint} is written, --resume goes on from it")
+        self.signal = number
+
+
+def averaged(checkpoint: Path, model: nn.Module, new: str = "") -> dict[str, Tensor]:
+    """The averaged weights of a checkpoint, as state of a model.
 
     Args:
-        new: the checkpoint may lack parameters whose names begin so.
+        new: the checkpoint may lack parameters whose names begin so; they stay as the model has them.
 
     Raises:
-        ModelError: the checkpoint is missing or of another model.
+        ModelError: the checkpoint is missing, damaged or of another model.
     """
-    if checkpoint.suffix == ".safetensors":
-        from roundel.training.pyramid import stored as lossless_weights
-        from roundel.training.pyramid.net import Pyramid
-        from roundel.training.tokens import stored as autoencoder_weights
-        from roundel.training.tokens.model import DiscreteAutoencoder
-        from roundel.training.wavelet import stored as wavelet_weights
-        from roundel.training.wavelet.net import WaveletNet
-
-        if isinstance(model, Pyramid):
-            model.load_state_dict(lossless_weights.trainable(checkpoint, model))
-        elif isinstance(model, WaveletNet):
-            model.load_state_dict(wavelet_weights.trainable(checkpoint, model))
-        elif isinstance(model, DiscreteAutoencoder):
-            model.load_state_dict(autoencoder_weights.trainable(checkpoint, model))
-        else:
-            raise ModelError(f"{checkpoint}: such a model cannot start from weights; give a checkpoint.pt")
-        return
+    held = model.state_dict()
     try:
-        average = torch.load(checkpoint, map_location="cpu", weights_only=True)["average"]
-        if new:
-            average = {k: v for k, v in model.state_dict().items() if k.startswith(new)} | average
-        model.load_state_dict(average)
-    except (OSError, KeyError, RuntimeError) as error:
+        average: dict[str, Tensor] = torch.load(checkpoint, map_location="cpu", weights_only=True)["average"]
+    except (OSError, KeyError, TypeError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
         raise ModelError(f"{checkpoint}: cannot start from this checkpoint: {str(error).splitlines()[0]}") from error
+    if new:
+        average = {k: v for k, v in held.items() if k.startswith(new)} | average
+    both = held.keys() & average.keys()
+    if wrong := sorted((held.keys() ^ average.keys()) | {k for k in both if held[k].shape != average[k].shape}):
+        raise ModelError(f"{checkpoint}: cannot start from this checkpoint: it is of another model, by {wrong[0]}")
+    return average

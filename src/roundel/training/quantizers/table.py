@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from roundel.errors import ModelError
+from roundel.training.configuration import own
 from roundel.training.quantizers.mixed import Mixed
 from roundel.training.quantizers.noise import Noise, NoisePlus
+from roundel.training.quantizers.own import class_in
 from roundel.training.quantizers.protocol import Annealed, Quantizer
 from roundel.training.quantizers.soft_round import AnnealedSoftRound
 from roundel.training.quantizers.soft_ste import GradientSoftSte, SoftSte, UniformSoftSte
@@ -37,24 +39,34 @@ def make(spec: str, progress: float = 1.0) -> Quantizer:
 
     Args:
         spec: "soft-ste", or with its one setting "soft-ste=0.289" (ε), "soft-round=8" (last hardness), "universal=7"
-            (seed), "soft-then-hard=0.9" (share that is soft), "thrifty=0.1" (price of a bit).
+            (seed), "soft-then-hard=0.9" (share that is soft), "thrifty=0.1" (price of a bit); or a class of one's own,
+            "my_file.py:MyQuantizer" or "my_file.py:MyQuantizer=0.5".
         progress: 0 … 1, for those that change during training; 1 is how they end.
 
     Raises:
-        ModelError: the name is unknown, or has no such setting.
+        ModelError: the name is unknown, or has no such setting; the file of one's own has no such class, or it is no
+            quantiser.
 
     Example:
         >>> make("soft-ste=0.25").epsilon
         0.25
     """
-    name, equals, setting = spec.partition("=")
-    if name not in QUANTIZERS:
-        raise ModelError(f"unknown quantizer {name!r}; known: {', '.join(QUANTIZERS)}")
+    found = own(spec)
+    name, equals, setting = (found[1] if found else spec).partition("=")
+    if found:
+        kind = class_in(found[0], name)
+    elif name in QUANTIZERS:
+        kind = QUANTIZERS[name]
+    else:
+        raise ModelError(f"unknown quantizer {name!r}; known: {', '.join(QUANTIZERS)}, or my_file.py:MyQuantizer")
     try:
-        made = QUANTIZERS[name](float(setting)) if equals else QUANTIZERS[name]()
+        made = kind(float(setting)) if equals else kind()
     except (TypeError, ValueError) as error:
         raise ModelError(f"quantizer {spec!r}: {name} does not take the setting {setting!r}") from error
-    return made.at(progress) if isinstance(made, Annealed) else made
+    chosen = made.at(progress) if isinstance(made, Annealed) else made
+    if not all(callable(getattr(chosen, method, None)) for method in ("train", "test")):
+        raise ModelError(f"quantizer {spec!r}: it needs methods train(y, loc, bits) and test(y, loc, bits)")
+    return chosen
 
 
 def check(stages: Sequence[tuple[float, str]]) -> None:
