@@ -59,6 +59,18 @@ def test_jpeg_2000_codes_colour_together() -> None:
     assert len(codec.encode(grey_in_rgb, 0)) < 1.2 * len(codec.encode(grey_in_rgb[:, :, :1], 0)) + 200
 
 
+def test_avif_tuned_for_psnr_has_more_of_it_for_its_bytes() -> None:
+    def slope(name: str) -> tuple[np.ndarray, np.ndarray]:
+        codec = baselines.find(name)
+        coded = [codec.encode(PICTURE, setting) for setting in (40, 60, 80)]
+        found = np.array([psnr(PICTURE, codec.decode(data)) for data in coded])
+        return np.log([len(data) for data in coded]), found
+
+    (eye_rate, eye), (rate, tuned) = slope("avif"), slope("avif-psnr")
+    middle = np.linspace(max(eye_rate[0], rate[0]), min(eye_rate[-1], rate[-1]), 5)
+    assert (np.interp(middle, rate, tuned) > np.interp(middle, eye_rate, eye)).all()
+
+
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(RoundelError, match="jpeg2000"):
         baselines.find("gif")

@@ -72,7 +72,7 @@ def test_two_straight_lines_integrate_exactly() -> None:
     other = Curve(tuple(np.exp([1.5, 2.5])), (1.0, 3.0))
     found = bd_rate(anchor, other)
     assert found.percent == pytest.approx(100 * math.expm1(0.25))
-    assert (found.low_db, found.high_db) == (1, 2)
+    assert (found.low, found.high) == (1, 2)
     assert found.overlap == pytest.approx(1 / 3)
 
 

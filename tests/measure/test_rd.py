@@ -83,7 +83,8 @@ def points(name: str, factor: float) -> list[rd.Point]:
 
 def test_comparisons_cover_every_pair_and_explain_gaps() -> None:
     alone = [rd.Point("alone", 0, 1, 33, 0.9, 0, 0, 1)]
-    found = {(c.codec, c.anchor): c for c in rd.comparisons(points("x", 1) + points("y", 0.5) + alone, ["x", "y"])}
+    every = rd.comparisons(points("x", 1) + points("y", 0.5) + alone, ["x", "y"])
+    found = {(c.codec, c.anchor): c for c in every if c.metric == "PSNR"}
     assert set(found) == {("y", "x"), ("alone", "x"), ("x", "y"), ("alone", "y")}
     assert found["y", "x"].percent == pytest.approx(-50)
     assert found["x", "y"].percent == pytest.approx(100)
@@ -91,6 +92,22 @@ def test_comparisons_cover_every_pair_and_explain_gaps() -> None:
     assert "two or more" in found["alone", "x"].note
     text = rd_table.comparisons_table(list(found.values()))
     assert "-50.0 (100)" in text
+
+
+def test_each_metric_has_bd_rates_of_its_own_where_it_was_measured() -> None:
+    def of(name: str, rate: float, *, scored: bool) -> list[rd.Point]:
+        score = 20.0 if scored else math.nan
+        return [
+            rd.Point(name, 0, rate * 2**k, 30 + 3 * k, 1 - 0.5**k / 10, 0, 0, 1, ssimulacra2=score + 10 * k)
+            for k in range(4)
+        ]
+
+    def percents(*, scored: bool) -> dict[str, float | None]:
+        both = of("x", 1, scored=scored) + of("y", 0.8, scored=scored)
+        return {c.metric: c.percent for c in rd.comparisons(both, ["x"])}
+
+    assert percents(scored=True) == pytest.approx({"PSNR": -20, "MS-SSIM": -20, "SSIMULACRA2": -20})
+    assert percents(scored=False) == pytest.approx({"PSNR": -20, "MS-SSIM": -20})
 
 
 def test_codec_names_carry_settings_and_models() -> None:

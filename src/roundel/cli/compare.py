@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @streams.device_option
 @streams.json_option
 def command(reference: str, other: str, device: str, as_json: bool) -> None:
-    """Measure PSNR and MS-SSIM of two pictures; each may be a .rndl file, which is decoded first.
+    """Measure PSNR, MS-SSIM and (where installed) SSIMULACRA2 of two pictures; each may be a .rndl file, which is decoded first.
 
     \b
       roundel compare photo.png photo.rndl
@@ -27,7 +27,7 @@ def command(reference: str, other: str, device: str, as_json: bool) -> None:
     import numpy as np
 
     from roundel import image
-    from roundel.measure import metrics
+    from roundel.measure import metrics, ssimulacra2
 
     first, second = (image.reduce_depth(_load(name, device)).pixels for name in (reference, other))
     if first.shape[:2] != second.shape[:2]:
@@ -44,10 +44,12 @@ def command(reference: str, other: str, device: str, as_json: bool) -> None:
         "ms_ssim": _finite(metrics.ms_ssim(first, second)),
         "identical": bool(np.array_equal(first, second)),
     }
+    if ssimulacra2.installed():
+        record["ssimulacra2"] = round(ssimulacra2.ssimulacra2(first, second), 4)
     if as_json:
         print(json.dumps(record))
     else:
-        print("\n".join(f"{key:9}  {'infinite' if value is None else value}" for key, value in record.items()))
+        print("\n".join(f"{key:11}  {'infinite' if value is None else value}" for key, value in record.items()))
 
 
 def _load(name: str, device: str) -> "Picture":

@@ -13,7 +13,7 @@ import click
 from roundel.atomic import atomic_write
 from roundel.errors import ImageError
 
-LOSSY = ("roundel", "jpeg", "webp", "avif", "jpeg2000")
+LOSSY = ("roundel", "jpeg", "webp", "avif", "avif-psnr", "jpeg2000")
 LOSSLESS = ("roundel", "png", "webp-lossless", "jpeg2000-lossless", "jpegls", "jxl-e3", "jxl-e7")
 
 
@@ -60,8 +60,9 @@ def command(
 ) -> int:
     """Measure codecs over the pictures in FOLDER, from the bytes of real files.
 
-    PSNR is of RGB, of each picture and then averaged; BD-rates are by PCHIP over log-rate. Codecs: roundel,
-    roundel:MODEL, jpeg, jpeg420, webp, avif, jpeg2000, jxl; with --lossless roundel, png, webp-lossless,
+    PSNR is of RGB, of each picture and then averaged, as are MS-SSIM and (where installed) SSIMULACRA2; BD-rates are
+    by PCHIP over log-rate. Codecs: roundel, roundel:MODEL, jpeg, jpeg420, webp, avif (tuned for the eye: its rows by
+    SSIMULACRA2 are the fair ones), avif-psnr (its rows by PSNR), jpeg2000, jxl; with --lossless roundel, png, webp-lossless,
     webp-lossless-m6, jpeg2000-lossless, jpegls, jxl-e3, jxl-e7, jxl-e9.
 
     \b

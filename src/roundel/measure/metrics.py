@@ -114,7 +114,7 @@ def _halve(x: np.ndarray) -> np.ndarray:
 
 
 class Curve(NamedTuple):
-    """A codec's rate-distortion points, in any order: rates in any one unit, qualities in dB."""
+    """A codec's rate-distortion points, in any order: rates in any one unit, qualities in any, more is better."""
 
     rates: tuple[float, ...]
     qualities: tuple[float, ...]
@@ -128,8 +128,8 @@ class BdRate(NamedTuple):
     """
 
     percent: float
-    low_db: float
-    high_db: float
+    low: float
+    high: float
     overlap: float
 
 
@@ -148,7 +148,7 @@ def bd_rate(anchor: Curve, other: Curve) -> BdRate:
     low, high = max(starts), min(ends)
     if low >= high:
         raise RoundelError(
-            f"the curves share no quality ({starts[0]:.2f} to {ends[0]:.2f} dB, {starts[1]:.2f} to {ends[1]:.2f} dB); "
+            f"the curves share no quality ({starts[0]:.2f} to {ends[0]:.2f}, {starts[1]:.2f} to {ends[1]:.2f}); "
             "measure more settings"
         )
     means = [_pchip_integral(q, r, low, high) / (high - low) for q, r in knots]

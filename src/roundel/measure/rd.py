@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from math import nan
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from roundel import image
 from roundel.errors import ImageError, RoundelError, RoundelWarning, UnsupportedError
-from roundel.measure import baselines, metrics
+from roundel.measure import baselines, metrics, ssimulacra2
 
 ROUNDEL_LADDER = (0.0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 SUFFIXES = frozenset(image.SUFFIXES) | {".gif", ".avif"}
@@ -71,6 +71,8 @@ class Sample(NamedTuple):
     subpixels: int
     psnr_db: float
     ms_ssim: float
+    ssimulacra2: float
+    """NaN where the package is missing."""
     exact: bool
     encode_s: float
     decode_s: float
@@ -88,6 +90,8 @@ class Point:
     encode_s: float
     decode_s: float
     images: int
+    ssimulacra2: float = nan
+    """NaN where it was not measured."""
 
 
 @dataclass(frozen=True)
@@ -104,13 +108,14 @@ class LosslessPoint:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A codec's BD-rate against an anchor, or why there is none."""
+    """A codec's BD-rate against an anchor at equal quality by a metric, or why there is none."""
 
+    metric: str
     codec: str
     anchor: str
     percent: float | None
-    low_db: float | None = None
-    high_db: float | None = None
+    low: float | None = None
+    high: float | None = None
     overlap: float | None = None
     note: str = ""
 
@@ -167,6 +172,7 @@ def measure(
         advance: Called after each picture.
     """
     codec.decode(codec.encode(np.zeros((16, 16, 3), np.uint8), setting))  # load models and libraries off the clock
+    scored = ssimulacra2.installed()
 
     def one(file: Path) -> Sample:
         pixels = image.reduce_depth(image.read(file)).pixels
@@ -179,9 +185,10 @@ def measure(
         exact = bool(np.array_equal(original, decoded))
         psnr_db = metrics.psnr(original, decoded)
         similarity = 1.0 if exact else metrics.ms_ssim(original, decoded)
+        score = ssimulacra2.ssimulacra2(original, decoded) if scored else nan
         advance()
-        size = pixels.shape[0] * pixels.shape[1]
-        return Sample(len(data), size, pixels.size, psnr_db, similarity, exact, encoded - started, ended - encoded)
+        size, seconds = pixels.shape[0] * pixels.shape[1], (encoded - started, ended - encoded)
+        return Sample(len(data), size, pixels.size, psnr_db, similarity, score, exact, *seconds)
 
     if jobs == 1:
         return [one(file) for file in files]
@@ -229,6 +236,7 @@ def lossy_point(codec: str, setting: float, samples: Sequence[Sample]) -> Point:
         bpp=_mean(8 * s.file_bytes / s.pixels for s in samples),
         psnr_db=_mean(s.psnr_db for s in samples),
         ms_ssim=_mean(s.ms_ssim for s in samples),
+        ssimulacra2=_mean(s.ssimulacra2 for s in samples),
         encode_s=_mean(s.encode_s for s in samples),
         decode_s=_mean(s.decode_s for s in samples),
         images=len(samples),
@@ -271,23 +279,37 @@ def points_of(results: Path, data: str) -> list[Point]:
     return points
 
 
+METRICS: dict[str, Callable[[Point], float]] = {
+    "PSNR": lambda point: point.psnr_db,
+    "MS-SSIM": lambda point: metrics.ms_ssim_db(point.ms_ssim),
+    "SSIMULACRA2": lambda point: point.ssimulacra2,
+}
+"""What BD-rates are taken over."""
+
+
 def comparisons(points: Sequence[Point], anchors: Sequence[str]) -> list[Comparison]:
-    """BD-rates of every codec against every anchor, over PSNR."""
-    curves = {}
-    for name in dict.fromkeys(point.codec for point in points):
-        own = [p for p in points if p.codec == name and np.isfinite(p.psnr_db)]
-        curves[name] = metrics.Curve(tuple(p.bpp for p in own), tuple(p.psnr_db for p in own))
+    """BD-rates of every codec against every anchor, over each metric that both have.
+
+    Raises:
+        RoundelError: An anchor was not measured.
+    """
+    names = list(dict.fromkeys(point.codec for point in points))
+    if missing := [anchor for anchor in anchors if anchor not in names]:
+        raise RoundelError(f"the anchor {missing[0]} was not measured; measured were {', '.join(names)}")
     rows = []
-    for anchor in anchors:
-        if anchor not in curves:
-            raise RoundelError(f"the anchor {anchor} was not measured; measured were {', '.join(curves)}")
-        for name, curve in curves.items():
-            if name == anchor:
-                continue
-            try:
-                rows.append(Comparison(name, anchor, *metrics.bd_rate(curves[anchor], curve)))
-            except RoundelError as error:
-                rows.append(Comparison(name, anchor, None, note=str(error)))
+    for metric, quality in METRICS.items():
+        curves = {}
+        for name in names:
+            own = [p for p in points if p.codec == name and isfinite(quality(p))]
+            curves[name] = metrics.Curve(tuple(p.bpp for p in own), tuple(map(quality, own)))
+        for anchor in anchors:
+            for name, curve in curves.items():
+                if name == anchor or not (curve.rates and curves[anchor].rates):
+                    continue
+                try:
+                    rows.append(Comparison(metric, name, anchor, *metrics.bd_rate(curves[anchor], curve)))
+                except RoundelError as error:
+                    rows.append(Comparison(metric, name, anchor, None, note=str(error)))
     return rows
 
 

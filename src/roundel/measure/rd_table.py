@@ -29,15 +29,21 @@ def points_table(points: Sequence[Point]) -> str:
     """One line per codec and setting."""
     rows = []
     for p in points:
-        quality = (f"{p.psnr_db:.3f}", f"{p.ms_ssim:.5f}", f"{ms_ssim_db(p.ms_ssim):.2f}")
+        score = f"{p.ssimulacra2:.2f}" if math.isfinite(p.ssimulacra2) else ""
+        quality = (f"{p.psnr_db:.3f}", f"{p.ms_ssim:.5f}", f"{ms_ssim_db(p.ms_ssim):.2f}", score)
         rows.append((p.codec, f"{p.setting:g}", f"{p.bpp:.4f}", *quality, f"{p.encode_s:.3f}", f"{p.decode_s:.3f}"))
-    return _table(("codec", "setting", "bpp", "PSNR dB", "MS-SSIM", "… dB", "encode s", "decode s"), rows)
+    head = ("codec", "setting", "bpp", "PSNR dB", "MS-SSIM", "… dB", "SSIMULACRA2", "encode s", "decode s")
+    return _table(head, rows)
 
 
 def comparisons_table(comparisons: Sequence[Comparison]) -> str:
-    """BD-rates in percent, one line per codec, one column per anchor; below, why some could not be had."""
-    if not comparisons:
-        return ""
+    """BD-rates in percent: a table for each metric, one line per codec, one column per anchor."""
+    metrics = dict.fromkeys(c.metric for c in comparisons)
+    return "\n\n".join(_bd_table(metric, [c for c in comparisons if c.metric == metric]) for metric in metrics)
+
+
+def _bd_table(metric: str, comparisons: Sequence[Comparison]) -> str:
+    """BD-rates over one metric; below, why some could not be had."""
     anchors = list(dict.fromkeys(c.anchor for c in comparisons))
     found = {(c.codec, c.anchor): c for c in comparisons}
     rows, notes = [], []
@@ -52,7 +58,7 @@ def comparisons_table(comparisons: Sequence[Comparison]) -> str:
             if c is not None and c.percent is None:
                 notes.append(f"{codec} v {anchor}: {c.note}")
         rows.append((codec, *cells))
-    head = "BD-rate, % of rate at equal PSNR (and how many % of the two curves' range of PSNR they share)\n"
+    head = f"BD-rate, % of rate at equal {metric} (and how many % of the two curves' range of it they share)\n"
     return "\n".join([head + _table(("codec", *(f"v {anchor}" for anchor in anchors)), rows), *notes])
 
 
