@@ -57,7 +57,7 @@ def test_a_step_down_the_gradient_is_a_better_picture(metric) -> None:
 
 def test_equal_pictures_have_no_distance_and_a_batch_is_its_pictures() -> None:
     first, second = tensor(PICTURE), tensor(coded(30))
-    assert score(ssimulacra2(first, first)).item() == pytest.approx(100, abs=0.5)
+    assert score(ssimulacra2(first, first)).item() == pytest.approx(100, abs=1)
     both = ssimulacra2(torch.cat([first, first]), torch.cat([second, first]))
     assert both[0].item() == pytest.approx(ssimulacra2(first, second).item(), rel=1e-4)
 
