@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from roundel.errors import ImageError, ModelError
 from roundel.training.data import Crops
+from roundel.training.quantizers import VectorQuantizer
 from roundel.training.trainer import Interrupted, Schedule, averaged, train
 
 
@@ -180,3 +181,18 @@ def test_checkpoints_of_other_models_are_named(tmp_path: Path) -> None:
     for name in ("noise.pt", "absent.pt"):
         with pytest.raises(ModelError, match=f"{name}: cannot start from"):
             averaged(tmp_path / name, nn.Linear(1, 1))
+
+
+def test_latents_that_are_not_finite_stop_the_training_by_name(tmp_path: Path) -> None:
+    class Poisoned(Line):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bottleneck = VectorQuantizer(1, 2)
+
+        def loss(self, model: nn.Module, x: Tensor, progress: float) -> tuple[Tensor, dict[str, float]]:
+            self.bottleneck(torch.full((4, 1), float("nan" if progress >= 0.5 else "1")))
+            return super().loss(model, x, progress)
+
+    with pytest.raises(ModelError, match=r"step 30: VectorQuantizer: 4 of 4 latents are NaN.*checkpoint\.pt"):
+        train(Poisoned(), SHORT, tmp_path, progress=False)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 20

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from roundel.errors import ModelError
 from roundel.training import optim
 from roundel.training.progress import Progress
+from roundel.training.quantizers.codes import NotFiniteError
 from roundel.training.stopping import Stopping
 
 CHECKPOINT, WEIGHTS, LOG = "checkpoint.pt", "weights.safetensors", "log.jsonl"
@@ -152,7 +153,10 @@ class Trainer:
         x = self.task.batch(count, side, np.random.default_rng([schedule.seed, rank, step]))
         x = x.to(self.device, memory_format=torch.channels_last).float().div_(255)
         with torch.autocast(self.device.split(":")[0], torch.bfloat16, enabled=schedule.bf16):
-            loss, values = self.task.loss(model, x, step / schedule.steps)
+            try:
+                loss, values = self.task.loss(model, x, step / schedule.steps)
+            except NotFiniteError as error:
+                raise self._diverged(str(error)) from error
         if not math.isfinite(values["loss"]):
             raise self._diverged(f"the loss is {values['loss']}")
         loss.backward()

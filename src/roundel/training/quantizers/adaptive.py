@@ -12,6 +12,7 @@ from roundel.training.quantizers.codes import (
     along_channels,
     check_codes,
     check_dims,
+    check_finite,
     check_input,
     straight_through,
 )
@@ -54,7 +55,7 @@ class AdaptiveFSQ(Bottleneck):
     def forward(self, z: Tensor) -> Codes:
         """See `FSQ.forward`; a dimension with one level is 0 and has no gradient."""
         bound = self.grid
-        position = bound.position(check_input(z, self.dims))
+        position = bound.position(check_input(z, self))
         rounded = torch.floor(position.detach() + 0.5)
         values = straight_through(bound.value(rounded), bound.value(position))
         return Codes(values, rounded.long(), position, position.new_zeros(()))
@@ -66,7 +67,7 @@ class AdaptiveFSQ(Bottleneck):
     def codes(self, values: Tensor) -> Tensor:
         """The codes of values that `values` gave."""
         centre = along_channels(self.chosen // 2, values)
-        return torch.floor(check_input(values, self.dims) * centre + 0.5).long() + centre
+        return torch.floor(check_input(values, self) * centre + 0.5).long() + centre
 
     @torch.no_grad()
     def adapt(self, z: Tensor, gain: Tensor, lmbda: float) -> Tensor:
@@ -78,7 +79,8 @@ class AdaptiveFSQ(Bottleneck):
         Returns:
             The new levels (D,) int64.
         """
-        costs = notch_costs(check_input(z, self.dims), gain, lmbda)
+        check_finite(gain, self)
+        costs = notch_costs(check_input(z, self), gain, lmbda)
         notch = torch.searchsorted(torch.tensor(NOTCHES, device=self.chosen.device), self.chosen)
         place = torch.arange(len(NOTCHES), device=notch.device)[:, None]
         costs = torch.where((place - notch).abs() <= 1, costs, torch.inf)

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from roundel.training.quantizers.codes import check_codes, check_levels
+from roundel.training.quantizers.codes import Float32, check_codes, check_finite, check_levels
 
 
-class Centroids(nn.Module):
+class Centroids(Float32):
     """Moving counts and sums of bounded latents, per dimension and level of an FSQ.
 
     Source: FSQ paper, eq. 8–10, read as centroids per dimension (FSQ has no codebook): c = (M + κ·v_k)/(N + κ), so
@@ -27,7 +27,7 @@ class Centroids(nn.Module):
         super().__init__()
         self.levels, self.decay, self.kappa = check_levels(levels), decay, kappa
         top = max(self.levels)
-        values = torch.zeros(len(self.levels), top)
+        values = torch.zeros(len(self.levels), top, dtype=torch.float32)
         for d, n in enumerate(self.levels):
             values[d, :n] = (torch.arange(n) - n // 2) / (n // 2)
         self.register_buffer("grid_values", values, persistent=False)
@@ -36,7 +36,8 @@ class Centroids(nn.Module):
 
     @torch.no_grad()
     def update(self, bounded: Tensor, codes: Tensor) -> None:
-        """Follow a batch: values before rounding (B, D, ...) and their codes (B, D, ...)."""
+        """Follow a batch: values before rounding (B, D, ...) and their codes (B, D, ...). Raises: NotFiniteError."""
+        check_finite(bounded, self)
         d = len(self.levels)
         flat = codes.transpose(0, 1).reshape(d, -1)
         where = torch.zeros_like(self.counts).scatter_add_(1, flat, torch.ones_like(flat, dtype=torch.float32))

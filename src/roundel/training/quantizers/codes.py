@@ -1,13 +1,20 @@
 """What a discrete bottleneck is: real vectors in, small integers out, and values rebuilt from the integers alone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from roundel.errors import ModelError
+
+MAX_LEVELS = 1 << 20
+"""Places on an axis must be exact in float32, with bits to spare for the gradient."""
+
+
+class NotFiniteError(ModelError):
+    """Latents are NaN or infinite: the net before the quantiser has diverged."""
 
 
 class Codes(NamedTuple):
@@ -23,7 +30,21 @@ class Codes(NamedTuple):
     """Scalar to add to the distortion; 0 for quantisers without one."""
 
 
-class Bottleneck(nn.Module):
+class Float32(nn.Module):
+    """A module whose buffers decide codes: they keep their types when the model is moved to another.
+
+    In bfloat16 the middle of 1,000 levels would be 500.0 ± 1, and a moving average would stop to move.
+    """
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Any:  # what .to(), .half(), .cuda() call
+        def moved(tensor: Tensor) -> Tensor:
+            found = fn(tensor)
+            return found if found.dtype == tensor.dtype else tensor.to(found.device)
+
+        return super()._apply(moved, recurse)
+
+
+class Bottleneck(Float32):
     """Base of the discrete bottlenecks. Channels are axis 1, so (B, D) and (B, D, H, W) are treated alike.
 
     Codes stay one integer per channel: a joint index of 64 dimensions of 8 levels would need 192 bits.
@@ -54,18 +75,40 @@ def along_channels(constants: Tensor, like: Tensor) -> Tensor:
     return constants.view(1, -1, *[1] * (like.ndim - 2))
 
 
-def check_input(z: Tensor, dims: int) -> Tensor:
-    """z as float32, whatever autocast made of it. Raises: ModelError, it is not (B, dims, ...)."""
-    if z.ndim < 2 or z.shape[1] != dims:
-        raise ModelError(f"the quantiser takes (B, {dims}, ...), not {tuple(z.shape)}; channels are axis 1")
-    return z.float()
+class HasDims(Protocol):
+    """A layer of D dimensions."""
+
+    dims: int
+
+
+def check_input(z: Tensor, layer: HasDims) -> Tensor:
+    """z as float32, whatever autocast made of it.
+
+    Raises:
+        ModelError: it is not (B, D, ...).
+        NotFiniteError: some of it is NaN or infinite, which no code stands for and no moving average survives.
+    """
+    if z.ndim < 2 or z.shape[1] != layer.dims:
+        raise ModelError(f"the quantiser takes (B, {layer.dims}, ...), not {tuple(z.shape)}; channels are axis 1")
+    return check_finite(z.float(), layer)
+
+
+def check_finite(z: Tensor, layer: object) -> Tensor:
+    """z itself. Raises: NotFiniteError, with the layer's name and how much is not finite."""
+    finite = torch.isfinite(z)
+    if not finite.all():
+        wrong = int((~finite).sum())
+        raise NotFiniteError(f"{type(layer).__name__}: {wrong} of {z.numel()} latents are NaN or infinite")
+    return z
 
 
 def check_levels(levels: Sequence[int]) -> tuple[int, ...]:
-    """Levels as a tuple. Raises: ModelError, there are none, or one is below 2 or no integer."""
+    """Levels as a tuple. Raises: ModelError, there are none, or one is no integer of 2 … `MAX_LEVELS`."""
     found = tuple(levels) if isinstance(levels, Iterable) else levels
     if not isinstance(found, tuple) or not found or not all(isinstance(n, Integral) and n >= 2 for n in found):
         raise ModelError(f"levels {found}: a quantiser needs one integer of at least 2 for each dimension")
+    if max(found) > MAX_LEVELS:
+        raise ModelError(f"levels {found}: float32 tells at most {MAX_LEVELS} levels of a dimension apart")
     return tuple(int(n) for n in found)
 
 

@@ -102,7 +102,7 @@ class FSQ(Bottleneck):
 
     def forward(self, z: Tensor) -> Codes:
         """Hard values and codes of z (B, D, ...); the gradient passes through the bound."""
-        position = self.grid.position(check_input(z, self.dims))
+        position = self.grid.position(check_input(z, self))
         # Round before the cast: truncation would shift every code.
         rounded = torch.floor(position.detach() + 0.5)
         values = straight_through(self.grid.value(rounded), self.grid.value(position))
@@ -128,6 +128,6 @@ class FSQ(Bottleneck):
     def codes(self, values: Tensor) -> Tensor:
         """The codes (B, D, ...) int64 nearest to values (B, D, ...); exact on what `values` gave."""
         centre = along_channels(self.centre, values)
-        rounded = torch.floor(check_input(values, self.dims) * centre + centre + 0.5).long()
+        rounded = torch.floor(check_input(values, self) * centre + centre + 0.5).long()
         top = along_channels(torch.tensor(self.levels, device=values.device), values) - 1
         return torch.minimum(rounded.clamp_min(0), top)

@@ -44,7 +44,7 @@ class FSQAsWritten(Bottleneck):
 
     def forward(self, z: Tensor) -> Codes:
         """As printed; unlike everywhere else, `values` is not what the codes decode to."""
-        z = check_input(z, self.dims)
+        z = check_input(z, self)
         bounded = self.nominal // 2 * torch.tanh(z / self.temperature)
         steps = torch.round(bounded / self.temperature)
         values = steps * self.temperature + (z - bounded).detach()

@@ -30,7 +30,7 @@ class LadderFSQ(nn.Module):
             ModelError: z or the rungs are not such.
         """
         centre = _centres(rung, z)
-        bounded = torch.tanh(check_input(z, self.dims))
+        bounded = torch.tanh(check_input(z, self))
         rounded = torch.floor(bounded.detach() * centre + 0.5)
         values = straight_through(rounded / centre, bounded)
         return Codes(values, (rounded + centre).long(), bounded * centre + centre, bounded.new_zeros(()))
@@ -44,7 +44,7 @@ class LadderFSQ(nn.Module):
         centre = _centres(rung, codes)
         if bool((check_codes(codes, (LADDER[-1],) * self.dims) > 2 * centre).any()):
             raise ModelError(f"codes up to {int(codes.max())} do not fit the levels of their rungs, {LADDER}")
-        return (codes - centre) / centre
+        return (codes - centre).float() / centre
 
 
 def choose(distortion: Tensor, bits: Tensor, lmbda: float) -> tuple[Tensor, Tensor]:

@@ -34,7 +34,7 @@ class LFQ(Bottleneck):
 
     def forward(self, z: Tensor) -> Codes:
         """The signs of z (B, D, ...); 0 counts as positive."""
-        z = check_input(z, self.dims)
+        z = check_input(z, self)
         codes = (z >= 0).long()
         hard = self.values(codes)
         # softmax over ±1 of −(z ∓ 1)²/T is a sigmoid of 4z/T.
@@ -49,7 +49,7 @@ class LFQ(Bottleneck):
 
     def codes(self, values: Tensor) -> Tensor:
         """The signs of values (B, D, ...) as codes int64."""
-        return (check_input(values, self.dims) >= 0).long()
+        return (check_input(values, self) >= 0).long()
 
 
 def binary_entropy(p: Tensor) -> Tensor:

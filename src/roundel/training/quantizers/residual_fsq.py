@@ -8,6 +8,7 @@ from torch import Tensor
 
 from roundel.errors import ModelError
 from roundel.training.quantizers.codes import (
+    MAX_LEVELS,
     Bottleneck,
     Codes,
     check_codes,
@@ -16,9 +17,6 @@ from roundel.training.quantizers.codes import (
     check_levels,
     straight_through,
 )
-
-MAX_PRODUCT = 1 << 20
-"""Positions on the finest grid must be exact in float32, with bits to spare for the gradient."""
 
 
 class ResidualFSQ(Bottleneck):
@@ -40,14 +38,14 @@ class ResidualFSQ(Bottleneck):
     def __init__(self, dims: int, stage_levels: Sequence[int], dropout: float = 0.0) -> None:
         super().__init__()
         self.stage_levels = check_levels(stage_levels)
-        if math.prod(self.stage_levels) > MAX_PRODUCT:
-            raise ModelError(f"stages {self.stage_levels} make more than {MAX_PRODUCT} levels a dimension; use fewer")
+        if math.prod(self.stage_levels) > MAX_LEVELS:
+            raise ModelError(f"stages {self.stage_levels} make more than {MAX_LEVELS} levels a dimension; use fewer")
         self.dims, self.dropout = check_dims(dims), dropout
         self.levels = tuple(n for n in self.stage_levels for _ in range(dims))
 
     def forward(self, z: Tensor) -> Codes:
         """Values of all stages; with dropout in training, of the first few."""
-        bounded = torch.tanh(check_input(z, self.dims))
+        bounded = torch.tanh(check_input(z, self))
         product = math.prod(self.stage_levels)
         finest = bounded * (product / 2) + (product - 1) / 2
         index = torch.floor(finest.detach() + 0.5).clamp(0, product - 1).long()
@@ -79,7 +77,7 @@ class ResidualFSQ(Bottleneck):
     def codes(self, values: Tensor) -> Tensor:
         """The codes (B, D·stages, ...) of the bins that values (B, D, ...) in [−1, 1] fall into."""
         product = math.prod(self.stage_levels)
-        index = torch.floor((check_input(values, self.dims) + 1) * (product / 2)).clamp(0, product - 1).long()
+        index = torch.floor((check_input(values, self) + 1) * (product / 2)).clamp(0, product - 1).long()
         digits, rest = [], product
         for n in self.stage_levels:
             rest //= n

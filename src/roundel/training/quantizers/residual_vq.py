@@ -37,7 +37,7 @@ class ResidualVQ(Bottleneck):
 
     def forward(self, z: Tensor) -> Codes:
         """Quantise z (B, D, ...), codes (B, stages, ...)."""
-        z = check_input(z, self.dims)
+        z = check_input(z, self)
         total, loss, codes, partial = torch.zeros_like(z), z.new_zeros(()), [], []
         for stage in self.stages:
             found = stage(z - total)

@@ -5,7 +5,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from roundel.errors import ModelError
-from roundel.training.quantizers.codes import Bottleneck, Codes, check_codes, check_dims, check_input, straight_through
+from roundel.training.quantizers.codes import (
+    Bottleneck,
+    Codes,
+    check_codes,
+    check_dims,
+    check_finite,
+    check_input,
+    straight_through,
+)
 
 BLOCK = 64
 """Vectors at a time that look for their nearest."""
@@ -35,14 +43,15 @@ class VectorQuantizer(Bottleneck):
             raise ModelError(f"a codebook of {size} vectors codes nothing; expected 2 or more")
         self.dims, self.levels = check_dims(dims), (size,)
         self.decay, self.commitment, self.restart_below = decay, commitment, restart_below
-        self.register_buffer("codebook", torch.randn(size, dims))
-        self.register_buffer("counts", torch.zeros(size))
-        self.register_buffer("sums", torch.zeros(size, dims))
+        self.register_buffer("codebook", torch.randn(size, dims, dtype=torch.float32))
+        self.register_buffer("counts", torch.zeros(size, dtype=torch.float32))
+        self.register_buffer("sums", torch.zeros(size, dims, dtype=torch.float32))
 
     def forward(self, z: Tensor) -> Codes:
         """The nearest vectors of z (B, D, ...), codes (B, 1, ...)."""
-        z = check_input(z, self.dims)
+        z = check_input(z, self)
         flat = z.detach().movedim(1, -1).reshape(-1, self.dims)
+        check_finite(flat.square().sum(1), self)  # or distances would overflow
         index = nearest(flat, self.codebook)
         codes = index.view(len(z), 1, *z.shape[2:])
         hard = self.values(codes)
@@ -57,7 +66,7 @@ class VectorQuantizer(Bottleneck):
 
     def codes(self, values: Tensor) -> Tensor:
         """The codes (B, 1, ...) of the vectors nearest to values (B, D, ...)."""
-        flat = check_input(values, self.dims).movedim(1, -1).reshape(-1, self.dims)
+        flat = check_input(values, self).movedim(1, -1).reshape(-1, self.dims)
         return nearest(flat, self.codebook).view(len(values), 1, *values.shape[2:])
 
     @torch.no_grad()
