@@ -168,3 +168,30 @@ def test_the_package_is_built_without_a_compiler(tmp_path: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert "roundel/coding/coder.py" in names
     assert not [name for name in names if "_native" in name]
+
+
+def test_the_c_coder_needs_no_other_library_and_without_both_one_line_says_what_to_install() -> None:
+    code = """
+import os, sys
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == "constriction":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Absent())
+import numpy as np
+from roundel.coding import Tables, decode, encode
+from roundel.errors import UnsupportedError
+tables, index = Tables.from_pmfs([np.array([0.5, 0.25, 0.25])], [0], 1e-3), np.zeros(4, int)
+symbols = [0, 1, 2, 5000]
+if sys.argv[1] == "native":
+    assert decode(encode(symbols, index, tables), index, tables).tolist() == symbols
+os.environ["ROUNDEL_CODER"] = "plain"
+try:
+    encode(symbols, index, tables)
+except UnsupportedError as error:
+    assert "pip install constriction" in str(error)
+else:
+    raise AssertionError("coded without a coder")
+"""
+    coder = "native" if compiled.native() else "none"
+    subprocess.run([sys.executable, "-c", code, coder], check=True)

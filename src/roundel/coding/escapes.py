@@ -4,10 +4,12 @@ The distance e ≥ 0 beyond the table's edge (even above, odd below) is an Exp-G
 L = floor(log2(e + 1)) under a fixed table, then the L low bits of e + 1 as they are.
 """
 
+from functools import cache
+
 import numpy as np
 from numpy.typing import NDArray
 
-from roundel.coding.stream import PRECISION, Reader, Writer, categorical, uniform
+from roundel.coding.stream import PRECISION, Model, Reader, Writer, categorical, uniform
 from roundel.errors import FormatError
 
 CLASSES = 34
@@ -24,8 +26,13 @@ def class_frequencies() -> NDArray[np.int64]:
     return frequencies
 
 
-CLASS_MODEL = categorical(class_frequencies())
 CLASS_BITS = PRECISION - np.log2(class_frequencies())
+
+
+@cache
+def class_model() -> Model:
+    """The model of the classes."""
+    return categorical(class_frequencies())
 
 
 def distances(values: NDArray[np.int64], first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -53,7 +60,7 @@ def classes(e: NDArray[np.int64]) -> NDArray[np.int32]:
 def put(writer: Writer, e: NDArray[np.int64]) -> None:
     """Append distances: all classes, then class by class the high and the low bits."""
     kind = classes(e)
-    writer.put(kind, CLASS_MODEL)
+    writer.put(kind, class_model())
     for bits in np.unique(kind[kind > 0]).tolist():
         rest = e[kind == bits] + 1 - (1 << bits)
         if bits > LOW_BITS:
@@ -65,7 +72,7 @@ def put(writer: Writer, e: NDArray[np.int64]) -> None:
 
 def take(reader: Reader, count: int) -> NDArray[np.int64]:
     """(count,) distances, as `put` wrote them."""
-    kind = reader.take(count, CLASS_MODEL)
+    kind = reader.take(count, class_model())
     e = (1 << kind.astype(np.int64)) - 1
     for bits in np.unique(kind[kind > 0]).tolist():
         here = np.flatnonzero(kind == bits)

@@ -6,11 +6,10 @@ words, 24-bit probabilities). docs/format.md states it in full; tests/coding/ref
 
 from typing import Any, TypeAlias
 
-import constriction
 import numpy as np
 from numpy.typing import NDArray
 
-from roundel.errors import FormatError
+from roundel.errors import FormatError, UnsupportedError
 
 PRECISION = 24
 """Bits of a probability: the frequencies of a table sum to 2**PRECISION."""
@@ -23,19 +22,31 @@ def categorical(frequencies: NDArray[np.integer]) -> Model:
     """Model with exactly these integer frequencies, each ≥ 1, n ≥ 2 of them, summing to 2**24."""
     # constriction turns probabilities of cumulative sum C into cumulative frequencies trunc(C·(2^24 − n)/ΣC) + i;
     # f − 1 sums to 2^24 − n, so the factor is exactly 1 and every f comes out as it went in.
-    return constriction.stream.model.Categorical(frequencies.astype(np.float64) - 1.0, perfect=False)
+    return _constriction().model.Categorical(frequencies.astype(np.float64) - 1.0, perfect=False)
 
 
 def uniform(bits: int) -> Model:
     """Model of `bits` equally likely bits as one symbol in 0 .. 2**bits − 1; 1 ≤ bits ≤ 23."""
-    return constriction.stream.model.Uniform(1 << bits)
+    return _constriction().model.Uniform(1 << bits)
+
+
+def _constriction() -> Any:
+    """The library, which is loaded when it is needed: it has no wheels for Linux on Arm, where the C coder does it."""
+    try:
+        from constriction import stream
+    except ImportError as error:
+        raise UnsupportedError(
+            "no coder: roundel was installed without a C compiler, and constriction is missing; "
+            "install a C compiler and roundel again, or: pip install constriction"
+        ) from error
+    return stream
 
 
 class Writer:
     """Encodes runs of slots, each run under one model, into bytes."""
 
     def __init__(self) -> None:
-        self._encoder = constriction.stream.queue.RangeEncoder()
+        self._encoder = _constriction().queue.RangeEncoder()
 
     def put(self, slots: NDArray[np.int32], model: Model) -> None:
         """Append slots, each within the model's alphabet."""
@@ -70,7 +81,7 @@ class Reader:
 
     def __init__(self, data: bytes) -> None:
         padded = data + bytes(-len(data) % 4)
-        self._decoder = constriction.stream.queue.RangeDecoder(np.frombuffer(padded, ">u4").astype(np.uint32))
+        self._decoder = _constriction().queue.RangeDecoder(np.frombuffer(padded, ">u4").astype(np.uint32))
 
     def take(self, count: int, model: Model) -> NDArray[np.int32]:
         """The next `count` slots.
