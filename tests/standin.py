@@ -107,7 +107,7 @@ def install() -> None:
     zoo.entries = lambda: tuple(zoo.Entry(m.id, m.name, m.kind, "") for m in (BlockMeans, Exact))
 
 
-def _get(model: int | str, device: str = "cpu") -> BlockMeans | Exact:
+def _get(model: int | str) -> BlockMeans | Exact:
     for found in (BlockMeans, Exact):
         if model in (found.id, found.name):
             return found()

@@ -217,18 +217,13 @@ def test_arrays_that_are_no_pictures_are_refused(array: np.ndarray) -> None:
 
 @pytest.mark.parametrize("quality", [-1, MAX_QUALITY + 1])
 def test_quality_has_a_range(quality: int) -> None:
-    with pytest.raises(RoundelError, match=r"0 .* to 100"):
+    with pytest.raises(RoundelError, match=r"0 to 100"):
         roundel.encode(scene(8, 8), model=LOSSY, quality=quality)
 
 
 def test_an_unknown_model_is_named() -> None:
     with pytest.raises(ModelError, match="no-such"):
         roundel.encode(scene(8, 8), model="no-such")
-
-
-def test_a_device_that_is_not_there_is_named() -> None:
-    with pytest.raises(ModelError, match="'warp'"):
-        roundel.load_model(device="warp")
 
 
 def test_progress_counts_tiles() -> None:

@@ -1,22 +1,64 @@
-"""Learned image compression in real files. Names load on first use, so that importing costs nothing."""
+"""Learned image compression in real files: pictures in, bytes out, and back.
 
-from typing import TYPE_CHECKING, Any
+    data = roundel.encode("photo.png", quality=60)
+    image = roundel.decode(data)
+
+`encode`, `decode` and `decode_array` take whole pictures, `open` looks at parts of large ones, `pack` and `unpack` keep
+many small ones, `tokenize` and `detokenize` turn pictures into integers, `info` says what a file holds. What goes wrong
+is a `RoundelError`. Names load on first use, so that importing costs nothing.
+"""
 
 from roundel._version import __version__
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from roundel.codec import decode, decode_array, encode, info, load_model
+    from roundel.errors import RoundelError, RoundelWarning
+    from roundel.opening import OpenFile, open
+    from roundel.packs import pack, unpack
     from roundel.tokens import detokenize, tokenize
 
-_HOME = dict.fromkeys(("encode", "decode", "decode_array", "info", "load_model"), "roundel.codec")
-_HOME |= dict.fromkeys(("detokenize", "tokenize"), "roundel.tokens")
+_HOME = {
+    "encode": "codec",
+    "decode": "codec",
+    "decode_array": "codec",
+    "info": "codec",
+    "load_model": "codec",
+    "open": "opening",
+    "OpenFile": "opening",
+    "pack": "packs",
+    "unpack": "packs",
+    "tokenize": "tokens",
+    "detokenize": "tokens",
+    "RoundelError": "errors",
+    "RoundelWarning": "errors",
+}
 
-__all__ = ["__version__", "decode", "decode_array", "detokenize", "encode", "info", "load_model", "tokenize"]
+__all__ = [
+    "OpenFile",
+    "RoundelError",
+    "RoundelWarning",
+    "__version__",
+    "decode",
+    "decode_array",
+    "detokenize",
+    "encode",
+    "info",
+    "load_model",
+    "open",
+    "pack",
+    "tokenize",
+    "unpack",
+]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name in _HOME:
         from importlib import import_module
 
-        return getattr(import_module(_HOME[name]), name)
+        return getattr(import_module(f"roundel.{_HOME[name]}"), name)
     raise AttributeError(f"module 'roundel' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

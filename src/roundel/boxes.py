@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from roundel.container import Box, Header, Kind, Tag
+from roundel.container import Box, Kind, Tag
 from roundel.errors import RoundelWarning
 from roundel.image import Picture, lowbytes, reduce_depth
 from roundel.image.planes import pack_plane, unpack_plane
@@ -42,12 +42,12 @@ def to_boxes(picture: Picture, kind: Kind, *, strip: bool) -> tuple[np.ndarray, 
     return pixels, depth, boxes
 
 
-def from_boxes(pixels: np.ndarray, header: Header, box: Boxes, part: Rect, step: int = 1) -> Picture:
+def from_boxes(pixels: np.ndarray, whole: Rect, depth: int, box: Boxes, part: Rect, step: int = 1) -> Picture:
     """The picture of decoded pixels with its alpha, low bytes and metadata.
 
     Args:
         pixels: uint8 (h, w, C), the picture's part, every `step`-th sample of it along each axis.
-        header: of the file. box: what gives its boxes.
+        whole: the whole picture. depth: of its samples, 8 or 16 bits. box: what gives its boxes.
         part: the rectangle of the whole picture that is shown.
         step: 2**level of a reduced picture.
 
@@ -58,9 +58,9 @@ def from_boxes(pixels: np.ndarray, header: Header, box: Boxes, part: Rect, step:
     packed = box(Tag.ALPHA)
     alpha = None
     if packed is not None:
-        alpha = np.ascontiguousarray(unpack_plane(packed, header.height, header.width)[rows, columns])
-    if header.depth > 8:
-        pixels = lowbytes.join(pixels, box(Tag.LOW_BYTES), header.height, header.width, rows, columns)
+        alpha = np.ascontiguousarray(unpack_plane(packed, whole.height, whole.width)[rows, columns])
+    if depth > 8:
+        pixels = lowbytes.join(pixels, box(Tag.LOW_BYTES), whole.height, whole.width, rows, columns)
     return Picture(pixels, alpha, icc=box(Tag.ICC), exif=box(Tag.EXIF), xmp=box(Tag.XMP))
 
 

@@ -1,222 +1,224 @@
-"""A whole picture in, bytes out, and back: where pictures, tiles, models and the container meet."""
+"""A whole picture in, bytes out, and back: what `roundel.encode` and `roundel.decode` do."""
 
-import warnings
-from functools import partial
-from os import PathLike
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roundel import container, image
-from roundel.codecs.loading import at_effort, load_model, resolve
-from roundel.codecs.protocol import Encoded, Model, Window
-from roundel.codecs.selection import lossless_at
-from roundel.container import Box, FileInfo, Header, Kind, Tag
+from roundel import arguments, container, image
+from roundel.arguments import Pictured, Readable
+from roundel.codecs.loading import MAX_EFFORT, load_model
+from roundel.codecs.protocol import Model
+from roundel.container import DEFAULT_MAX_PIXELS, FileInfo
 from roundel.container.format import PREFIX_BYTES
-from roundel.errors import ModelError, RoundelError, RoundelWarning
-from roundel.image import Picture, lowbytes
-from roundel.image.planes import pack_plane
-from roundel.restore import Progress, restore
-from roundel.tiling import Grid, combine_crcs, grid_for, workers
+from roundel.encoding import Encoding, Goal
+from roundel.errors import RoundelError
+from roundel.loaded import MAX_QUALITY, Progress, codec_for
+from roundel.restore import Restored, restore
 
 if TYPE_CHECKING:
     from PIL import Image
 
 __all__ = ["decode", "decode_array", "encode", "info", "load_model", "restore"]
 
-MAX_QUALITY = 100
-# 1536: halos cost a third more work, 100 megapixels fit in 1.5 GB
-TILE_PX = {Kind.LOSSY: 1536, Kind.LOSSLESS: 512, Kind.TOKENS: 1536}
+USUAL_QUALITY = 75
+MAX_JOBS = 256
+MAX_LEVEL = 31
 
 
 def encode(
-    source: "Picture | Image.Image | np.ndarray",
+    source: Pictured,
     *,
-    quality: int = 75,
+    quality: int | None = None,
     lossless: bool = False,
+    effort: int | None = None,
     model: Model | int | str | None = None,
+    target_bpp: float | None = None,
+    target_size: int | None = None,
+    target_psnr: float | None = None,
+    target_ssimulacra2: float | None = None,
     tile_px: int | None = None,
     strip: bool = False,
-    effort: int | None = None,
     jobs: int = 1,
-    device: str = "cpu",
+    max_pixels: int = DEFAULT_MAX_PIXELS,
     progress: Progress | None = None,
 ) -> bytes:
     """Compress a picture.
 
     Args:
-        source: a Picture, a PIL image, or an array (H, W[, C]) of uint8 or uint16; C = 1 grey, 2 grey and alpha,
-            3 RGB, 4 RGB and alpha.
-        quality: 0 (smallest) to 100 (best); no matter to lossless models.
+        source: the path of a picture file, a binary file object, a PIL image, an array (H, W[, C]) of uint8 or uint16
+            (C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha), or a torch tensor (C, H, W) of uint8, or of
+            floating point in [0, 1].
+        quality: 0 (smallest) to 100 (best), 75 unless something else decides; no matter to lossless models.
         lossless: keep every bit.
+        effort: 0 … 9, for models that know several. With `lossless` and no model: 0 takes the quickest, 9 the one that
+            suits the picture. None for the usual.
         model: a loaded model, or the name, id or path of one, instead of the default.
+        target_bpp: the best quality within so many bits a pixel.
+        target_size: the best quality within so many bytes.
+        target_psnr: the smallest file with at least this PSNR in dB.
+        target_ssimulacra2: the smallest file with at least this SSIMULACRA2 score; needs the package `ssimulacra2`.
         tile_px: side of the tiles, a multiple of the model's `align_px`; None for the default of its kind.
-        strip: leave ICC profile, EXIF and XMP out.
-        effort: 0 (quickest) to 9 (fewest bytes at the same fidelity), for lossy models that can, and for `lossless`
-            without a model: 0 takes the quickest, 9 the one that suits the picture; None for the usual.
+        strip: leave metadata out.
         jobs: tiles coded at the same time.
-        device: where the model runs.
-        progress: told after each tile.
+        max_pixels: of a file, the largest picture to accept.
+        progress: told after each tile how many are done, and how many there are.
 
     Returns:
         The bytes of a .rndl file.
 
     Raises:
-        RoundelError: the picture or an argument is not acceptable.
+        RoundelError: the picture or an argument is not acceptable, or a target is out of reach.
 
     Example:
         >>> decode(encode(np.zeros((32, 48, 3), np.uint8), quality=30)).size
         (48, 32)
     """
-    if not 0 <= quality <= MAX_QUALITY:
-        raise RoundelError(f"quality {quality} is out of range: give 0 (smallest) to {MAX_QUALITY} (best)")
-    picture = to_picture(source)
-    codec = model_for(picture, model, lossless=lossless, effort=effort, device=device)
-    boxes = [] if strip else _metadata(picture)
-    pixels, depth = picture.pixels, 8
-    if picture.depth > 8 and codec.kind is Kind.LOSSLESS:
-        pixels, low = lowbytes.split(pixels)
-        depth = picture.depth
-        boxes.append(Box(Tag.LOW_BYTES, low))
-    elif picture.depth > 8:
-        warnings.warn(f"{picture.depth} bits a sample are reduced to 8", RoundelWarning, stacklevel=2)
-        boxes.append(Box(Tag.ORIGINAL_DEPTH, bytes([picture.depth])))
-        picture = image.reduce_depth(picture)
-        pixels = picture.pixels
-    if picture.alpha is not None:
-        boxes.append(Box(Tag.ALPHA, pack_plane(picture.alpha)))
-    grid = grid_for(picture.height, picture.width, TILE_PX[codec.kind] if tile_px is None else tile_px, codec.align_px)
-    tiles: list[Encoded] = []
-    with workers(jobs) as run:
-        for tile in run(partial(_encode_tile, pixels, grid, codec, quality), range(grid.tiles)):
-            tiles.append(tile)
-            if progress:
-                progress(len(tiles), grid.tiles)
-    header = Header(
-        kind=codec.kind,
-        model_id=codec.id,
-        weights_hash=codec.weights_hash,
-        width=picture.width,
-        height=picture.height,
-        channels=picture.channels,
-        depth=depth,
-        quality=MAX_QUALITY if codec.kind is Kind.LOSSLESS else quality,
-        tile_px=grid.side,
-        passes=codec.passes,
-        checksum=combine_crcs([tile.crc for tile in tiles]),
-    )
-    return container.write(header, boxes, [tile.passes for tile in tiles])
+    goal = _goal(target_bpp, target_size, target_psnr, target_ssimulacra2)
+    if sum(given is not None for given in (quality, *goal)) > 1 or (lossless and any(goal)):
+        raise RoundelError("quality, lossless and the targets exclude each other: give one of them")
+    level = _quality(USUAL_QUALITY if quality is None else quality)
+    if effort is not None:
+        effort = arguments.whole_number(effort, "effort", 0, MAX_EFFORT, " (0 is quickest)")
+    if tile_px is not None:
+        tile_px = arguments.whole_number(tile_px, "tile_px", 1, 1 << 20, " px")
+    jobs, max_pixels = _limits(jobs, max_pixels)
+    picture = arguments.picture(source, max_pixels=max_pixels)
+    codec = codec_for(picture, model, lossless=lossless, effort=effort, jobs=jobs, progress=progress)
+    encoding = Encoding.of(picture, codec, tile_px=tile_px, strip=strip)
+    return encoding.at(level) if goal == Goal() else encoding.reaching(goal)
 
 
 def decode(
-    data: bytes,
+    source: Readable,
     *,
+    region: tuple[int, int, int, int] | None = None,
+    reduce: int = 0,
     passes: int | None = None,
     partial_file: bool = False,
-    region: tuple[int, int, int, int] | None = None,
+    salvage: bool = False,
     model: Model | int | str | None = None,
     jobs: int = 1,
-    device: str = "cpu",
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    progress: Progress | None = None,
 ) -> "Image.Image":
-    """The picture in a .rndl file, as a PIL image with its ICC profile, EXIF and XMP in `info`.
+    """The picture in a .rndl file, as a PIL image with its metadata in `info`.
 
-    Arguments and errors are those of `restore`, which also salvages damaged files.
+    Args:
+        source: the bytes of a file, its path, or a binary file object.
+        region: left, top, width and height in pixels of the whole picture; only the tiles that it needs are decoded.
+        reduce: halve the size so many times, from the coarse passes alone where the model can.
+        passes: a preview from the first so many passes.
+        partial_file: take a file that ends early for a preview instead of an error.
+        salvage: leave out what is damaged instead of giving up; `restore` says which tiles are.
+        model: the model that wrote the file (loaded, or its name, id or path) if it is not one that ships.
+        jobs: tiles decoded at the same time.
+        max_pixels: the most pixels to decode.
+        progress: told after each tile how many are done, and how many there are.
+
+    Raises:
+        FormatError: it is no .rndl file, is damaged, or ends early.
+        ModelError: the model that wrote it is not here.
+        RoundelError: an argument is not acceptable.
 
     Example:
         >>> decode(encode(np.full((16, 16), 200, np.uint8))).mode
         'L'
     """
-    found = restore(
-        data, passes=passes, partial_file=partial_file, region=region, model=model, jobs=jobs, device=device
-    )
+    found = _restored(source, region, reduce, passes, partial_file, salvage, model, jobs, max_pixels, progress)
     return image.to_pil(found.picture)
 
 
 def decode_array(
-    data: bytes,
+    source: Readable,
     *,
+    region: tuple[int, int, int, int] | None = None,
+    reduce: int = 0,
     passes: int | None = None,
     partial_file: bool = False,
-    region: tuple[int, int, int, int] | None = None,
+    salvage: bool = False,
     model: Model | int | str | None = None,
     jobs: int = 1,
-    device: str = "cpu",
+    max_pixels: int = DEFAULT_MAX_PIXELS,
+    progress: Progress | None = None,
 ) -> np.ndarray:
     """The picture in a .rndl file, as an array (H, W) or (H, W, C) with C = 2 grey and alpha, 3 RGB, 4 RGB and alpha.
 
-    Arguments and errors are those of `restore`, which also salvages damaged files.
+    Arguments and errors are those of `decode`.
 
     Example:
         >>> decode_array(encode(np.zeros((20, 30, 3), np.uint8)), region=(5, 5, 10, 8)).shape
         (8, 10, 3)
     """
-    found = restore(
-        data, passes=passes, partial_file=partial_file, region=region, model=model, jobs=jobs, device=device
-    )
+    found = _restored(source, region, reduce, passes, partial_file, salvage, model, jobs, max_pixels, progress)
     return image.to_array(found.picture)
 
 
-def info(source: bytes | str | PathLike[str]) -> FileInfo:
+def info(source: Readable) -> FileInfo:
     """What the first kilobyte of a .rndl file says, without decoding and without loading a model.
 
     Args:
-        source: a path, or the bytes of a file.
+        source: the bytes of a file, its path, or a binary file object.
 
     Raises:
-        FormatError: it is no .rndl file.
+        RoundelError: it is no .rndl file, or cannot be read.
 
     Example:
         >>> info(encode(np.zeros((20, 30, 3), np.uint8))).header.width
         30
     """
-    if isinstance(source, bytes):
-        return container.read_info(source[:PREFIX_BYTES], len(source))
-    path = Path(source)
-    try:
-        with path.open("rb") as file:
-            return container.read_info(file.read(PREFIX_BYTES), path.stat().st_size)
-    except OSError as error:
-        raise RoundelError(f"cannot read {path}: {error.strerror or error}") from error
+    start, size = arguments.beginning(source, PREFIX_BYTES)
+    return container.read_info(start, size)
 
 
-def model_for(
-    picture: Picture,
-    model: Model | int | str | None = None,
-    *,
-    lossless: bool = False,
-    effort: int | None = None,
-    device: str = "cpu",
-) -> Model:
-    """The model with which `encode`, given the same, encodes a picture.
-
-    Raises:
-        RoundelError: the effort is out of range.
-        ModelError: the model is unknown, knows one effort only, or is not lossless where it must be.
-    """
-    if lossless and model is None and effort is not None:
-        return lossless_at(effort, picture.pixels, device)
-    codec = resolve(model, Kind.LOSSLESS if lossless else Kind.LOSSY, device)
-    if lossless and codec.kind is not Kind.LOSSLESS:
-        raise ModelError(f"model {codec.name} is not lossless: name another one, or none, or do without --lossless")
-    return codec if effort is None else at_effort(codec, effort)
-
-
-def to_picture(source: "Picture | Image.Image | np.ndarray") -> Picture:
-    """A Picture from any of the forms that `encode` takes."""
-    if isinstance(source, Picture):
-        return source
-    return image.from_array(source) if isinstance(source, np.ndarray) else image.from_pil(source)
-
-
-def _encode_tile(pixels: np.ndarray, grid: Grid, codec: Model, quality: int, index: int) -> Encoded:
-    tile = grid.tile(index)
-    around = tile.grow(codec.halo_px, grid.bounds)
-    cut = pixels[around.rows, around.columns]
-    rgb = np.array(np.broadcast_to(cut, (*cut.shape[:2], 3)), order="C")  # writable, as torch wants it
-    return codec.encode(rgb, Window(*tile.relative_to(around)), quality)
+def _restored(
+    source: Any,
+    region: Any,
+    reduce: Any,
+    passes: Any,
+    partial_file: bool,
+    salvage: bool,
+    model: Any,
+    jobs: Any,
+    max_pixels: Any,
+    progress: Progress | None,
+) -> Restored:
+    """Checked arguments, and the file, which is read only where it is needed if it has a name."""
+    jobs, max_pixels = _limits(jobs, max_pixels)
+    if region is not None:
+        region = arguments.region(region)
+    if passes is not None:
+        passes = arguments.whole_number(passes, "passes", 1, container.MAX_PASSES)
+    reduce = arguments.whole_number(reduce, "reduce", 0, MAX_LEVEL, " (times that the size is halved)")
+    with arguments.opened(source) as data:
+        return restore(
+            data,
+            passes=passes,
+            partial_file=partial_file,
+            region=region,
+            reduce=reduce,
+            salvage=salvage,
+            model=model,
+            max_pixels=max_pixels,
+            jobs=jobs,
+            progress=progress,
+        )
 
 
-def _metadata(picture: Picture) -> list[Box]:
-    found = ((Tag.ICC, picture.icc), (Tag.EXIF, picture.exif), (Tag.XMP, picture.xmp))
-    return [Box(tag, data) for tag, data in found if data]
+def _goal(bpp: Any, size: Any, psnr: Any, ssimulacra2: Any) -> Goal:
+    return Goal(
+        None if bpp is None else arguments.positive(bpp, "target_bpp"),
+        None if size is None else arguments.whole_number(size, "target_size", 1, 1 << 48, " bytes"),
+        None if psnr is None else arguments.positive(psnr, "target_psnr"),
+        None if ssimulacra2 is None else arguments.positive(ssimulacra2, "target_ssimulacra2"),
+    )
+
+
+def _quality(value: Any) -> int:
+    return arguments.whole_number(value, "quality", 0, MAX_QUALITY, " (0 smallest, 100 best)")
+
+
+def _limits(jobs: Any, max_pixels: Any) -> tuple[int, int]:
+    return (
+        arguments.whole_number(jobs, "jobs", 1, MAX_JOBS),
+        arguments.whole_number(max_pixels, "max_pixels", 1, 1 << 62),
+    )

@@ -9,8 +9,9 @@ from roundel import container
 from roundel.codecs.loading import model_of, resolve
 from roundel.codecs.protocol import BatchModel, Encoded, Model
 from roundel.codecs.selection import best_for_set
-from roundel.container import Header, Kind, Pack
+from roundel.container import Box, Kind, Pack
 from roundel.errors import ChecksumError, ImageError, UnsupportedError
+from roundel.loaded import header_of
 from roundel.tiling import combine_crcs, workers
 
 GROUP = 64
@@ -20,11 +21,17 @@ MAX_SIDE_PX = 2048
 
 @dataclass(frozen=True)
 class Collection:
-    """Pictures to pack. Args: pictures: uint8 (H, W, 1 or 3) each. names, labels: one for each, or None."""
+    """Pictures to pack.
+
+    Args:
+        pictures: uint8 (H, W, 1 or 3) each. names: different relative paths with "/" between folders, or None.
+        labels: numbers, or None. boxes: what each picture has beside its pixels, or None.
+    """
 
     pictures: Sequence[np.ndarray]
     names: Sequence[str] | None = None
     labels: Sequence[int] | None = None
+    boxes: Sequence[Sequence[Box]] | None = None
 
 
 def pack(
@@ -33,7 +40,6 @@ def pack(
     model: Model | int | str | None = None,
     group: int = GROUP,
     jobs: int = 1,
-    device: str = "cpu",
 ) -> bytes:
     """The file of many pictures; without loss, unless a model of tokens is chosen.
 
@@ -43,52 +49,41 @@ def pack(
             one that codes a sample of the pictures into the fewest bytes.
         group: pictures coded together, if all have one size: more make the file smaller, fewer make access faster.
         jobs: groups coded at the same time.
-        device: where the model runs.
 
     Raises:
         ImageError: there are no pictures, or one is not 8-bit grey or RGB, or too large.
         UnsupportedError: the model is neither lossless nor of tokens.
     """
     _check(collection)
-    chosen = best_for_set(collection.pictures, device) if model is None else resolve(model, Kind.LOSSLESS, device)
+    chosen = best_for_set(collection.pictures) if model is None else resolve(model, Kind.LOSSLESS)
     codec = _batch_model(chosen)
     pictures = collection.pictures
     sizes = [(p.shape[1], p.shape[0]) for p in pictures]
     group = group if len(set(sizes)) == 1 else 1
 
     def work(start: int) -> Encoded:
-        batch = np.stack(pictures[start : start + group])
-        return codec.encode_batch(np.ascontiguousarray(np.broadcast_to(batch, (*batch.shape[:3], 3))))
+        batch = [np.broadcast_to(p, (*p.shape[:2], 3)) for p in pictures[start : start + group]]
+        return codec.encode_batch(np.ascontiguousarray(np.stack(batch)))
 
     with workers(jobs) as run:
         coded = list(run(work, range(0, len(pictures), group)))
-    header = Header(
-        kind=codec.kind,
-        model_id=codec.id,
-        weights_hash=codec.weights_hash,
-        width=sizes[0][0],
-        height=sizes[0][1],
-        channels=max(p.shape[2] for p in pictures),
-        depth=8,
-        quality=100,
-        tile_px=0,
-        passes=codec.passes,
-        checksum=combine_crcs([c.crc for c in coded]),
-    )
+    channels = max(p.shape[2] for p in pictures)
+    header = header_of(codec, sizes[0], [c.crc for c in coded], channels=channels, quality=100)
     units = [c.passes for c in coded]
-    return container.write_pack(header, sizes, units, group=group, names=collection.names, labels=collection.labels)
+    boxes = collection.boxes if collection.boxes is not None and any(collection.boxes) else None
+    return container.write_pack(
+        header, sizes, units, group=group, names=collection.names, labels=collection.labels, metadata=boxes
+    )
 
 
-def unpack(
-    opened: Pack, images: Sequence[int], *, model: Model | int | str | None = None, device: str = "cpu"
-) -> Iterator[np.ndarray]:
+def unpack(opened: Pack, images: Sequence[int], *, model: Model | int | str | None = None) -> Iterator[np.ndarray]:
     """Pictures of a pack by number, uint8 (H, W, 1 or 3) each; only the groups that hold them are read.
 
     Raises:
         ChecksumError: all pictures of the pack were decoded and are not what was packed.
         FormatError: the pack is damaged.
     """
-    codec = _batch_model(model_of(opened.header, model, device))
+    codec = _batch_model(model_of(opened.header, model))
     crcs: dict[int, int | None] = {}
     unit, batch = -1, np.empty(0)
     for image in images:
@@ -113,9 +108,11 @@ def _batch_model(codec: Model) -> BatchModel:
 def _check(collection: Collection) -> None:
     if not collection.pictures:
         raise ImageError("there are no pictures to pack")
+    if collection.names is not None:
+        container.check_names(collection.names, len(collection.pictures))
     for number, picture in enumerate(collection.pictures):
         name = collection.names[number] if collection.names else f"picture {number}"
         if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] not in (1, 3):
-            raise ImageError(f"{name}: packs hold 8-bit grey or RGB pictures without alpha; use `roundel encode`")
+            raise ImageError(f"{name}: {picture.dtype} {picture.shape}; pixels are uint8 (H, W, 1 or 3)")
         if max(picture.shape[:2]) > MAX_SIDE_PX:
             raise ImageError(f"{name}: larger than {MAX_SIDE_PX} pixels; use `roundel encode`, which tiles it")

@@ -96,6 +96,19 @@ class Grid(NamedTuple):
         rows, columns = self.shape
         return rows * columns
 
+    @property
+    def halvings(self) -> int:
+        """How often the picture can be halved so that its tiles still lie on one grid."""
+        return 31 if self.tiles == 1 else (self.side & -self.side).bit_length() - 1
+
+    def reduced(self, level: int) -> "Grid":
+        """The same tiles in the picture at 1 / 2**level of its size, sides rounded up; level 0 … `halvings`.
+
+        >>> Grid(height=100, width=130, side=64).reduced(2)
+        Grid(height=25, width=33, side=16)
+        """
+        return Grid(*(-(-size >> level) for size in self))
+
     def tile(self, index: int) -> Rect:
         """Where tile `index` lies in the picture."""
         row, column = divmod(index, self.shape[1])

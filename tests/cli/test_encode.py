@@ -87,7 +87,7 @@ def test_alpha_is_verified_too(
 ) -> None:
     Image.fromarray(np.dstack([pixels(photo), pixels(photo)[..., 0]])).save("clear.png")
     assert shell("encode", "clear.png", "--lossless", "--verify") == 0
-    monkeypatch.setattr("roundel.restore.unpack_plane", lambda data, h, w: np.zeros((h, w), np.uint8))
+    monkeypatch.setattr("roundel.boxes.unpack_plane", lambda data, h, w: np.zeros((h, w), np.uint8))
     assert shell("encode", "clear.png", "-f", "--lossless", "--verify") == 1
     assert "not written" in capsys.readouterr().err
 
@@ -140,7 +140,7 @@ def test_one_bad_input_does_not_stop_the_others(shell: Shell, photo: Path, capsy
         ["-q", "50", "--lossless", "a.png"],
         ["--target-bpp", "1", "--target-size", "9", "a.png"],
         ["a.png", "b.png", "-o", "one.rndl"],
-        ["a.png", "a.jpg"],
+        ["a.png", "-o", "packed.jpg"],
         ["--no-such-option", "a.png"],
     ],
 )
@@ -152,4 +152,4 @@ def test_wrong_usage_is_exit_2(shell: Shell, arguments: list[str], capsys: pytes
 def test_sixteen_bits_are_reduced_with_a_warning(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
     Image.fromarray(scene(20, 30, 1)[..., 0].astype(np.uint16) * 257).save("deep.png")
     assert shell("encode", "deep.png") == 0
-    assert "roundel: warning: 16 bits" in capsys.readouterr().err
+    assert "roundel: warning: deep.png: 16 bits" in capsys.readouterr().err

@@ -129,7 +129,7 @@ def test_writer_refuses_what_does_not_fit(change):
         write_pack(PACKED, **{"sizes": MIXED_SIZES, "units": MIXED_UNITS, **change})
 
 
-NASTY_NAMES = ["/etc/passwd", "../up", "a/../../up", "a//b", "", ".", "a\\b", "C:x", "a\0b", "b"]
+NASTY_NAMES = ["/etc/passwd", "../up", "a/../../up", "a//b", "", ".", "a\0b", "b"]
 
 
 @pytest.mark.parametrize("name", NASTY_NAMES)

@@ -1,13 +1,14 @@
 """`roundel compare`: how far are two pictures apart?"""
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import click
 
-from roundel.cli import streams
-from roundel.cli.streams import STANDARD
-from roundel.errors import ImageError
+from roundel.cli import inputs, streams
+from roundel.cli.inputs import STANDARD
+from roundel.errors import ImageError, RoundelError
 
 if TYPE_CHECKING:
     from roundel.image import Picture
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("reference")
 @click.argument("other")
-@streams.device_option
+@streams.max_pixels_option
 @streams.json_option
-def command(reference: str, other: str, device: str, as_json: bool) -> None:
-    """Measure PSNR, MS-SSIM and (where installed) SSIMULACRA2 of two pictures; each may be a .rndl file, which is decoded first.
+def command(reference: str, other: str, max_pixels: int, as_json: bool) -> None:
+    """Measure two pictures: bytes, bits a pixel, PSNR, MS-SSIM, and SSIMULACRA2 where that is installed.
+
+    Each may be a .rndl file, which is decoded first. All of it is of 8 bits a sample, alpha left out.
 
     \b
       roundel compare photo.png photo.rndl
@@ -29,39 +32,59 @@ def command(reference: str, other: str, device: str, as_json: bool) -> None:
     from roundel import image
     from roundel.measure import metrics, ssimulacra2
 
-    first, second = (image.reduce_depth(_load(name, device)).pixels for name in (reference, other))
+    if reference == other == STANDARD:
+        raise click.UsageError("only one of the pictures can come from stdin.")
+    first, second = (image.reduce_depth(_load(name, max_pixels)).pixels for name in (reference, other))
     if first.shape[:2] != second.shape[:2]:
         raise ImageError(
             f"{reference} is {first.shape[1]}×{first.shape[0]} pixels, {other} {second.shape[1]}×{second.shape[0]}: "
             "only pictures of one size can be compared"
         )
     shape = (*first.shape[:2], max(first.shape[2], second.shape[2]))
-    first, second = np.broadcast_to(first, shape), np.broadcast_to(second, shape)
+    first, second = (np.ascontiguousarray(np.broadcast_to(pixels, shape)) for pixels in (first, second))
     record = {
         "reference": reference,
         "other": other,
+        **_size("reference", reference, shape[0] * shape[1]),
+        **_size("other", other, shape[0] * shape[1]),
         "psnr_db": _finite(metrics.psnr(first, second)),
         "ms_ssim": _finite(metrics.ms_ssim(first, second)),
+        "ssimulacra2": round(ssimulacra2.ssimulacra2(first, second), 4) if ssimulacra2.installed() else None,
         "identical": bool(np.array_equal(first, second)),
     }
-    if ssimulacra2.installed():
-        record["ssimulacra2"] = round(ssimulacra2.ssimulacra2(first, second), 4)
     if as_json:
         print(json.dumps(record))
-    else:
-        print("\n".join(f"{key:11}  {'infinite' if value is None else value}" for key, value in record.items()))
+        return
+    absent = {"psnr_db": "infinite", "ssimulacra2": "not installed"}
+    width = max(map(len, record))
+    print("\n".join(f"{key:{width}}  {absent.get(key) if value is None else value}" for key, value in record.items()))
 
 
-def _load(name: str, device: str) -> "Picture":
+def _load(name: str, max_pixels: int) -> "Picture":
     from roundel import image
     from roundel.container import MAGIC
     from roundel.restore import restore
 
-    if name != STANDARD:
-        with open(name, "rb") as file:
-            if file.read(len(MAGIC)) == MAGIC:
-                return restore(streams.read_bytes(name), device=device).picture
-    return image.read(name)
+    with inputs.opened(name) as data:
+        if data[: len(MAGIC)] == MAGIC:
+            with streams.naming(name):
+                return restore(data, max_pixels=max_pixels).picture
+        if name == STANDARD:
+            import io
+
+            return image.read(io.BytesIO(bytes(data[:])), max_pixels=max_pixels)
+    return image.read(name, max_pixels=max_pixels)
+
+
+def _size(which: str, name: str, pixels: int) -> dict[str, float]:
+    """Bytes of a file and bits a pixel; nothing of stdin."""
+    if name == STANDARD:
+        return {}
+    try:
+        size = os.stat(name).st_size
+    except OSError as error:
+        raise RoundelError(f"cannot read {name}: {error.strerror}") from error
+    return {f"{which}_bytes": size, f"{which}_bpp": round(8 * size / pixels, 4)}
 
 
 def _finite(value: float) -> float | None:

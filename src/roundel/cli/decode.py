@@ -1,110 +1,118 @@
 """`roundel decode`: .rndl files to pictures."""
 
+import os
+
 import click
 
-from roundel.cli import streams
-from roundel.cli.streams import STANDARD
-from roundel.errors import RoundelError
-
-
-class Region(click.ParamType):
-    """x,y,width,height in pixels."""
-
-    name = "x,y,w,h"
-
-    def convert(
-        self, value: object, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, int, int, int]:
-        """Four integers from text."""
-        try:
-            x, y, width, height = (int(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not four numbers x,y,w,h.", param, ctx)
-        return x, y, width, height
+from roundel.cli import batch, inputs, streams
+from roundel.cli.batch import Done, Item, Manner, Task
+from roundel.cli.inputs import STANDARD
+from roundel.cli.values import Region
 
 
 @click.command(context_settings={"show_default": True})
-@click.argument("inputs", metavar="IN...", nargs=-1, required=True)
-@click.option("-o", "--output", metavar="OUT", help="File, existing folder, or -; by default IN with suffix .png.")
+@click.argument("sources", metavar="IN...", nargs=-1)
+@click.option("-o", "--output", metavar="OUT", help="File, folder, or -; by default IN with suffix .png.")
 @click.option("--format", "format_", help="Format for - and folders: png, jpeg, webp, tiff, bmp, ppm.  [default: png]")
+@click.option(
+    "-q", "--quality", type=click.IntRange(0, 100), help="Of JPEG and WebP results.  [default: JPEG 95, WebP lossless]"
+)
+@click.option("--reduce", type=click.IntRange(0, 31), help="Halve the size so many times, from coarse passes alone.")
+@click.option("--max-side", type=click.IntRange(min=1), metavar="PX", help="Halve it until no side is longer.")
+@click.option("--region", type=Region(), help="Only this part of the picture, in its pixels.")
 @click.option("--passes", type=click.IntRange(min=1), help="Preview from the first so many passes.")
 @click.option("--bytes", "bytes_", type=click.IntRange(min=1), help="Preview from the first so many bytes of the file.")
 @click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), help="Preview from this part of the file.")
-@click.option("--region", type=Region(), help="Only this part of the picture, in pixels.")
 @click.option("--salvage", is_flag=True, help="Recover what is whole of a damaged file; exit 1 if anything is lost.")
 @click.option("--sample", is_flag=True, help="Preview a lossless file with random detail instead of none.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of --sample.")
 @streams.model_option
-@streams.force_option
-@streams.jobs_option
-@streams.device_option
+@batch.writing_options
+@batch.options
 @streams.max_pixels_option
-@streams.json_option
 @click.pass_context
 def command(
     ctx: click.Context,
-    inputs: tuple[str, ...],
+    sources: tuple[str, ...],
     output: str | None,
     format_: str | None,
+    quality: int | None,
+    reduce: int | None,
+    max_side: int | None,
+    region: tuple[int, int, int, int] | None,
     passes: int | None,
     bytes_: int | None,
     fraction: float | None,
-    region: tuple[int, int, int, int] | None,
     salvage: bool,
     sample: bool,
     seed: int,
     model: str | None,
-    force: bool,
-    jobs: int,
-    device: str,
+    recursive: bool,
+    files_from: str | None,
     max_pixels: int,
-    as_json: bool,
+    **manner: bool | int,
 ) -> None:
     """Turn .rndl files back into pictures; the suffix of OUT says which format.
 
     \b
       roundel decode photo.rndl                      photo.png
-      roundel decode photo.rndl -o photo.jpg
-      roundel decode photo.rndl -o small.png --passes 2
+      roundel decode photo.rndl -o photo.jpg -q 90
+      roundel decode packed -r -o photos --format webp
+      roundel decode photo.rndl -o thumb.png --max-side 200
       roundel decode scan.rndl -o part.png --region 4000,2000,512,512
     """
     if bytes_ is not None and fraction is not None:
         raise click.UsageError("--bytes and --fraction exclude each other.")
-    goals = streams.outputs(inputs, output, f".{(format_ or 'png').lower()}")
+    if reduce is not None and max_side is not None:
+        raise click.UsageError("--reduce and --max-side exclude each other.")
+    plan = inputs.plan(
+        sources,
+        files_from,
+        recursive=recursive,
+        kinds=inputs.FILES,
+        output=output,
+        suffix=f".{(format_ or 'png').lower()}",
+    )
 
-    from roundel import image
-    from roundel.restore import restore
+    from roundel import container, image
+    from roundel.restore import level_within, restore
 
+    how = Manner(**manner)  # type: ignore[arg-type]
     chosen = None if format_ is None else image.format_of(f"x.{format_}")
-    for goal in goals:
-        if goal != STANDARD and chosen is None:
-            image.format_of(goal)
+    for item in plan.items:
+        if item.output != STANDARD and chosen is None:
+            image.format_of(item.output)
 
-    def work(number: int, name: str) -> None:
-        goal = goals[number]
-        streams.check_free(goal, force=force)
+    def work(item: Item, task: Task) -> Done:
         elapsed_s = streams.Stopwatch()
-        data = streams.read_bytes(name)
-        length = bytes_ if fraction is None else max(1, int(len(data) * fraction))
-        with streams.progress_bar(name) as progress:
+        streams.check_free(item.output, force=how.force)
+        with inputs.opened(item.input) as data:
+            size = len(data)
+            length = bytes_ if fraction is None else max(1, int(size * fraction))
+            level = reduce or 0
+            if max_side is not None:
+                header = container.read_info(bytes(data[:1024]), size).header
+                level = level_within(*(region[2:] if region else (header.width, header.height)), max_side)
             found = restore(
-                data[:length],
+                data if length is None else data[:length],
                 passes=passes,
                 partial_file=length is not None,
                 region=region,
+                reduce=level,
                 salvage=salvage,
                 seed=seed if sample else None,
                 model=streams.model_key(model),
                 max_pixels=max_pixels,
-                jobs=jobs,
-                device=device,
-                progress=progress,
+                jobs=task.jobs,
+                progress=task.progress,
             )
         picture = found.picture
-        image.write(picture, goal, chosen, force=force)
+        image.write(picture, item.output, chosen, force=how.force, quality=quality)
+        if how.preserve:
+            streams.keep_times(item.input, item.output)
         record: dict[str, object] = {
-            "input": name,
-            "output": goal,
+            "input": item.input,
+            "output": item.output,
             "width_px": picture.width,
             "height_px": picture.height,
             "tiles": found.tiles,
@@ -112,10 +120,12 @@ def command(
             "damaged_tiles": list(found.damaged),
             "elapsed_s": round(elapsed_s(), 3),
         }
-        text = f"{goal}: {picture.width}×{picture.height}, {found.passes} passes"
-        streams.say(record, text, as_json=as_json, data_on_stdout=goal == STANDARD)
-        if found.damaged:
-            tiles = ", ".join(map(str, found.damaged[:20])) + (", …" if len(found.damaged) > 20 else "")
-            raise RoundelError(f"{goal} is incomplete: {len(found.damaged)} tiles are damaged: {tiles}")
+        text = f"{item.output}: {picture.width}×{picture.height}, {found.passes} passes"
+        if how.verbose:
+            text += f", {found.tiles} tiles, {elapsed_s():.2f} s"
+        tiles = ", ".join(map(str, found.damaged[:20])) + (", …" if len(found.damaged) > 20 else "")
+        lost = f"{item.output} is incomplete: {len(found.damaged)} tiles are damaged: {tiles}" if found.damaged else ""
+        written = 0 if item.output == STANDARD else os.stat(item.output).st_size
+        return Done(record, text, size, written, lost)
 
-    ctx.exit(streams.for_each(inputs, work))
+    ctx.exit(batch.run(plan, work, how))

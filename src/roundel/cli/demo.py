@@ -42,7 +42,6 @@ class Row(NamedTuple):
 @click.option("-o", "--output", metavar="DIR", default="out/demo", help="Folder for the pictures.")
 @streams.model_option
 @streams.jobs_option
-@streams.device_option
 @streams.json_option
 def command(
     picture: str | None,
@@ -50,7 +49,6 @@ def command(
     output: str,
     model: str | None,
     jobs: int,
-    device: str,
     as_json: bool,
 ) -> None:
     """Encode a picture (a photo from scikit-image unless you give one) at several qualities, decode it, and compare.
@@ -69,7 +67,7 @@ def command(
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     image.write(source, folder / "original.png", force=True)
-    codec = _roundel(model, device, jobs)
+    codec = _roundel(model, jobs)
     codec(source, qualities[0])  # the first run warms up
     larger = False
     if not as_json:
@@ -95,14 +93,12 @@ def command(
         print(f"The pictures are in {folder.resolve()}")
 
 
-def _roundel(
-    name: str | None, device: str, jobs: int
-) -> "Callable[[Picture, int], tuple[bytes, np.ndarray, float, float]]":
+def _roundel(name: str | None, jobs: int) -> "Callable[[Picture, int], tuple[bytes, np.ndarray, float, float]]":
     """Encoding and decoding with a loaded model: (picture, quality) -> file, pixels, seconds of both."""
     from roundel import codec
     from roundel.restore import restore
 
-    model = codec.load_model(streams.model_key(name), device=device)
+    model = codec.load_model(streams.model_key(name))
 
     def both(picture: "Picture", quality: int) -> "tuple[bytes, np.ndarray, float, float]":
         data, encode_s = _timed(partial(codec.encode, picture, quality=quality, model=model, jobs=jobs))

@@ -1,12 +1,14 @@
 """`roundel detokenize`: arrays of integers to pictures, or to .rndl files of just these integers."""
 
-import re
+import os
 from typing import TYPE_CHECKING
 
 import click
 
-from roundel.cli import streams
-from roundel.cli.streams import STANDARD
+from roundel.cli import batch, inputs, streams
+from roundel.cli.batch import Done, Item, Manner, Task
+from roundel.cli.inputs import STANDARD
+from roundel.cli.values import Size
 from roundel.errors import FormatError
 
 if TYPE_CHECKING:
@@ -15,37 +17,23 @@ if TYPE_CHECKING:
 SUFFIX = ".rndl"
 
 
-class Size(click.ParamType):
-    """WIDTHxHEIGHT in pixels."""
-
-    name = "WxH"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """Two integers from text."""
-        found = re.fullmatch(r"(\d+)[x×,](\d+)", str(value))
-        if found is None:
-            self.fail(f"{value!r} is not a size as 640x480.", param, ctx)
-        return int(found[1]), int(found[2])
-
-
 @click.command(context_settings={"show_default": True})
-@click.argument("inputs", metavar="IN...", nargs=-1, required=True)
-@click.option("-o", "--output", metavar="OUT", help="File, existing folder, or -; by default IN with suffix .png.")
+@click.argument("sources", metavar="IN...", nargs=-1)
+@click.option("-o", "--output", metavar="OUT", help="File, folder, or -; by default IN with suffix .png.")
 @click.option("--size", type=Size(), help="Size of the picture in pixels, if it is no multiple of a token's.")
 @streams.model_option
-@streams.force_option
-@streams.device_option
-@streams.json_option
+@batch.writing_options
+@batch.options
 @click.pass_context
 def command(
     ctx: click.Context,
-    inputs: tuple[str, ...],
+    sources: tuple[str, ...],
     output: str | None,
     size: tuple[int, int] | None,
     model: str | None,
-    force: bool,
-    device: str,
-    as_json: bool,
+    recursive: bool,
+    files_from: str | None,
+    **manner: bool | int,
 ) -> None:
     """Draw tokens (h, w, D) in NumPy's format; the suffix of OUT says which format, .rndl keeps the tokens themselves.
 
@@ -53,37 +41,43 @@ def command(
       roundel detokenize codes.npy -o photo.png
       roundel detokenize codes.npy -o photo.rndl     read back by `roundel tokenize photo.rndl`
     """
-    goals = streams.outputs(inputs, output, ".png")
+    plan = inputs.plan(sources, files_from, recursive=recursive, kinds=inputs.ARRAYS, output=output, suffix=".png")
 
     from roundel import image, tokens
 
-    for goal in goals:
-        if goal != STANDARD and not goal.endswith(SUFFIX):
-            image.format_of(goal)
+    how = Manner(**manner)  # type: ignore[arg-type]
+    for item in plan.items:
+        if item.output != STANDARD and not item.output.endswith(SUFFIX):
+            image.format_of(item.output)
+    key = streams.model_key(model)
 
-    def work(number: int, name: str) -> None:
-        goal = goals[number]
-        streams.check_free(goal, force=force)
+    def work(item: Item, task: Task) -> Done:
         elapsed_s = streams.Stopwatch()
-        codes = _load(streams.read_bytes(name))
-        key = streams.model_key(model)
-        if goal.endswith(SUFFIX):
-            data = tokens.to_file(codes, size=size, model=key, device=device)
-            streams.write_bytes(goal, data, force=force)
-            text = f"{goal}: {len(data)} bytes"
+        streams.check_free(item.output, force=how.force)
+        codes = _load(streams.read_bytes(item.input))
+        if item.output.endswith(SUFFIX):
+            data = tokens.to_file(codes, size=size, model=key)
+            streams.write_bytes(item.output, data, force=how.force)
+            text = f"{item.output}: {len(data)} bytes"
         else:
-            pixels = tokens.detokenize(codes, size=size, model=key, device=device)
-            image.write(image.from_array(pixels), goal, "PNG" if goal == STANDARD else None, force=force)
-            text = f"{goal}: {pixels.shape[1]}×{pixels.shape[0]}"
+            if codes.ndim != 3:
+                raise FormatError(f"an array {codes.shape} is not the tokens (h, w, D) of one picture")
+            pixels = tokens.detokenize(codes, size=size, model=key, jobs=task.jobs)
+            picture = image.from_array(pixels)
+            image.write(picture, item.output, "PNG" if item.output == STANDARD else None, force=how.force)
+            text = f"{item.output}: {pixels.shape[1]}×{pixels.shape[0]}"
+        if how.preserve:
+            streams.keep_times(item.input, item.output)
         record: dict[str, object] = {
-            "input": name,
-            "output": goal,
+            "input": item.input,
+            "output": item.output,
             "shape": list(codes.shape),
             "elapsed_s": round(elapsed_s(), 3),
         }
-        streams.say(record, text, as_json=as_json, data_on_stdout=goal == STANDARD)
+        before, after = (0 if name == STANDARD else os.stat(name).st_size for name in item)
+        return Done(record, text, before, after)
 
-    ctx.exit(streams.for_each(inputs, work))
+    ctx.exit(batch.run(plan, work, how))
 
 
 def _load(data: bytes) -> "np.ndarray":

@@ -1,34 +1,44 @@
-"""`roundel info`: what a file says about itself. Imports neither torch nor Pillow."""
+"""`roundel info`: what a file says about itself. Imports neither NumPy nor Pillow."""
 
-import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from roundel.cli import streams
-from roundel.cli.streams import STANDARD
+from roundel.cli import batch, inputs
+from roundel.cli.batch import Done, Item, Manner, Task
+from roundel.cli.inputs import STANDARD
+
+_COLUMNS = ("file", "model", "size", "quality", "bpp", "bytes")
 
 
 @click.command()
-@click.argument("inputs", metavar="FILE...", nargs=-1, required=True)
-@streams.json_option
+@click.argument("sources", metavar="FILE...", nargs=-1)
+@batch.options
 @click.pass_context
-def command(ctx: click.Context, inputs: tuple[str, ...], as_json: bool) -> None:
+def command(
+    ctx: click.Context, sources: tuple[str, ...], recursive: bool, files_from: str | None, **manner: bool | int
+) -> None:
     """Say what is in .rndl files, from their first kilobyte.
 
-    Size, model, quality, bits per pixel, metadata, and how many bytes each pass takes: what `decode --bytes` needs.
+    Size, model, quality, bits per pixel, metadata, and how many bytes each pass takes: what `decode --bytes` needs. Of
+    several files a table; all of each with -v.
     """
+    plan = inputs.plan(sources, files_from, recursive=recursive, kinds=inputs.FILES)
+    how = Manner(**manner, results_on_stdout=True)  # type: ignore[arg-type]
+    table = len(plan.items) > 1 and not how.verbose
+    width = max((len(item.input) for item in plan.items), default=0)
 
-    def work(_: int, name: str) -> None:
-        record = describe(name)
-        if as_json:
-            print(json.dumps(record))
-        else:
-            width = max(map(len, record))
-            print("\n".join(f"{key:{width}}  {_shown(value)}" for key, value in record.items()))
+    def work(item: Item, _: Task) -> Done:
+        record = describe(item.input)
+        text = _row(record, width) if table else _list(record)
+        size = record["file_bytes"]
+        return Done(record, text, size if isinstance(size, int) else 0)
 
-    ctx.exit(streams.for_each(inputs, work))
+    if table and not how.as_json:
+        print(_line(_COLUMNS, width))
+    ctx.exit(batch.run(plan, work, how))
 
 
 def describe(name: str) -> dict[str, object]:
@@ -76,6 +86,34 @@ def describe(name: str) -> dict[str, object]:
         "bits_per_pixel": bits and round(bits / pixels, 6),
         "bits_per_subpixel": bits and round(bits / samples, 6),
     }
+
+
+def _list(record: dict[str, object]) -> str:
+    """One fact a line."""
+    width = max(map(len, record))
+    return "\n".join(f"{key:{width}}  {_shown(value)}" for key, value in record.items())
+
+
+def _row(record: dict[str, object], width: int) -> str:
+    """The facts that fit into a line."""
+    count = f" × {record['images']}" if record["images"] != 1 else ""
+    bpp = record["bits_per_pixel"]
+    return _line(
+        (
+            str(record["file"]),
+            str(record["model"]),
+            f"{record['width_px']}×{record['height_px']}{count}",
+            str(record["quality"]) if record["kind"] == "lossy" else str(record["kind"]),
+            f"{bpp:.3f}" if isinstance(bpp, float) else "",
+            _shown(record["file_bytes"]),
+        ),
+        width,
+    )
+
+
+def _line(cells: Sequence[str], width: int) -> str:
+    file, model, size, quality, bpp, total = cells
+    return f"{file:{width}}  {model:15}  {size:>13}  {quality:>8}  {bpp:>7}  {total:>10}"
 
 
 def _shown(value: object) -> str:

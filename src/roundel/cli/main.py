@@ -8,6 +8,7 @@ from importlib import import_module
 import click
 
 from roundel._version import __version__
+from roundel.cli.streams import complain, named, note
 from roundel.errors import RoundelError, RoundelWarning
 
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
@@ -61,12 +62,6 @@ def group() -> None:
     """
 
 
-def complain(error: BaseException | str) -> None:
-    """One line about an error on stderr."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    print(f"roundel: error: {text}", file=sys.stderr)
-
-
 def run(arguments: list[str] | None = None) -> int:
     """Run the command line.
 
@@ -77,6 +72,7 @@ def run(arguments: list[str] | None = None) -> int:
         The exit code: 0, 1 for a failure, 2 for wrong usage, 130 when interrupted.
     """
     warnings.showwarning = _show_warning
+    warnings.simplefilter("always", RoundelWarning)  # for each picture of a batch, not for the first alone
     try:
         code = group.main(arguments, prog_name="roundel", standalone_mode=False)
         sys.stdout.flush()
@@ -99,10 +95,6 @@ def run(arguments: list[str] | None = None) -> int:
         _discard_stdout()
     except MemoryError:
         complain("not enough memory: use smaller tiles or fewer jobs (-j)")
-    except RuntimeError as error:
-        if "memory" not in str(error):  # torch has no error class of its own for the CPU
-            raise
-        complain(f"not enough memory: use smaller tiles or fewer jobs (-j): {str(error).splitlines()[0]}")
     return FAILURE
 
 
@@ -116,7 +108,7 @@ def main() -> None:
 def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
     """Print roundel's own warnings as one line; drop those that libraries address to programmers."""
     if issubclass(category, RoundelWarning):
-        print(f"roundel: warning: {message}", file=sys.stderr)
+        note(f"roundel: warning: {named(' '.join(str(message).split()))}")
 
 
 def _discard_stdout() -> None:

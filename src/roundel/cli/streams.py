@@ -1,30 +1,45 @@
-"""What commands share: inputs and outputs that may be `-`, results as lines of JSON, progress on a terminal."""
+"""What commands share: options, inputs and outputs that may be `-`, notes on stderr."""
 
 import json
+import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 import click
 
+from roundel.cli.inputs import STANDARD
 from roundel.errors import RoundelError
 
-STANDARD = "-"
+_NAMED: ContextVar[str] = ContextVar("roundel_input", default="")
+"""The input that the running work is about, for warnings."""
 
-jobs_option = click.option(
-    "-j", "--jobs", type=click.IntRange(1, 256), default=1, show_default=True, help="Tiles worked on at the same time."
-)
-device_option = click.option(
-    "--device", default="cpu", show_default=True, help="Where the model runs: cpu, cuda, cuda:1."
-)
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 model_option = click.option("--model", help="Name, id (see `roundel models`) or weights file of the model.")
 force_option = click.option("-f", "--force", is_flag=True, help="Overwrite existing files.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, for failures too.")
+jobs_option = click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Pictures worked on at the same time; tiles, when there is one picture.",
+)
 max_pixels_option = click.option(
     "--max-pixels", type=click.IntRange(min=1), default=1 << 29, show_default=True, help="Refuse larger pictures."
 )
+recursive_option = click.option("-r", "--recursive", is_flag=True, help="Folders with the folders in them.")
+files_from_option = click.option(
+    "--files-from", metavar="FILE", help="Work on the files that FILE (or -) names, one a line."
+)
+skip_option = click.option("--skip-existing", is_flag=True, help="Leave out what is there already: resumes a batch.")
+preserve_option = click.option("--preserve", is_flag=True, help="Give results the times of their sources.")
+quiet_option = click.option("--quiet", is_flag=True, help="Say nothing but warnings and errors.")
+verbose_option = click.option("-v", "--verbose", is_flag=True, help="Say more.")
 
 
 def model_key(text: str | None) -> int | str | None:
@@ -49,25 +64,11 @@ def write_bytes(name: str, data: bytes, *, force: bool) -> None:
         file.write(data)
 
 
-def outputs(names: Sequence[str], output: str | None, suffix: str) -> list[str]:
-    """Where each input goes: the name given, a folder given, or beside the input with another suffix.
-
-    Raises:
-        click.UsageError: the inputs would end in one file.
-    """
-    if output is None:
-        goals = [STANDARD if name == STANDARD else str(Path(name).with_suffix(suffix)) for name in names]
-    elif Path(output).is_dir():
-        goals = [str(Path(output, Path("stdin" if name == STANDARD else name).stem + suffix)) for name in names]
-    elif len(names) == 1:
-        goals = [output]
-    else:
-        raise click.UsageError(f"with several inputs, -o names an existing folder, and {output} is none.")
-    if len(set(goals)) < len(goals):
-        raise click.UsageError("two inputs would be written to the same file.")
-    if STANDARD in goals and sys.stdout.isatty():
-        raise click.UsageError("refusing to write binary data to a terminal; use -o FILE.")
-    return goals
+def keep_times(source: str, result: str) -> None:
+    """Give a result the times of access and change of its source, where both are files."""
+    if STANDARD not in (source, result):
+        times = os.stat(source)
+        os.utime(result, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
 def check_free(name: str, *, force: bool) -> None:
@@ -80,58 +81,48 @@ def check_free(name: str, *, force: bool) -> None:
 
 @contextmanager
 def naming(name: str) -> Iterator[None]:
-    """Let errors name the input that they are about."""
+    """Let errors and warnings name the input that they are about."""
     from roundel.atomic import OutputError
 
     shown = "standard input" if name == STANDARD else name
+    token = _NAMED.set(shown)
     try:
         yield
     except RoundelError as error:
         if shown in str(error) or isinstance(error, OutputError):
             raise
         raise type(error)(f"{shown}: {error}") from error
+    finally:
+        _NAMED.reset(token)
 
 
-def for_each(names: Sequence[str], work: Callable[[int, str], None]) -> int:
-    """Do the work for each input, also after one has failed; returns the exit code."""
-    from roundel.cli.main import complain
-
-    code = 0
-    for number, name in enumerate(names):
-        try:
-            with naming(name):
-                work(number, name)
-        except (RoundelError, FileNotFoundError, IsADirectoryError, PermissionError) as error:
-            if len(names) == 1:
-                raise
-            complain(f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error)
-            code = 1
-    return code
+def named(text: str) -> str:
+    """A text with the input in front that the running work is about, unless it names it already."""
+    name = _NAMED.get()
+    return text if not name or name in text else f"{name}: {text}"
 
 
-def say(record: dict[str, object], text: str, *, as_json: bool, data_on_stdout: bool) -> None:
+def note(line: str) -> None:
+    """A line on stderr, above a progress bar if there is one."""
+    bars = sys.modules.get("tqdm")
+    if bars is None:
+        print(line, file=sys.stderr)
+    else:
+        bars.tqdm.write(line, file=sys.stderr)
+
+
+def complain(error: BaseException | str) -> None:
+    """One line about an error on stderr."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    note(f"roundel: error: {text}")
+
+
+def say(record: dict[str, object], text: str, *, as_json: bool, quiet: bool, data_on_stdout: bool) -> None:
     """Report what was done: a line of JSON on stdout (stderr if the data is there), or a line of text on stderr."""
     if as_json:
         print(json.dumps(record), file=sys.stderr if data_on_stdout else sys.stdout)
-    else:
-        print(text, file=sys.stderr)
-
-
-@contextmanager
-def progress_bar(label: str) -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar over tiles; None unless stderr is a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from tqdm import tqdm
-
-    with tqdm(desc=label, unit="tile", leave=False, delay=0.5) as bar:
-
-        def advance(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield advance
+    elif not quiet:
+        note(text)
 
 
 class Stopwatch:
@@ -142,3 +133,14 @@ class Stopwatch:
 
     def __call__(self) -> float:
         return time.perf_counter() - self._start
+
+
+def together(*options: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Several options of click as one decorator, in the order of the help page."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate

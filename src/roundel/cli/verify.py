@@ -1,51 +1,49 @@
 """`roundel verify`: is a file whole, and does it decode to what was encoded?"""
 
-import json
-
 import click
 
-from roundel.cli import streams
+from roundel.cli import batch, inputs, streams
+from roundel.cli.batch import Done, Item, Manner, Task
 
 
 @click.command()
-@click.argument("inputs", metavar="FILE...", nargs=-1, required=True)
+@click.argument("sources", metavar="FILE...", nargs=-1)
 @streams.model_option
-@streams.jobs_option
-@streams.device_option
+@batch.options
 @streams.max_pixels_option
-@streams.json_option
 @click.pass_context
 def command(
     ctx: click.Context,
-    inputs: tuple[str, ...],
+    sources: tuple[str, ...],
     model: str | None,
-    jobs: int,
-    device: str,
+    recursive: bool,
+    files_from: str | None,
     max_pixels: int,
-    as_json: bool,
+    **manner: bool | int,
 ) -> None:
     """Check .rndl files: every section's checksum, and that what they decode to is what was encoded.
 
     Writes nothing. Prints a line for each file that is sound; exit 1 if one is not.
     """
-    from roundel.container import read_info, read_pack
+    from roundel.container import read, read_info, read_pack
     from roundel.packing import unpack
     from roundel.restore import restore
 
-    def work(_: int, name: str) -> None:
-        data, key = streams.read_bytes(name), streams.model_key(model)
+    how = Manner(**manner, results_on_stdout=True)  # type: ignore[arg-type]
+
+    def work(item: Item, task: Task) -> Done:
         elapsed_s = streams.Stopwatch()
+        data, key = streams.read_bytes(item.input), streams.model_key(model)
         if read_info(data, len(data)).pack:
             opened = read_pack(data, max_pixels=max_pixels)
-            pictures = sum(1 for _ in unpack(opened, range(len(opened)), model=key, device=device))
+            pictures = sum(1 for _ in unpack(opened, range(len(opened)), model=key))
             checked = {"pictures": pictures, "passes": opened.header.passes}
         else:
-            with streams.progress_bar(name) as progress:
-                found = restore(data, model=key, max_pixels=max_pixels, jobs=jobs, device=device, progress=progress)
+            read(data, max_pixels=max_pixels)  # boxes too, also those that no picture needs
+            found = restore(data, model=key, max_pixels=max_pixels, jobs=task.jobs, progress=task.progress)
             checked = {"tiles": found.tiles, "passes": found.passes}
-        if as_json:
-            print(json.dumps({"file": name, "sound": True, **checked, "elapsed_s": round(elapsed_s(), 3)}))
-        else:
-            print(f"{name}: sound")
+        record = {"file": item.input, "sound": True, **checked, "elapsed_s": round(elapsed_s(), 3)}
+        return Done(record, f"{item.input}: sound", len(data))
 
-    ctx.exit(streams.for_each(inputs, work))
+    plan = inputs.plan(sources, files_from, recursive=recursive, kinds=inputs.FILES)
+    ctx.exit(batch.run(plan, work, how))

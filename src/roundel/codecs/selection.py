@@ -17,7 +17,7 @@ BUDGET_PX = SAMPLES * SAMPLE_PX**2
 QUICKEST = "photo-fast"
 
 
-def lossless_at(effort: int, pixels: np.ndarray, device: str = "cpu") -> Model:
+def lossless_at(effort: int, pixels: np.ndarray) -> Model:
     """The published lossless model for an effort: 0 the quickest, 9 the one that suits the picture, else the default.
 
     Raises:
@@ -26,20 +26,20 @@ def lossless_at(effort: int, pixels: np.ndarray, device: str = "cpu") -> Model:
     """
     check_effort(effort)
     if effort == MAX_EFFORT:
-        return best_lossless(pixels, device)
-    return zoo.get(zoo.default(Kind.LOSSLESS) if effort else QUICKEST, device)
+        return best_lossless(pixels)
+    return zoo.get(zoo.default(Kind.LOSSLESS) if effort else QUICKEST)
 
 
-def best_lossless(pixels: np.ndarray, device: str = "cpu") -> Model:
+def best_lossless(pixels: np.ndarray) -> Model:
     """The published lossless model with the fewest bytes on samples of a picture, uint8 or uint16 (H, W, 1 or 3).
 
     Raises:
         ModelError: no lossless model is here.
     """
-    return _best(_diagonal(pixels), device)
+    return _best(_diagonal(pixels))
 
 
-def best_for_set(pictures: Sequence[np.ndarray], device: str = "cpu") -> Model:
+def best_for_set(pictures: Sequence[np.ndarray]) -> Model:
     """The same for a set, on pictures from all over it; the middles of large ones.
 
     Raises:
@@ -47,15 +47,15 @@ def best_for_set(pictures: Sequence[np.ndarray], device: str = "cpu") -> Model:
     """
     typical_px = int(np.median([min(p.shape[0], SAMPLE_PX) * min(p.shape[1], SAMPLE_PX) for p in pictures]))
     wanted = min(len(pictures), max(SAMPLES, BUDGET_PX // typical_px))
-    return _best([_middle(pictures[len(pictures) * i // wanted]) for i in range(wanted)], device)
+    return _best([_middle(pictures[len(pictures) * i // wanted]) for i in range(wanted)])
 
 
-def _best(samples: Sequence[np.ndarray], device: str) -> Model:
+def _best(samples: Sequence[np.ndarray]) -> Model:
     """The model with the fewest bytes; the default one, where others need as many."""
     batches: dict[tuple[int, ...], list[np.ndarray]] = {}
     for sample in samples:
         batches.setdefault(sample.shape[:2], []).append(_rgb(sample))
-    models = [zoo.get(entry.name, device) for entry in zoo.current(Kind.LOSSLESS)]
+    models = [zoo.get(entry.name) for entry in zoo.current(Kind.LOSSLESS)]
     if not models:
         raise ModelError("no lossless model is published yet; name one with --model")
     default = zoo.default(Kind.LOSSLESS)

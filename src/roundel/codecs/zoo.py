@@ -1,15 +1,16 @@
-"""The models that ship: a permanent id for each, its weights file, its class. torch loads when a model is asked for."""
+"""The models that ship: a permanent id for each, its weights file, its class. NumPy loads when a model is asked for."""
 
 import hashlib
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from roundel.codecs.protocol import Model
-from roundel.codecs.weights import read
 from roundel.container import Kind
 from roundel.errors import ModelError
+
+if TYPE_CHECKING:
+    from roundel.codecs.protocol import Model
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 ARCHITECTURES = {
@@ -26,13 +27,18 @@ CUSTOM_ID = 0xFFFF
 
 
 class Entry(NamedTuple):
-    """One published model. An id is never given to other weights: files name it."""
+    """One published model. An id is never given to other weights, not even after its model is gone: files name it.
+
+    Ids 1 and 3 … 23 are such: models that were there before the first release.
+    """
 
     id: int
     name: str
     kind: Kind
     home: str
     """module:class that wires it; the class offers `load(path, device) -> Model`."""
+    advice: str = ""
+    """What it is for, in a few words."""
     successor: str = ""
     """The model that is better at all it was for; it stays for the sake of its files, and is chosen by name only."""
 
@@ -47,18 +53,18 @@ class Entry(NamedTuple):
         return _toml(path) if path.exists() else {}
 
 
-LOSSLESS_HOME = "roundel.codecs.pyramid.codec:LosslessModel"
+LOSSLESS_HOME = "roundel.codecs.pyramid.codec:PyramidModel"
 TOKENS_HOME = "roundel.codecs.tokens.codec:TokenModel"
 ENTRIES = (
-    Entry(2, "photo-wavelet", Kind.LOSSY, "roundel.codecs.wavelet.codec:WaveletModel"),
-    Entry(19, "photo-fast", Kind.LOSSLESS, LOSSLESS_HOME),
-    Entry(20, "cifar-2", Kind.LOSSLESS, LOSSLESS_HOME),
-    Entry(22, "photo-3", Kind.LOSSLESS, LOSSLESS_HOME),
-    Entry(23, "histology-2", Kind.LOSSLESS, LOSSLESS_HOME),
-    Entry(32, "photo-tokens", Kind.TOKENS, TOKENS_HOME),
-    Entry(34, "cifar-tokens-2", Kind.TOKENS, TOKENS_HOME),
+    Entry(2, "photo-wavelet", Kind.LOSSY, "roundel.codecs.wavelet.codec:WaveletModel", "photos and other pictures"),
+    Entry(25, "photo-fast", Kind.LOSSLESS, LOSSLESS_HOME, "the quickest: encode --lossless --effort 0"),
+    Entry(26, "cifar", Kind.LOSSLESS, LOSSLESS_HOME, "packs of pictures of 32 × 32 pixels"),
+    Entry(24, "photo", Kind.LOSSLESS, LOSSLESS_HOME, "photos and other pictures"),
+    Entry(27, "histology", Kind.LOSSLESS, LOSSLESS_HOME, "slides of stained tissue"),
+    Entry(32, "photo-tokens", Kind.TOKENS, TOKENS_HOME, "integers for learning from photos"),
+    Entry(34, "cifar-tokens-2", Kind.TOKENS, TOKENS_HOME, "integers for pictures of 32 × 32 pixels"),
 )
-DEFAULTS = {Kind.LOSSY: "photo-wavelet", Kind.LOSSLESS: "photo-3", Kind.TOKENS: "photo-tokens"}
+DEFAULTS = {Kind.LOSSY: "photo-wavelet", Kind.LOSSLESS: "photo", Kind.TOKENS: "photo-tokens"}
 
 
 def entries() -> tuple[Entry, ...]:
@@ -87,17 +93,17 @@ def find(model: int | str) -> Entry | None:
     return next((e for e in ENTRIES if model in (e.id, e.name)), None)
 
 
-def get(model: int | str, device: str = "cpu") -> Model:
-    """A model by id, by name, or by the path of a weights file; loaded once per device.
+def get(model: int | str) -> "Model":
+    """A model by id, by name, or by the path of a weights file; loaded once.
 
     Raises:
         ModelError: unknown, or its weights are missing or damaged.
     """
     entry = find(model)
     if entry is not None:
-        return _load(entry.home, entry.weights, entry.name, entry.id, device)
+        return _load(entry.home, entry.weights, entry.name, entry.id)
     if isinstance(model, str) and model.endswith(".safetensors"):
-        return _load("", Path(model), Path(model).stem, CUSTOM_ID, device)
+        return _load("", Path(model), Path(model).stem, CUSTOM_ID)
     known = ", ".join(f"{e.name} ({e.id})" for e in entries())
     what = "a model that is not published: name its weights file with --model" if model == CUSTOM_ID else "unknown"
     raise ModelError(f"model {model!r} is {what}; known: {known}; or give the path of a .safetensors file")
@@ -109,8 +115,10 @@ def weights_hash(path: Path) -> bytes:
 
 
 @lru_cache(maxsize=8)
-def _load(home: str, path: Path, name: str, model_id: int, device: str) -> Model:
+def _load(home: str, path: Path, name: str, model_id: int) -> "Model":
     from safetensors import safe_open
+
+    from roundel.codecs.weights import read
 
     with safe_open(path, "numpy") as file:
         metadata = file.metadata() or {}
@@ -119,7 +127,7 @@ def _load(home: str, path: Path, name: str, model_id: int, device: str) -> Model
         moved = {"lossless": LOSSLESS_HOME, "wavelet_codec": "roundel.codecs.wavelet.codec:WaveletModel"}
         home = moved.get(old.split(".")[-1].split(":")[0], TOKENS_HOME)
         module, _, attribute = home.partition(":")
-        return getattr(import_module(module), attribute).load(path, name=name, model_id=model_id, device=device)
+        return getattr(import_module(module), attribute).load(path, name=name, model_id=model_id, device="cpu")
     weights = read(path)
     if weights.architecture not in ARCHITECTURES:
         raise ModelError(

@@ -201,7 +201,7 @@ def _unpack_sizes(packed: bytes, header: Header, count: int) -> Sizes:
 
 
 def _pack_names(names: Sequence[str], count: int) -> bytes:
-    _check_names(names, count)
+    check_names(names, count)
     text = "\0".join(names).encode("utf-8", "surrogateescape")
     if len(text) > MAX_NAMES_BYTES:
         raise UnsupportedError(f"names of {len(text)} bytes, the format holds {MAX_NAMES_BYTES}")
@@ -210,18 +210,21 @@ def _pack_names(names: Sequence[str], count: int) -> bytes:
 
 def _unpack_names(data: bytes, count: int) -> tuple[str, ...]:
     names = inflate(data, MAX_NAMES_BYTES, "list of names").decode("utf-8", "surrogateescape").split("\0")
-    _check_names(names, count)
+    check_names(names, count)
     return tuple(names)
 
 
-def _check_names(names: Sequence[str], count: int) -> None:
-    """Names become paths when a pack is unpacked: none may lead out of the folder or over another image."""
+def check_names(names: Sequence[str], count: int) -> None:
+    """Raises: FormatError unless these are different relative paths with "/" between folders, one for each image.
+
+    They need not be paths of the system that they are unpacked on: `roundel.names` makes them such.
+    """
     if len(names) != count:
         raise FormatError(f"{len(names)} names for {count} images, one each is expected")
     if len(set(names)) != count:
         raise FormatError("two images of the pack have the same name")
     for name in names:
-        if "\0" in name or "\\" in name or name[1:2] == ":" or not {"", ".", ".."}.isdisjoint(name.split("/")):
+        if "\0" in name or not {"", ".", ".."}.isdisjoint(name.split("/")):
             raise FormatError(f"image name {name!r} is not a plain relative path with / between folders")
 
 

@@ -1,0 +1,95 @@
+"""A picture made ready for a codec, and its file at a quality or at a target."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from roundel import container, target
+from roundel.boxes import to_boxes
+from roundel.codecs.protocol import Encoded
+from roundel.container import Box, Kind
+from roundel.errors import RoundelError
+from roundel.image import Picture, reduce_depth
+from roundel.loaded import Codec
+from roundel.restore import Decoding
+from roundel.tiling import Grid
+
+
+class Goal(NamedTuple):
+    """What decides the quality, instead of a number; at most one is given."""
+
+    bpp: float | None = None
+    """Best quality within so many bits a pixel."""
+    size: int | None = None
+    """Best quality within so many bytes."""
+    psnr: float | None = None
+    """Smallest file with at least this PSNR, in dB."""
+    ssimulacra2: float | None = None
+    """Smallest file with at least this SSIMULACRA2 score, up to 100."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """A picture with its tiles and boxes."""
+
+    picture: Picture
+    codec: Codec
+    pixels: np.ndarray
+    """uint8 (H, W, 1 or 3): what the model codes."""
+    depth: int
+    boxes: list[Box]
+    grid: Grid
+
+    @classmethod
+    def of(cls, picture: Picture, codec: Codec, *, tile_px: int | None = None, strip: bool = False) -> "Encoding":
+        """Make a picture ready. Raises: FormatError, tiles do not suit the model."""
+        grid = codec.grid(picture.height, picture.width, tile_px)
+        return cls(picture, codec, *to_boxes(picture, codec.model.kind, strip=strip), grid)
+
+    def at(self, quality: int) -> bytes:
+        """The file at a quality, 0 … 100."""
+        tiles = list(self.codec.each_tile(self.grid, partial(self._tile, quality)))
+        header = self.codec.header(
+            self.grid,
+            [tile.crc for tile in tiles],
+            channels=self.picture.channels,
+            depth=self.depth,
+            quality=quality,
+        )
+        return container.write(header, self.boxes, [tile.passes for tile in tiles])
+
+    def reaching(self, goal: Goal) -> bytes:
+        """The file that meets a goal.
+
+        Raises:
+            RoundelError: the goal is out of reach, or the model has no qualities.
+        """
+        if self.codec.model.kind is not Kind.LOSSY:
+            raise RoundelError(f"model {self.codec.model.name} has no qualities to choose from: leave the target out")
+        pixels = self.picture.width * self.picture.height
+        size = goal.size if goal.bpp is None else int(goal.bpp * pixels / 8)
+        if size is not None:
+            return target.largest_within(self.at, size, pixels=pixels).data
+        from roundel.measure import metrics, ssimulacra2
+
+        original = reduce_depth(self.picture).pixels
+        score, wanted, typical, unit = metrics.psnr, goal.psnr, target.PSNR_DB, "dB"
+        if wanted is None:
+            score, wanted, typical = ssimulacra2.ssimulacra2, goal.ssimulacra2, target.SSIMULACRA2  # type: ignore[assignment]
+            unit = "of SSIMULACRA2"
+        assert wanted is not None
+
+        def fidelity(data: bytes) -> float:
+            return float(score(original, self.shown(data).pixels))
+
+        return target.smallest_reaching(self.at, fidelity, wanted, typical, unit).data
+
+    def shown(self, data: bytes) -> Picture:
+        """What a file of this picture decodes to."""
+        decoding = Decoding.of(container.read(data, max_pixels=None), self.codec.told(None))
+        return decoding.picture(decoding.grid.bounds).picture
+
+    def _tile(self, quality: int, index: int) -> Encoded:
+        return self.codec.model.encode(*self.codec.cut(self.pixels, self.grid, index), quality)
