@@ -3,12 +3,13 @@
 import os
 import secrets
 import stat
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from roundel.errors import RoundelError
+from roundel.errors import RoundelError, RoundelWarning
 
 
 class OutputError(RoundelError):
@@ -21,7 +22,8 @@ def atomic_write(path: str | os.PathLike[str], *, force: bool = False) -> Iterat
 
     Args:
         path: The file to write. A symbolic link is followed; a device or a pipe is written directly.
-        force: Replace an existing file.
+        force: Replace an existing file, whose permissions the new one keeps. Its other hard links keep the old content,
+            since nothing else would leave it whole if the program is stopped; a RoundelWarning says so.
 
     Raises:
         OutputError: The file exists and `force` is not set, or the system refuses to write (the folder is missing,
@@ -32,10 +34,10 @@ def atomic_write(path: str | os.PathLike[str], *, force: bool = False) -> Iterat
         ...     _ = file.write(b"bytes")
     """
     final = Path(os.path.realpath(path))
-    try:
-        mode = final.stat().st_mode
-    except OSError:
-        mode = None
+    old: os.stat_result | None = None
+    with suppress(OSError):
+        old = final.stat()
+    mode = None if old is None else old.st_mode
     if mode is not None and stat.S_ISDIR(mode):
         raise OutputError(f"cannot write {path}: it is a folder; name a file")
     if mode is not None and not stat.S_ISREG(mode):  # /dev/null, a pipe: renaming would replace the device itself
@@ -47,13 +49,34 @@ def atomic_write(path: str | os.PathLike[str], *, force: bool = False) -> Iterat
     temporary = final.with_name(f".{final.name[:200]}.{secrets.token_hex(4)}.part")
     with _named(path):
         try:
-            with open(temporary, "xb") as file:
+            with open(temporary, "xb", opener=None if old is None else _private) as file:
                 yield file
-            if not force and final.exists():  # it came to be while we worked
+            if old is not None:
+                _like(temporary, old)
+                if old.st_nlink > 1:
+                    warnings.warn(
+                        f"{path} was replaced: its {old.st_nlink - 1} other hard links keep the old content",
+                        RoundelWarning,
+                        stacklevel=4,
+                    )
+            elif not force and final.exists():  # it came to be while we worked
                 raise OutputError(f"cannot write {path}: another program has just written it")
             os.replace(temporary, final)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a file for its owner alone: the one that it will replace may be so."""
+    return os.open(path, flags, 0o600)
+
+
+def _like(path: Path, old: os.stat_result) -> None:
+    """Give a file the owner, if the system lets us, and the permissions of another."""
+    if hasattr(os, "chown") and (old.st_uid, old.st_gid) != (os.geteuid(), os.getegid()):
+        with suppress(OSError):
+            os.chown(path, old.st_uid, old.st_gid)
+    os.chmod(path, stat.S_IMODE(old.st_mode))
 
 
 @contextmanager

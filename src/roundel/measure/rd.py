@@ -59,7 +59,7 @@ class Roundel:
     def decode(self, data: bytes) -> np.ndarray:
         import roundel
 
-        pixels = roundel.decode_array(data)
+        pixels = roundel.decode_array(data, model=self.model)
         return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
