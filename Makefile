@@ -1,18 +1,19 @@
 # make demo [IMAGE=my.jpg]   compress a picture at several qualities, beside JPEG, WebP and AVIF
-# make test                  every test        make lint    style and types
+# make test [TESTS=tests/x]  every test        make lint    style and types
 # make bench                 timings           make fuzz    10,000 mutated files
+# make exact                 the same files under several processors and runtimes
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint progressive bench fuzz clean
+.PHONY: demo test lint progressive bench fuzz exact clean
 
 demo: $(READY)
 	$(BIN)/roundel demo $(if $(IMAGE),"$(IMAGE)") --output out/demo
 
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TESTS)
 
 lint: $(READY)
 	$(BIN)/ruff check src tests benchmarks experiments
@@ -28,6 +29,9 @@ bench: $(READY)
 
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz.run --mutations 10000
+
+exact: $(READY)
+	$(BIN)/python -m tests.matrix.run
 
 clean:
 	rm -rf $(VENV) out build src/roundel/coding/*.so dist .pytest_cache .ruff_cache .mypy_cache .hypothesis src/*.egg-info
