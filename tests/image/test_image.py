@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from roundel import image
 from roundel.errors import ImageError, RoundelWarning
-from roundel.image import Picture, deep
+from roundel.image import Picture
 
 RNG = np.random.default_rng(20)
 RGBA = RNG.integers(0, 256, (7, 5, 4), dtype=np.uint8)
@@ -124,11 +124,6 @@ def test_transparent_colours_become_alpha() -> None:
     np.testing.assert_array_equal(found.alpha, np.where(grey == grey[2, 3], 0, 255))
     found = image.read(saved(Image.fromarray(rgb), "PNG", transparency=tuple(int(v) for v in rgb[2, 3])))
     np.testing.assert_array_equal(found.alpha, np.where((rgb == rgb[2, 3]).all(axis=2), 0, 255))
-    deep_rgb = RGBA16[:, :, :3]
-    png = deep.png_bytes(deep_rgb, [(b"tRNS", deep_rgb[2, 3].astype(">u2").tobytes())])
-    found = image.read(io.BytesIO(png))
-    np.testing.assert_array_equal(found.pixels, deep_rgb)
-    np.testing.assert_array_equal(found.alpha, np.where((deep_rgb == deep_rgb[2, 3]).all(axis=2), 0, 65535))
 
 
 def test_one_bit_becomes_black_and_white() -> None:
@@ -136,32 +131,6 @@ def test_one_bit_becomes_black_and_white() -> None:
     for format in ("PNG", "TIFF", "BMP", "PPM"):
         found = image.read(saved(Image.fromarray(bits), format))
         np.testing.assert_array_equal(found.pixels[:, :, 0], bits * np.uint8(255))
-
-
-@pytest.mark.parametrize("byte_order", "<>")
-@pytest.mark.parametrize("channels", [3, 4])
-def test_sixteen_bit_colour_tiff(byte_order: str, channels: int) -> None:
-    array = RGBA16[:, :, :channels]
-    strip = array.astype(byte_order + "u2").tobytes()
-    entries = [
-        (256, 3, 1, 5), (257, 3, 1, 7), (258, 3, channels, None), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 1, None),
-        (277, 3, 1, channels), (278, 3, 1, 7), (279, 4, 1, len(strip)),
-    ]  # fmt: skip
-    if channels == 4:
-        entries.append((338, 3, 1, 2))  # straight alpha
-    bits_at = 8 + 2 + 12 * len(entries) + 4
-    directory = struct.pack(byte_order + "H", len(entries))
-    places = {258: bits_at, 273: bits_at + 2 * channels}
-    for tag, kind, count, given in entries:
-        value = places.get(tag, given)
-        inline_short = kind == 3 and tag != 258
-        directory += struct.pack(
-            byte_order + "HHI" + ("HH" if inline_short else "I"), tag, kind, count, value, *([0] * inline_short)
-        )
-    head = (b"II*\0" if byte_order == "<" else b"MM\0*") + struct.pack(byte_order + "I", 8)
-    bits = struct.pack(byte_order + f"{channels}H", *[16] * channels)
-    found = image.read(io.BytesIO(head + directory + bytes(4) + bits + strip))
-    np.testing.assert_array_equal(image.to_array(found), array)
 
 
 def test_pnm_of_ten_bits_is_scaled_to_sixteen() -> None:
@@ -188,13 +157,6 @@ def test_an_animation_gives_its_first_frame_with_a_warning() -> None:
 def test_modes_that_cannot_be_kept_are_named(mode: str) -> None:
     with pytest.raises(ImageError, match=mode):
         image.from_pil(Image.new(mode, (4, 4)))
-
-
-def test_phone_photos_with_a_second_frame_read_without_a_word() -> None:
-    photo, preview = Image.fromarray(RGBA[:, :, :3]), Image.new("RGB", (2, 2))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert image.read(saved(photo, "MPO", save_all=True, append_images=[preview])).pixels.shape == (7, 5, 3)
 
 
 @pytest.mark.parametrize("format", ["PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM"])
@@ -273,14 +235,6 @@ def test_ycocg_r_is_reversible_and_grey_has_no_chroma(dtype: type) -> None:
     np.testing.assert_array_equal(image.ycocg_r_inverse(image.ycocg_r(samples)), samples)
     np.testing.assert_array_equal(image.ycocg_r(np.array([9, 9, 9], np.uint8)), [9, 0, 0])
     np.testing.assert_array_equal(image.ycocg_r(np.array([255, 0, 1], np.uint8)), [64, 254, -128])
-
-
-def test_tensors_are_unit_range_channels_first_and_invert() -> None:
-    x = image.to_tensor(RGBA[:, :, :3])
-    assert x.shape == (1, 3, 7, 5)
-    assert float(image.to_tensor(np.full((1, 1, 3), 255, np.uint8)).max()) == 1.0
-    np.testing.assert_array_equal(image.from_tensor(x)[0], RGBA[:, :, :3])
-    np.testing.assert_array_equal(image.from_tensor(x * 3 - 1).max(), 255)
 
 
 def test_reading_leaves_pillows_own_limit_alone() -> None:

@@ -1,52 +1,25 @@
-"""Picture files in and out; with `Picture` and its conversions, all that the rest of roundel knows of pictures."""
+"""Picture files in and out: which reader, which writer, and one line of error for whatever goes wrong."""
 
 import io
 import os
 import struct
 import sys
-import threading
 import warnings
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from PIL import Image, ImageFile, PngImagePlugin
+from PIL import Image
 
 from roundel.atomic import atomic_write
 from roundel.errors import ImageError, RoundelError, RoundelWarning
-from roundel.image import deep
-from roundel.image.picture import (
-    Picture,
-    from_array,
-    from_tensor,
-    reduce_depth,
-    to_array,
-    to_tensor,
-    ycocg_r,
-    ycocg_r_inverse,
-)
-from roundel.image.pil import EXIF_PREFIX, from_pil, from_samples, to_pil
-
-__all__ = [
-    "MAX_PIXELS",
-    "SUFFIXES",
-    "Picture",
-    "format_of",
-    "from_array",
-    "from_pil",
-    "from_tensor",
-    "read",
-    "reduce_depth",
-    "to_array",
-    "to_pil",
-    "to_tensor",
-    "write",
-    "ycocg_r",
-    "ycocg_r_inverse",
-]
+from roundel.image import colour, jpeg, plugins, png, pnm, resolution, tiff, xmp
+from roundel.image.kinds import HEAD_BYTES, kind_of
+from roundel.image.picture import Picture, reduce_depth, to_array
+from roundel.image.pil import EXIF_PREFIX
 
 MAX_PIXELS = 1 << 29
 SUFFIXES = {
@@ -61,34 +34,36 @@ SUFFIXES = {
     ".pgm": "PPM",
     ".pnm": "PPM",
 }
-_READABLE = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "DIB", "PPM", "GIF", "AVIF")
-_SETTINGS: dict[str, dict[str, Any]] = {
-    "PNG": {},
-    "JPEG": {"quality": 95, "subsampling": "4:4:4", "optimize": True},
-    "WEBP": {"lossless": True, "exact": True, "method": 4},
-    "TIFF": {"compression": "tiff_adobe_deflate"},
-    "BMP": {},
-    "PPM": {},
+_WRITABLE = frozenset(SUFFIXES.values())
+_HOLDS = {
+    "PNG": {"alpha", "16 bits", "icc", "exif", "xmp", "colour", "resolution", "texts"},
+    "JPEG": {"icc", "exif", "xmp", "resolution", "comments", "photoshop"},
+    "WEBP": {"alpha", "icc", "exif", "xmp"},
+    "TIFF": {"alpha", "16 bits", "icc", "exif", "xmp", "resolution", "photoshop"},
+    "BMP": {"resolution"},
+    "PPM": {"16 bits"},
 }
-_HOLDS_ALPHA = ("PNG", "WEBP", "TIFF")
-_HOLDS_METADATA = ("PNG", "JPEG", "WEBP", "TIFF")
-_JPEG_SEGMENT_BYTES = 65_500
-_PNG_XMP = b"XML:com.adobe.xmp\0\0\0\0\0"
-_opening = threading.Lock()
+_READERS: dict[str, Callable[[BinaryIO, Callable[[int, int], None]], Picture]] = {
+    "PNG": png.read,
+    "JPEG": jpeg.read,
+    "TIFF": tiff.read,
+    "PPM": pnm.read,
+}
 
 
 def read(source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int | None = None) -> Picture:
-    """Read a picture file: PNG, JPEG, WebP, TIFF, BMP, PPM/PGM, GIF or AVIF.
+    """Read a picture file: PNG, JPEG, WebP, TIFF, BMP, Netpbm (PBM, PGM, PPM, PAM), GIF or AVIF.
 
-    Grey, RGB, alpha, palette, 1-bit and 16-bit samples work as they are; the EXIF orientation is applied; CMYK becomes
-    sRGB and the first of several frames is taken, each with a RoundelWarning.
+    Every sample comes as its format means it, at 16 bits where there are more than 8; the EXIF orientation is applied.
+    CMYK becomes sRGB and the first of several frames is taken; these and all that is left out come with a
+    RoundelWarning.
 
     Args:
         source: A path, "-" for standard input, or a binary file object.
-        max_pixels: Refuse anything larger before it is decoded; MAX_PIXELS by default.
+        max_pixels: Refuse anything larger before it is decoded; MAX_PIXELS by default. There is no other limit.
 
     Raises:
-        ImageError: Not readable, not a picture, damaged, too large, or of a kind that cannot be kept (32-bit, float).
+        ImageError: Not readable, not a picture, damaged, too large, or of a kind that cannot be kept, which is named.
 
     Example:
         >>> read("photo.jpg").pixels.shape
@@ -98,13 +73,15 @@ def read(source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int | None = 
     name = "standard input" if name == "-" else name
     try:
         with _seekable(source) as file:
-            return _read(file, MAX_PIXELS if max_pixels is None else max_pixels)
+            return _read(file, partial(_check_size, MAX_PIXELS if max_pixels is None else max_pixels))
     except RoundelError as error:
         raise type(error)(f"{name}: {error}") from error
     except OSError as error:
         if error.errno is not None:
             raise ImageError(f"{name}: cannot read ({error.strerror})") from error
         raise ImageError(f"{name}: damaged picture ({error}); get a whole copy of the file") from error
+    except MemoryError as error:
+        raise ImageError(f"{name}: not enough memory for this picture") from error
     except Exception as error:  # Pillow's decoders raise many kinds on hostile bytes
         raise ImageError(f"{name}: damaged picture ({type(error).__name__}: {error})") from error
 
@@ -125,17 +102,23 @@ def format_of(path: str | os.PathLike[str]) -> str:
 
 
 def write(
-    picture: Picture, target: str | os.PathLike[str] | BinaryIO, format: str | None = None, *, force: bool = False
+    picture: Picture,
+    target: str | os.PathLike[str] | BinaryIO,
+    format: str | None = None,
+    *,
+    quality: int | None = None,
+    force: bool = False,
 ) -> None:
     """Write a picture file; a file with a name appears whole or not at all.
 
     PNG, WebP, TIFF, BMP and PPM are written without loss, JPEG at quality 95 without chroma subsampling. What the
-    format cannot hold (alpha, 16 bits, metadata) is dropped with a RoundelWarning.
+    format cannot hold (alpha, 16 bits, metadata) is left out with a RoundelWarning that names it.
 
     Args:
         picture: What to write.
         target: A path, "-" for standard output, or a binary file object.
         format: "PNG", "JPEG", "WEBP", "TIFF", "BMP" or "PPM"; by default the suffix decides, and PNG for a stream.
+        quality: 0 … 100, of a JPEG, or of a WebP, which is lossy then; no matter to the other formats.
         force: Replace an existing file.
 
     Raises:
@@ -144,14 +127,14 @@ def write(
     """
     if not isinstance(target, (str, os.PathLike)) or target == "-":
         buffer = io.BytesIO()  # Pillow seeks; a pipe cannot
-        _write(picture, buffer, format or "PNG")
+        _write(picture, buffer, format or "PNG", quality)
         stream = sys.stdout.buffer if isinstance(target, (str, os.PathLike)) else target
         stream.write(buffer.getvalue())
         stream.flush()
         return
     format = format or format_of(target)
     with atomic_write(target, force=force) as file:
-        _write(picture, file, format)
+        _write(picture, file, format, quality)
 
 
 @contextmanager
@@ -165,114 +148,91 @@ def _seekable(source: str | os.PathLike[str] | BinaryIO) -> Iterator[BinaryIO]:
             yield file if file.seekable() else io.BytesIO(file.read())
 
 
-def _read(file: BinaryIO, max_pixels: int) -> Picture:
-    head = file.read(1024)
-    if not head:
-        raise ImageError("the file is empty; a picture was expected")
-    size = deep.pnm_size(head)
-    if size:
-        _check_size(*size, max_pixels)
-        return Picture(deep.read_pnm(head + file.read()))
-    with _open(file) as image:
-        _check_size(image.width, image.height, max_pixels)
-        if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # phones keep a preview as a second frame
-            warnings.warn(
-                f"only the first of {getattr(image, 'n_frames', 1)} frames is kept", RoundelWarning, stacklevel=3
-            )
-        if not deep.is_deep(image):
-            return from_pil(image)
-        with _open(io.BytesIO(_whole(file))) as again:
-            return from_samples(deep.read_deep(image, again), image)
+def _read(file: BinaryIO, check_size: Callable[[int, int], None]) -> Picture:
+    kind = kind_of(file.read(HEAD_BYTES))
+    if kind in _READERS:
+        return _READERS[kind](file, check_size)
+    return plugins.read(file, kind, check_size)
 
 
-def _whole(file: BinaryIO) -> bytes:
-    position = file.tell()
-    file.seek(0)
-    data = file.read()
-    file.seek(position)
-    return data
+def _check_size(max_pixels: int, width: int, height: int) -> None:
+    if width < 1 or height < 1:
+        raise ImageError(f"damaged: a picture of {width}×{height} pixels; get a whole copy of the file")
+    if width * height > max_pixels:
+        raise ImageError(
+            f"{width}×{height} pixels are more than the limit of {max_pixels:,}; "
+            "raise it (--max-pixels, max_pixels=) if you trust the file"
+        )
 
 
-def _open(file: BinaryIO) -> ImageFile.ImageFile:
-    file.seek(0)
-    with _opening:  # Pillow's own limit is a global of its module; ours is checked once the header is read
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-        try:
-            return Image.open(file, formats=_READABLE)
-        except Image.UnidentifiedImageError:
-            raise ImageError(f"not a picture, or a damaged one; one of {', '.join(_READABLE)} was expected") from None
-        finally:
-            Image.MAX_IMAGE_PIXELS = limit
-
-
-def _check_size(width: int, height: int, max_pixels: int) -> None:
-    if not 0 < width * height <= max_pixels:
-        raise ImageError(f"{width}×{height} pixels found; 1 to {max_pixels:,} are accepted (--max-pixels raises it)")
-
-
-def _write(picture: Picture, file: BinaryIO, format: str) -> None:
-    if format not in _SETTINGS:
-        raise ImageError(f"cannot write {format}; use one of {', '.join(_SETTINGS)}")
+def _write(picture: Picture, file: BinaryIO, format: str, quality: int | None) -> None:
+    if format not in _WRITABLE:
+        raise ImageError(f"cannot write {format}; use one of {', '.join(sorted(_WRITABLE))}")
     picture = _fit(picture, format)
-    if picture.depth == 16 and format != "TIFF":
-        file.write(deep.pnm_bytes(picture.pixels) if format == "PPM" else _deep_png(picture))
-        return
-    options = dict(_SETTINGS[format])
-    if picture.icc:
-        options["icc_profile"] = picture.icc
-    if picture.exif:
-        options["exif"] = EXIF_PREFIX + picture.exif
-    if picture.xmp and format == "PNG":
-        options["pnginfo"] = PngImagePlugin.PngInfo()
-        options["pnginfo"].add(b"iTXt", _PNG_XMP + picture.xmp)
-    elif format == "TIFF":  # its own directory is EXIF's, and XMP is one of its tags
-        options["exif"] = Image.Exif()
-        options["exif"].load(picture.exif or b"")
-        if picture.xmp:
-            options["exif"][700] = picture.xmp
-    elif picture.xmp:
-        options["xmp"] = picture.xmp
+    packet = picture.xmp and xmp.joined(picture.xmp, picture.xmp_extension)
     try:
-        to_pil(replace(picture, icc=None, exif=None, xmp=None)).save(file, format, **options)
+        if format == "PNG":
+            png.write(picture, file, packet)
+        elif format == "TIFF":
+            tiff.write(picture, file, packet)
+        elif format == "PPM":
+            pnm.write(picture, file)
+        elif format == "JPEG":
+            jpeg.write(picture, file, quality)
+        else:
+            _plugin(picture, file, format, packet, quality)
     except (ValueError, OSError, struct.error) as error:
         if isinstance(error, OSError) and error.errno is not None:  # the system's, not the encoder's
             raise
         raise ImageError(f"{picture.width}×{picture.height} pixels cannot be written as {format}: {error}") from error
 
 
+def _plugin(picture: Picture, file: BinaryIO, format: str, packet: bytes | None, quality: int | None) -> None:
+    """WebP and BMP, which Pillow writes with all that they hold."""
+    options: dict[str, Any] = {}
+    if format == "WEBP":
+        options = {"lossless": True, "exact": True, "method": 4} if quality is None else {"quality": quality}
+    if picture.icc:
+        options["icc_profile"] = picture.icc
+    if picture.exif:
+        options["exif"] = EXIF_PREFIX + picture.exif
+    if packet:
+        options["xmp"] = packet
+    if picture.resolution:
+        options["dpi"] = tuple(map(float, picture.resolution.per(resolution.INCH)[:2]))
+    Image.fromarray(to_array(picture)).save(file, format, **options)
+
+
 def _fit(picture: Picture, format: str) -> Picture:
-    """What of the picture the format can hold, with a warning for what it cannot."""
-    lost = []
-    if picture.alpha is not None and format not in _HOLDS_ALPHA:
+    """What of the picture the format can hold, with one warning for what it cannot."""
+    holds, lost = _HOLDS[format], []
+    without: dict[str, Any] = {}
+    if picture.alpha is not None and "alpha" not in holds:
         lost.append("alpha")
-        picture = replace(picture, alpha=None)
-    keeps_16_bits = format in ("PNG", "PPM") or (format == "TIFF" and picture.channels == 1 and picture.alpha is None)
-    if picture.depth == 16 and not keeps_16_bits:
+        without["alpha"] = None
+    if picture.depth == 16 and "16 bits" not in holds:
         lost.append("the lower 8 of 16 bits")
         picture = reduce_depth(picture)
-    exif, icc, xmp = picture.exif, picture.icc, picture.xmp
-    limit = _JPEG_SEGMENT_BYTES if format == "JPEG" else sys.maxsize
-    if exif and (format not in _HOLDS_METADATA or len(exif) > limit):
-        lost.append("EXIF")
-        exif = None
-    if icc and format not in _HOLDS_METADATA:
-        lost.append("ICC profile")
-        icc = None
-    if xmp and (format not in _HOLDS_METADATA or len(xmp) > limit):
-        lost.append("XMP")
-        xmp = None
+    fits = jpeg.fits(picture) if format == "JPEG" else {}
+    names = {"exif": "EXIF", "icc": "ICC profile", "xmp": "XMP", "photoshop": "Photoshop resources and IPTC"}
+    for field, name in names.items():
+        if getattr(picture, field) and not (field in holds and fits.get(field, True)):
+            lost.append(name)
+            without[field] = None
+    if picture.colour and "colour" not in holds:
+        if not (picture.icc or colour.is_srgb(picture.colour)):
+            lost.append(f"colours ({colour.named(picture.colour)})")
+        without["colour"] = {}
+    unitless = picture.resolution is not None and picture.resolution.unit == resolution.NONE
+    if picture.resolution and ("resolution" not in holds or (format == "BMP" and unitless)):
+        if picture.resolution != tiff.exif_resolution(without.get("exif", picture.exif)):
+            lost.append("resolution")
+        without["resolution"] = None
+    if picture.texts and "texts" not in holds:
+        kept = tuple(found for found in picture.texts if found[0] == "Comment" and "comments" in holds)
+        if len(kept) < len(picture.texts):
+            lost.append("texts")
+        without["texts"] = kept
     if lost:
-        warnings.warn(f"{format} cannot hold {' and '.join(lost)}: dropped", RoundelWarning, stacklevel=4)
-    return replace(picture, exif=exif, icc=icc, xmp=xmp)
-
-
-def _deep_png(picture: Picture) -> bytes:
-    chunks = []
-    if picture.icc:
-        chunks.append((b"iCCP", b"ICC Profile\0\0" + zlib.compress(picture.icc)))
-    if picture.exif:
-        chunks.append((b"eXIf", picture.exif))
-    if picture.xmp:
-        chunks.append((b"iTXt", _PNG_XMP + picture.xmp))
-    samples = to_array(picture)
-    return deep.png_bytes(samples if samples.ndim == 3 else samples[:, :, None], chunks)
+        warnings.warn(f"{format} cannot hold {' and '.join(lost)}: left out", RoundelWarning, stacklevel=4)
+    return replace(picture, **without)

@@ -1,9 +1,12 @@
 """The orientation that cameras note in EXIF: read it, apply it to pixels, reset the note."""
 
 import struct
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+
+from roundel.image.picture import Picture
 
 _TAG, _SHORT = 0x0112, 3
 
@@ -48,3 +51,23 @@ def turn(samples: np.ndarray, value: int) -> np.ndarray:
     if value in (2, 3, 6, 7):
         samples = samples[:, ::-1]
     return np.ascontiguousarray(samples)
+
+
+def upright_picture(picture: Picture, value: int | None = None) -> Picture:
+    """A picture as it should be shown.
+
+    Args:
+        picture: as stored. value: its orientation, 1..8; None for that in its EXIF block, which then says 1.
+    """
+    found = find(picture.exif) if picture.exif else None
+    if found is not None and picture.exif is not None and found.value != 1:
+        value = found.value if value is None else value
+        picture = replace(picture, exif=upright(picture.exif, found))
+    if value in (None, 1):
+        return picture
+    return replace(
+        picture,
+        pixels=turn(picture.pixels, value),
+        alpha=None if picture.alpha is None else turn(picture.alpha, value),
+        resolution=picture.resolution.turned() if picture.resolution and value >= 5 else picture.resolution,
+    )

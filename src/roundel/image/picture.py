@@ -1,14 +1,12 @@
-"""A picture in memory: arrays and tensors of it, bit depth, reversible colour."""
+"""A picture in memory: arrays of it, bit depth, reversible colour."""
 
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from roundel.errors import ImageError
-
-if TYPE_CHECKING:
-    import torch
+from roundel.image.resolution import Resolution
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,6 +19,12 @@ class Picture:
         icc: Colour profile, as stored.
         exif: EXIF block, starting at its TIFF header; the orientation, if noted, is 1.
         xmp: XMP packet, as stored.
+        xmp_extension: What a JPEG's extended XMP holds, put together; `xmp` names its digest.
+        colour: PNG's chunks that say what samples mean as light (cICP, cHRM, gAMA, sRGB, mDCV, cLLI): type -> content.
+        resolution: Pixels per unit of length, where the file itself says it; None leaves it to EXIF.
+        texts: Keyword and text of comments and descriptions.
+        photoshop: Image resource blocks (8BIM …), among them IPTC.
+        sample_max: The source's samples were 0 … sample_max and were scaled to those here; None if they were not.
 
     Raises:
         ImageError: The arrays have other shapes or types.
@@ -31,6 +35,12 @@ class Picture:
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    xmp_extension: bytes | None = None
+    colour: Mapping[bytes, bytes] = field(default_factory=dict)
+    resolution: Resolution | None = None
+    texts: tuple[tuple[str, str], ...] = ()
+    photoshop: bytes | None = None
+    sample_max: int | None = None
 
     def __post_init__(self) -> None:
         shape, dtype = self.pixels.shape, self.pixels.dtype
@@ -90,23 +100,6 @@ def to_array(picture: Picture) -> np.ndarray:
     return picture.pixels[:, :, 0] if picture.channels == 1 else picture.pixels
 
 
-def to_tensor(pixels: np.ndarray) -> "torch.Tensor":
-    """Samples (H, W, C) or (B, H, W, C), uint8 or uint16, as float32 (B, C, H, W) in [0, 1]."""
-    import torch
-
-    batch = pixels if pixels.ndim == 4 else pixels[None]
-    values = np.ascontiguousarray(batch.transpose(0, 3, 1, 2), dtype=np.float32)
-    return torch.from_numpy(values / np.float32(np.iinfo(pixels.dtype).max))
-
-
-def from_tensor(x: "torch.Tensor") -> np.ndarray:
-    """Samples uint8 (B, H, W, C) from (B, C, H, W), clamped to [0, 1] and rounded."""
-    import torch
-
-    levels = (x.detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
-    return levels.permute(0, 2, 3, 1).contiguous().cpu().numpy()
-
-
 def reduce_depth(picture: Picture) -> Picture:
     """The same picture in 8 bits, rounded; one that was 8-bit before it was widened (× 257) comes back exactly."""
     if picture.depth == 8:
@@ -117,7 +110,40 @@ def reduce_depth(picture: Picture) -> Picture:
         return ((samples.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
     alpha = None if picture.alpha is None else reduced(picture.alpha)
-    return replace(picture, pixels=reduced(picture.pixels), alpha=alpha)
+    return replace(picture, pixels=reduced(picture.pixels), alpha=alpha, sample_max=None)
+
+
+def scale_samples(samples: np.ndarray, largest: int) -> np.ndarray:
+    """Samples of 0 … largest, scaled to the whole range of the type that holds them.
+
+    To nearest, as the PNG specification has it (third edition, 12.4): unlike a shift this takes white to white, and a
+    shift to the right still gives the samples back where `largest` is 2^n − 1.
+
+    Args:
+        samples: Integers of 0 … largest, any shape.
+        largest: 1 … 65535.
+
+    Returns:
+        uint8 where largest is at most 255, else uint16.
+
+    Raises:
+        ImageError: A sample exceeds `largest`.
+    """
+    goal = np.uint8 if largest < 256 else np.uint16
+    found, whole = int(samples.max(initial=0)), int(np.iinfo(goal).max)
+    if found > largest:
+        raise ImageError(f"a sample of {found} exceeds the file's own maximum of {largest}")
+    if largest == whole:
+        return samples.astype(goal, copy=False)
+    table = (np.arange(largest + 1, dtype=np.uint64) * whole + largest // 2) // largest
+    return table.astype(goal)[samples]
+
+
+def source_samples(samples: np.ndarray, largest: int) -> np.ndarray:
+    """Inverse of `scale_samples`: samples of 0 … largest, of the same type."""
+    whole = int(np.iinfo(samples.dtype).max)
+    table = (np.arange(whole + 1, dtype=np.uint64) * largest + whole // 2) // whole
+    return table.astype(samples.dtype)[samples]
 
 
 def ycocg_r(rgb: np.ndarray) -> np.ndarray:

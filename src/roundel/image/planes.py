@@ -3,9 +3,10 @@
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from roundel.errors import FormatError
+from roundel.image.pil import samples_of
 
 _DTYPES = {"L": np.uint8, "I;16": np.uint16}
 
@@ -39,12 +40,14 @@ def unpack_plane(data: bytes, height: int, width: int) -> np.ndarray:
         FormatError: the bytes are no such PNG.
     """
     try:
-        with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        # opened by its class: Image.open has a limit of pixels of its own, and the right size is known here
+        with PngImagePlugin.PngImageFile(io.BytesIO(data)) as image:
             if image.size != (width, height) or image.mode not in _DTYPES:
                 raise FormatError(
                     f"the alpha plane is {image.mode} {image.size[0]}×{image.size[1]}, "
                     f"not grey {width}×{height}: the file is damaged"
                 )
-            return np.array(image, dtype=_DTYPES[image.mode])
-    except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
+            image.load()
+            return samples_of(image)[:, :, 0].astype(_DTYPES[image.mode], copy=False)
+    except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise FormatError("the alpha plane is no grey PNG: the file is damaged") from error

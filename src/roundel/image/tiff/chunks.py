@@ -1,0 +1,139 @@
+"""The samples of one strip or tile of a TIFF.
+
+Bytes of the compressions that Python itself does not know, and pixels of fax and JPEG, come from libtiff, which Pillow
+brings: each part is handed to it as a small TIFF of its own, so that neither Pillow's choice of modes nor its limits
+have a say in what the samples are.
+"""
+
+import io
+import zlib
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, TiffImagePlugin
+
+from roundel.errors import ImageError
+from roundel.image.tiff.directory import LONG, SHORT, Directory, Entry, Tree, integers, lay_out
+from roundel.image.tiff.layout import BYTE_CODES, DEFLATE, JPEG, PIXEL_CODES, RAW, YCBCR, Layout
+
+_REVERSED = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, ::-1], axis=1)[:, 0]
+_BAND_SAMPLES = 2**20
+_CODING_TAGS = (292, 293, 347, 529, 530, 531, 532)  # of fax, JPEG, YCbCr
+
+
+def read_chunk(file: BinaryIO, directory: Directory, layout: Layout, number: int) -> np.ndarray:
+    """The samples of a strip or tile as they are stored, uint8 or uint16 (rows, chunk width, samples).
+
+    The last strip may have fewer rows than the others.
+
+    Raises:
+        ImageError: it ends early, or does not decompress.
+    """
+    down, across = divmod(number % (layout.across * layout.down), layout.across)
+    rows = layout.chunk_height
+    if not layout.tiled:
+        rows = min(rows, layout.height - down * layout.chunk_height)
+    file.seek(int(layout.offsets[number]))
+    expected = rows * layout.row_bytes
+    count = int(layout.counts[number])
+    data = file.read(min(count, expected) if layout.compression == RAW else min(count, 2**31 - 1))
+    dtype = np.uint8 if layout.bits <= 8 else np.uint16
+    if not count:  # a part that was never written, as GDAL leaves it
+        return np.zeros((rows, layout.chunk_width, layout.chunk_samples), dtype)
+    if layout.compression in PIXEL_CODES or layout.photometric == YCBCR:
+        return _pixels(data, directory, layout, rows)
+    if layout.reversed_bits:
+        data = _REVERSED[np.frombuffer(data, np.uint8)].tobytes()
+    if layout.compression in DEFLATE:
+        data = _inflate(data, expected)
+    elif layout.compression in BYTE_CODES:
+        data = _bytes(data, layout, rows)
+    if len(data) < expected:
+        part = f"{'tile' if layout.tiled else 'strip'} {number} (column {across}, row {down})"
+        raise ImageError(f"truncated: {part} has {len(data)} of {expected} bytes; get a whole copy of the file")
+    table = np.frombuffer(data, np.uint8, expected).reshape(rows, layout.row_bytes)
+    samples = _unpack(table, layout).reshape(rows, layout.chunk_width, layout.chunk_samples)
+    return np.cumsum(samples, axis=1, dtype=dtype) if layout.predicted else samples
+
+
+def _inflate(data: bytes, expected: int) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(data, expected)
+    except zlib.error as error:
+        raise ImageError(f"a part of the TIFF does not inflate ({error}); get a whole copy of the file") from error
+
+
+def _unpack(table: np.ndarray, layout: Layout) -> np.ndarray:
+    """Samples (rows, samples of a row) of packed ones, uint8 (rows, bytes of a row)."""
+    width, bits = layout.chunk_width * layout.chunk_samples, layout.bits
+    if bits == 8:
+        return table
+    if bits == 16:
+        return table.view(layout.order + "u2").astype(np.uint16)
+    out = np.zeros((len(table), width), np.uint8 if bits < 8 else np.uint16)
+    band = max(1, _BAND_SAMPLES // width)
+    for top in range(0, len(table), band):
+        spread = np.unpackbits(table[top : top + band], axis=1)[:, : width * bits].reshape(-1, width, bits)
+        for place in range(bits):  # the highest bit first, whatever the byte order
+            out[top : top + band] = out[top : top + band] << 1 | spread[:, :, place]
+    return out
+
+
+def _bytes(data: bytes, layout: Layout, rows: int) -> bytes:
+    """Decompressed bytes of a part: to libtiff it is a grey picture as wide as a row has bytes."""
+    tree = {
+        256: integers("<", LONG, layout.row_bytes),
+        257: integers("<", LONG, rows),
+        258: integers("<", SHORT, 8),
+        262: integers("<", SHORT, 1),
+        277: integers("<", SHORT, 1),
+    }
+    return _through_libtiff(data, tree, "<", layout.compression, rows).tobytes()
+
+
+def _pixels(data: bytes, directory: Directory, layout: Layout, rows: int) -> np.ndarray:
+    """Decoded pixels of a part; libtiff turns YCbCr into RGB."""
+    if layout.bits > 8 or (layout.bits != 8 and layout.compression in (JPEG, 50001)):
+        raise ImageError(f"{layout.bits}-bit samples under compression {layout.compression} are not supported")
+    samples = layout.chunk_samples
+    if layout.photometric == YCBCR and layout.planar:
+        raise ImageError("a TIFF of YCbCr in separate planes is not supported; convert it to RGB")
+    colours = 2 if samples >= 3 else 1
+    tree: dict[int, Entry] = {
+        256: integers(layout.order, LONG, layout.chunk_width),
+        257: integers(layout.order, LONG, rows),
+        258: integers(layout.order, SHORT, *[layout.bits] * samples),
+        262: integers(layout.order, SHORT, YCBCR if layout.photometric == YCBCR else colours),
+        266: integers(layout.order, SHORT, 2 if layout.reversed_bits else 1),
+        277: integers(layout.order, SHORT, samples),
+    }
+    if samples in (2, 4):
+        tree[338] = integers(layout.order, SHORT, 2)
+    tree |= {tag: directory.entry(tag) for tag in _CODING_TAGS if tag in directory}
+    found = _through_libtiff(data, tree, layout.order, layout.compression, rows)
+    if found.dtype == bool:
+        found = found.astype(np.uint8)
+    found = found.reshape(rows, layout.chunk_width, -1)
+    if found.shape[2] != samples:
+        raise ImageError(f"a part of the TIFF has {found.shape[2]} samples a pixel, not {samples}; it is damaged")
+    return found
+
+
+def _through_libtiff(data: bytes, tree: Tree, order: str, compression: int, rows: int) -> np.ndarray:
+    place = 8 + len(data) + len(data) % 2
+    whole = {
+        **tree,
+        259: integers(order, SHORT, compression),
+        273: integers(order, LONG, 8),
+        278: integers(order, LONG, rows),
+        279: integers(order, LONG, len(data)),
+    }
+    head = (b"II*\0" if order == "<" else b"MM\0*") + place.to_bytes(4, "little" if order == "<" else "big")
+    file = io.BytesIO(head + data.ljust(place - 8, b"\0") + lay_out(whole, order, place))
+    image = TiffImagePlugin.TiffImageFile(file)
+    image.im = Image.core.new(image.mode, image.size)  # else Pillow's own limit of pixels has its say
+    try:
+        image.load()
+    except OSError as error:
+        raise ImageError(f"a part of the TIFF is damaged ({error}); get a whole copy of the file") from error
+    return np.asarray(image)
