@@ -24,7 +24,7 @@ class Graph:
     """
 
     def __init__(self, data: bytes) -> None:
-        self._data = data
+        self.data = data
         self._session: Any = None
         self._lock = threading.Lock()
 
@@ -43,11 +43,11 @@ class Graph:
     def _open(self) -> Any:
         with self._lock:
             if self._session is None:
-                self._session = _session(self._data)
+                self._session = _session(self.data)
             return self._session
 
     def __getstate__(self) -> bytes:
-        return self._data
+        return self.data
 
     def __setstate__(self, data: bytes) -> None:
         self.__init__(data)  # type: ignore[misc]

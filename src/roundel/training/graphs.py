@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
 
@@ -41,6 +42,8 @@ class Builder:
         self._outputs: list[Any] = []
         self._count = 0
         self._scalars: dict[tuple[str, float], str] = {}
+        self.layer = ""
+        """Names the constants of what is built next: LAYER.weight, LAYER.bias, LAYER.scale; else they have numbers."""
 
     def input(self, name: str, dtype: Any, shape: Sequence[int | str]) -> str:
         """An input; named dimensions are free."""
@@ -52,10 +55,10 @@ class Builder:
         self._nodes.append(helper.make_node("Identity", [array], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, TYPES[np.dtype(dtype)], None))
 
-    def store(self, value: ArrayLike, dtype: Any) -> str:
-        """A constant array."""
+    def store(self, value: ArrayLike, dtype: Any, role: str = "") -> str:
+        """A constant array. Args: role: what it is to the layer that is being built, see `layer`."""
         self._count += 1
-        name = f"c{self._count}"
+        name = f"{self.layer}.{role}" if self.layer and role else f"c{self._count}"
         self._stored.append(numpy_helper.from_array(np.array(value, dtype, order="C"), name))
         return name
 
@@ -106,7 +109,7 @@ class Builder:
         prove(weight, 0 if stored is None else stored, max(max_input, 128 if signed_in else 0), narrow=True)
         pad = kernel // 2
         inputs = self._scaled8(x, weight.astype(np.int8), shifts, signed_in, signed_out)
-        inputs.append(bias if stored is None else self.store(stored, np.int32))  # type: ignore[arg-type]
+        inputs.append(bias if stored is None else self.store(stored, np.int32, "bias"))  # type: ignore[arg-type]
         return self.node(
             "QLinearConv", inputs, domain="com.microsoft", channels_last=1, kernel_shape=[kernel, kernel],
             pads=[pad, pad, pad, pad], strides=[stride, stride],
@@ -117,9 +120,9 @@ class Builder:
     ) -> list[str]:
         one = self.scalar(1.0, np.float32)
         zeros = [self.scalar(128 if signed else 0, np.uint8) for signed in (signed_in, signed_out)]
-        scale = self.store(np.exp2(-shift.astype(np.float64)), np.float32)
+        scale = self.store(np.exp2(-shift.astype(np.float64)), np.float32, "scale")
         none = self.store(np.zeros(len(shift)), np.int8)
-        return [x, one, zeros[0], self.store(weight, np.int8), scale, none, one, zeros[1]]
+        return [x, one, zeros[0], self.store(weight, np.int8, "weight"), scale, none, one, zeros[1]]
 
     def matmul8(
         self, x: str, weight: NDArray[np.integer], bias: ArrayLike, shift: ArrayLike, *, max_input: int = 255,
@@ -167,7 +170,7 @@ class Builder:
         prove(weight.T if transposed else weight, stored, max_input, narrow=False)
         scale = np.exp2(-np.broadcast_to(np.asarray(shift, np.float64), stored.shape))
         shaped = scale if transposed else scale.reshape(-1, *[1] * (weight.ndim - 1))
-        return self.store(weight * shaped, np.float32), self.store(stored * scale, np.float32)
+        return self.store(weight * shaped, np.float32, "weight"), self.store(stored * scale, np.float32, "bias")
 
     def round(self, x: str, low: float, high: float) -> str:
         """float32 below 2^22 in size to the nearest integer, halves to even, clamped."""
@@ -193,6 +196,11 @@ class Builder:
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("com.microsoft", 1)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="roundel")
         return model.SerializeToString(deterministic=True)
+
+
+def stored_in(data: bytes) -> dict[str, NDArray[Any]]:
+    """The constants of an ONNX file by name."""
+    return {c.name: numpy_helper.to_array(c) for c in onnx.load_from_string(data).graph.initializer}
 
 
 def prove(weight: NDArray[Any], bias: ArrayLike, max_input: int, *, narrow: bool) -> None:

@@ -2,24 +2,26 @@
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roundel.codecs.protocol import Batch, Decoded, Encoded, Window
+from roundel.codecs.pyramid import stored
+from roundel.codecs.pyramid.nets import Nets
 from roundel.codecs.pyramid.symbols import Drawn, Expected, Reading, Writing
-from roundel.codecs.pyramid.walk import PASSES, Samples, walk
-from roundel.codecs.zoo import weights_hash
+from roundel.codecs.pyramid.walk import PASSES, Samples, pass_of, walk
+from roundel.codecs.weights import Weights
 from roundel.coding import Tables
 from roundel.container import Kind
 from roundel.errors import FormatError
-from roundel.image.picture import ycocg_r, ycocg_r_inverse
-from roundel.training.pyramid import stored as lossless_weights
-from roundel.training.pyramid.net import Pyramid
 
 LUMA_CENTRE = 128
+QUICK_LEVEL = 1
+"""zlib's level for finding out whether a tile repeats: what does not shrink much at it is no diagram."""
+WORTH = 1.5
 
 
 class Mode(IntEnum):
@@ -38,104 +40,167 @@ class Mode(IntEnum):
     """As RAW, one byte a pixel."""
 
 
-class LosslessModel:
+@dataclass(frozen=True, eq=False)
+class PyramidModel:
     """A pyramid flow in integers. `latents` of its tiles are their pixels, (3, h, w) uint8."""
+
+    nets: Nets
+    tables: Tables
+    name: str
+    id: int
+    weights_hash: bytes
+    seed: int | None = None
+    """Previews draw missing samples at random, from this seed, instead of expecting their mean."""
 
     kind = Kind.LOSSLESS
     passes = PASSES
     align_px = latent_px = 1
     halo_px = 0
-
-    def __init__(
-        self,
-        net: Pyramid,
-        tables: Tables,
-        *,
-        name: str,
-        model_id: int,
-        weights_hash: bytes,
-        seed: int | None = None,
-    ) -> None:
-        self.net, self.tables, self.seed = net, tables, seed
-        self.name, self.id, self.weights_hash = name, model_id, weights_hash
+    levels = 9
+    """A tile of 512 pixels has so many."""
 
     @classmethod
-    def load(cls, path: Path, *, name: str, model_id: int, device: str) -> "LosslessModel":
-        """A model from its weights file. Raises: ModelError, see `lossless_weights.load`."""
-        net, tables = lossless_weights.load(path, device)
-        return cls(net, tables, name=name, model_id=model_id, weights_hash=weights_hash(path))
+    def load(cls, weights: Weights, *, name: str, model_id: int) -> "PyramidModel":
+        """A model from its weights file. Raises: ModelError, see `stored.load`."""
+        nets, tables = stored.load(weights)
+        return cls(nets, tables, name, model_id, weights.hash)
 
-    def sampling(self, seed: int) -> "LosslessModel":
+    def sampling(self, seed: int) -> "PyramidModel":
         """The same model, whose previews draw missing samples at random instead of expecting their mean."""
-        return LosslessModel(
-            self.net, self.tables, name=self.name, model_id=self.id, weights_hash=self.weights_hash, seed=seed
-        )
+        return replace(self, seed=seed)
+
+    def reduced(self, level: int) -> "ReducedPyramid":
+        """See `Reducing.reduced`."""
+        return ReducedPyramid(self, level)
 
     def encode(self, pixels: np.ndarray, window: Window, quality: int) -> Encoded:
-        """See `Model.encode`."""
+        """See `Model.encode`; grey pictures may have one channel."""
         tile = pixels[window.top : window.top + window.height, window.left : window.left + window.width]
-        return self.encode_batch(np.ascontiguousarray(tile)[None])
+        return self.encode_batch(tile[None])
 
     def decode(self, passes: Sequence[bytes], height: int, width: int, quality: int) -> Decoded:
         """See `Model.decode`."""
-        found = self.decode_batch(passes, 1, height, width)
-        return Decoded(found.pixels[0].transpose(2, 0, 1), found.crc)
+        pixels, crc = self.decode_batch(passes, 1, height, width)  # of grey tiles, one plane seen three times
+        return Decoded(pixels[0].transpose(2, 0, 1), crc)
 
     def render(self, latents: np.ndarray, window: Window, quality: int) -> np.ndarray:
         """See `Model.render`."""
         part = latents[:, window.top : window.top + window.height, window.left : window.left + window.width]
-        return np.ascontiguousarray(part.transpose(1, 2, 0))
+        return part.transpose(1, 2, 0)
 
     def encode_batch(self, pixels: NDArray[np.uint8]) -> Encoded:
-        """Code pictures of one size together, uint8 (B, H, W, 3); never more than a byte longer than the pixels are."""
-        crc = zlib.crc32(pixels.tobytes())
-        grey = bool((pixels[..., :1] == pixels[..., 1:]).all())
-        if (pixels == pixels[:1, :1, :1]).all():
-            return _stored(Mode.CONSTANT, pixels[0, 0, 0].tobytes(), crc)
-        writing = Writing(to_ycocg(pixels), self.tables)
-        walk(self.net, writing, *pixels.shape[:3], colour=not grey)
+        """Code pictures of one size together, uint8 (B, H, W, 1 or 3); at most a byte longer than the pixels are."""
+        grey = pixels.shape[3] == 1 or bool(
+            (pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 0] == pixels[..., 2]).all()
+        )
+        held = np.ascontiguousarray(pixels[..., :1] if grey else pixels)
+        if (held == held[:1, :1, :1]).all():
+            return _stored(Mode.CONSTANT, _rgb(held[:1, :1, :1]).tobytes(), zlib.crc32(_rgb(held).data))
+        writing = Writing(to_ycocg(held), self.tables)
+        walk(self.nets, writing, *held.shape[:3], colour=not grey)
         passes = writing.passes()
-        raw = np.ascontiguousarray(pixels[..., 0]) if grey else pixels
-        deflated = zlib.compress(pixels.tobytes(), 9)
         length = sum(map(len, passes))
-        if len(deflated) < min(length, raw.size):
-            return _stored(Mode.DEFLATED, deflated, crc)
-        if raw.size <= length:
-            return _stored(Mode.RAW_GREY if grey else Mode.RAW, raw.tobytes(), crc)
+        if deflated := _deflated(held, min(length, held.size)):
+            return _stored(Mode.DEFLATED, deflated, zlib.crc32(_rgb(held).data))
+        if held.size <= length:
+            return _stored(Mode.RAW_GREY if grey else Mode.RAW, held.tobytes(), zlib.crc32(held.data))
         passes[0] = bytes([Mode.GREY if grey else Mode.COLOUR]) + passes[0]
-        return Encoded(passes, crc)
+        return Encoded(passes, zlib.crc32(held.data))
 
     def decode_batch(self, passes: Sequence[bytes], count: int, height: int, width: int) -> Batch:
-        """Pictures from a prefix of their passes.
+        """Pictures from a prefix of their passes; grey ones are views with a stride of 0 between channels.
 
         Raises:
             FormatError: the passes are damaged.
         """
+        pixels = self.pixels_of(passes, count, height, width)
+        crc = zlib.crc32(pixels.data) if len(passes) == PASSES else None
+        return Batch(np.broadcast_to(pixels, (*pixels.shape[:3], 3)), crc)
+
+    def pixels_of(
+        self, passes: Sequence[bytes], count: int, height: int, width: int, halvings: int = 0
+    ) -> NDArray[np.uint8]:
+        """uint8 (B, ⌈H / 2^halvings⌉, ⌈W / 2^halvings⌉, 1 or 3). Raises: FormatError."""
         mode = passes[0][0] if passes and passes[0] else Mode.COLOUR
-        if mode in (Mode.COLOUR, Mode.GREY):
-            streams = [passes[0][1:], *passes[1:]] if passes else []
-            reading = Reading(streams, self.tables, self._beyond())
-            pixels = from_ycocg(walk(self.net, reading, count, height, width, colour=mode == Mode.COLOUR))
-        else:
-            pixels = _unstored(mode, passes[0][1:], (count, height, width, 3))
-        return Batch(pixels, zlib.crc32(pixels.tobytes()) if len(passes) == PASSES else None)
+        if mode not in (Mode.COLOUR, Mode.GREY):
+            whole = _unstored(mode, passes[0][1:], (count, height, width, 3))
+            return np.ascontiguousarray(whole[:, :: 1 << halvings, :: 1 << halvings])
+        streams = [passes[0][1:], *passes[1:]] if passes else []
+        reading, colour = Reading(streams, self.tables, self._beyond()), mode == Mode.COLOUR
+        x = walk(self.nets, reading, count, height, width, colour=colour, halvings=halvings)
+        return from_ycocg(x) if colour else (x[:, 0, :, :, None] + LUMA_CENTRE).astype(np.uint8)
 
     def _beyond(self) -> Samples:
         return Expected() if self.seed is None else Drawn(self.tables, np.random.default_rng(self.seed))
 
 
-def to_ycocg(rgb: NDArray[np.uint8]) -> NDArray[np.int32]:
-    """(B, H, W, 3) RGB to (B, 3, H, W) YCoCg-R with luma centred at 0."""
-    x = np.moveaxis(ycocg_r(rgb), -1, 1).copy()
-    x[:, 0] -= LUMA_CENTRE
+@dataclass(frozen=True, eq=False)
+class ReducedPyramid:
+    """A pyramid model that stops early: see `Reduced`."""
+
+    model: PyramidModel
+    level: int
+
+    latent_px = 1
+    halo_px = 0
+
+    @property
+    def passes(self) -> int:
+        """So many passes hold all levels that are needed."""
+        return pass_of(self.level, 0) + 1
+
+    def decode(self, passes: Sequence[bytes], height: int, width: int, quality: int) -> Decoded:
+        """See `Reduced.decode`."""
+        pixels = self.model.pixels_of(passes[: self.passes], 1, height, width, self.level)[0]
+        return Decoded(np.broadcast_to(pixels, (*pixels.shape[:2], 3)).transpose(2, 0, 1), None)
+
+    def render(self, latents: np.ndarray, window: Window, quality: int) -> np.ndarray:
+        """See `Reduced.render`."""
+        return self.model.render(latents, window, quality)
+
+
+def to_ycocg(pixels: NDArray[np.uint8]) -> NDArray[np.int16]:
+    """(B, H, W, 3) RGB, or (B, H, W, 1) grey, to (B, 3, H, W) YCoCg-R with luma centred at 0."""
+    x = np.zeros((len(pixels), 3, *pixels.shape[1:3]), np.int16)
+    y, co, cg = x[:, 0], x[:, 1], x[:, 2]
+    if pixels.shape[3] == 1:
+        np.subtract(pixels[..., 0], LUMA_CENTRE, out=y, dtype=np.int16)
+        return x
+    red, green, blue = (pixels[..., c] for c in range(3))
+    np.subtract(red, blue, out=co, dtype=np.int16)
+    np.right_shift(co, 1, out=y)
+    y += blue
+    np.subtract(green, y, out=cg, dtype=np.int16)
+    y += cg >> 1
+    y -= LUMA_CENTRE
     return x
 
 
-def from_ycocg(x: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """The inverse of `to_ycocg`; a preview's colours may lie outside RGB and are clipped."""
-    ycocg = np.moveaxis(x, 1, -1).copy()
-    ycocg[..., 0] += LUMA_CENTRE
-    return np.clip(ycocg_r_inverse(ycocg), 0, 255).astype(np.uint8)
+def from_ycocg(x: NDArray[np.int16]) -> NDArray[np.uint8]:
+    """The inverse of `to_ycocg`, (B, H, W, 3); a preview's colours may lie outside RGB and are clipped."""
+    y, co, cg = x[:, 0], x[:, 1], x[:, 2]
+    pixels = np.empty((*y.shape, 3), np.uint8)
+    rest = y + LUMA_CENTRE - (cg >> 1)
+    pixels[..., 1] = np.clip(rest + cg, 0, 255)
+    rest -= co >> 1
+    pixels[..., 2] = np.clip(rest, 0, 255)
+    rest += co
+    pixels[..., 0] = np.clip(rest, 0, 255)
+    return pixels
+
+
+def _deflated(pixels: NDArray[np.uint8], length: int) -> bytes:
+    """Interleaved RGB through zlib, if that is shorter than `length`; else nothing."""
+    data = _rgb(pixels).data
+    if len(zlib.compress(data, QUICK_LEVEL)) > WORTH * length:
+        return b""
+    deflated = zlib.compress(data, zlib.Z_BEST_COMPRESSION)
+    return deflated if len(deflated) < length else b""
+
+
+def _rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(B, H, W, 1 or 3) as three channels, contiguous."""
+    return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:3], 3)))
 
 
 def _stored(mode: Mode, payload: bytes, crc: int) -> Encoded:
@@ -143,7 +208,7 @@ def _stored(mode: Mode, payload: bytes, crc: int) -> Encoded:
 
 
 def _unstored(mode: int, payload: bytes, shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
-    """Pixels of a tile that no net is needed for. Raises: FormatError."""
+    """Pixels of a tile that no net is needed for, one channel in raw grey. Raises: FormatError."""
     size = int(np.prod(shape))
     if mode == Mode.DEFLATED:
         try:
@@ -154,5 +219,5 @@ def _unstored(mode: int, payload: bytes, shape: tuple[int, int, int, int]) -> ND
     if len(payload) != lengths.get(mode):  # type: ignore[call-overload]
         raise FormatError(f"a tile of mode {mode} holds {len(payload)} bytes: no encoder writes that; it is damaged")
     values = np.frombuffer(payload, np.uint8)
-    stored = {Mode.CONSTANT: (1, 1, 1, 3), Mode.RAW_GREY: (*shape[:3], 1)}.get(mode, shape)  # type: ignore[call-overload]
-    return np.ascontiguousarray(np.broadcast_to(values.reshape(stored), shape))
+    held = {Mode.CONSTANT: (1, 1, 1, 3), Mode.RAW_GREY: (*shape[:3], 1)}.get(mode, shape)  # type: ignore[call-overload]
+    return np.ascontiguousarray(np.broadcast_to(values.reshape(held), (*shape[:3], held[3])))

@@ -1,14 +1,22 @@
-"""A convolution over several inputs at once, in integers: their contributions add up before the one rounding."""
+"""A convolution over several inputs at once, whose contributions add up before the one rounding."""
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from roundel.errors import ModelError
-from roundel.training.exact.gemm import EXACT_LIMIT, convolve
+EXACT_LIMIT = 2**24
+NARROW = 64
+"""Largest |weight| of what runs as int8: pairs of products of bytes by these fit the 16 bits of some processors."""
+HALVES = NARROW * 128 + NARROW - 1
+"""Largest |weight| of what runs as two int8 halves: the high one, in 128ths, and the low one are then narrow."""
+
+
+FINEST = 22
+"""The largest shift of a layer."""
 
 
 class Part(NamedTuple):
@@ -19,16 +27,20 @@ class Part(NamedTuple):
     max_input: int
     padded: bool = False
     """The caller has already added the kernel's margin; other inputs continue with zeros."""
+    narrow: bool = False
+    """Weights are integers within ±64 times one power of two per output channel."""
     balanced: int = 0
     """So many interleaved kinds of channels whose weights each sum to zero: the layer sees differences only."""
 
 
-class _Frozen(NamedTuple):
-    """Integers as float32: weights of all parts side by side, bias with half a step added, 2^-shift."""
+class Integers(NamedTuple):
+    """A layer as it is exported: clamp(round((Σ w·x + bias) / 2^shift)), halves to even."""
 
-    weight: Tensor
-    bias: Tensor
-    step: Tensor
+    weights: list[NDArray[np.int64]]
+    """(C_out, C_in, k, k) of each part."""
+    bias: NDArray[np.int64]
+    shift: NDArray[np.int64]
+    """(C_out,)."""
 
 
 class _Requantize(torch.autograd.Function):
@@ -48,18 +60,19 @@ class _Requantize(torch.autograd.Function):
 
 
 class ExactSum(nn.Module):
-    """clamp(round(Σ convolution of each part + bias [+ add])) from integers to integers, float32 holding them.
+    """clamp(round(Σ convolution of each part + bias)) from integers to integers, as float32 or bfloat16 hold them.
 
-    While training, weights are real and the sum may be bfloat16 under autocast; `freeze` turns weights into integers
-    with one power of two per output channel, and from then on `forward` is exact on every machine.
+    In training weights of narrow parts are rounded as in the export (straight-through), others are real: those are
+    exported with 13 bits or more, and rounding them changes next to nothing.
 
     Args:
         parts: the inputs. c_out: channels of the output. out_range: (low, high) of the output; (0, n) is a ReLU too.
         unit: integer steps of the output per unit of the real-valued layer; scales biases, and weights if `scaled`.
         gain: of the initial weights, relative to He's.
         scaled: whether weights too count in units: for inputs that are read as integers and outputs as fractions.
+        largest: |weight| of the exported integers, where they are not narrow.
 
-    Source: quantisation by powers of two as in integer-only inference (Jacob et al. 2018), float32 as the integer unit.
+    Source: quantisation by powers of two as in integer-only inference (Jacob et al. 2018).
     """
 
     def __init__(
@@ -68,119 +81,79 @@ class ExactSum(nn.Module):
         c_out: int,
         out_range: tuple[int, int],
         *,
-        unit: int = 16,
+        unit: float = 16,
         gain: float = 1.0,
         scaled: bool = False,
+        largest: int = 2**15 - 1,
     ) -> None:
         super().__init__()
-        self.parts, self.out_range, self.unit, self.scaled = parts, out_range, unit, scaled
+        self.parts, self.out_range, self.unit, self.scaled, self.largest = parts, out_range, unit, scaled, largest
         fan_in = sum(p.channels * p.kernel**2 for p in parts)
         shapes = [(c_out, p.channels, p.kernel, p.kernel) for p in parts]
         self.weights = nn.ParameterList([nn.Parameter(torch.randn(s) * gain * (2 / fan_in) ** 0.5) for s in shapes])
         self.bias = nn.Parameter(torch.zeros(c_out))
-        self.frozen: _Frozen | None = None
 
-    def forward(self, *inputs: Tensor, add: Tensor | None = None) -> Tensor:
-        """Integer inputs (B, C_i, H, W), and `add` (B, C_out, H, W), to integers (B, C_out, H, W)."""
-        if self.frozen is not None:
-            return self._exact(inputs, add)
-        scale = self.unit if self.scaled else 1
-        y = self._convolve(0, inputs[0], scale, self.bias * self.unit)
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Integer inputs (B, C_i, H, W) to integers (B, C_out, H, W)."""
+        scale, step = self.unit if self.scaled else 1, self._step()
+        y = self._convolve(0, inputs[0], step, scale, self.bias * self.unit)
         for i, x in enumerate(inputs[1:], 1):
-            y += self._convolve(i, x, scale, None)
-        if add is not None:
-            y += add
+            y += self._convolve(i, x, step, scale, None)
         return _Requantize.apply(y, float(self.out_range[0]), float(self.out_range[1]))
 
-    def _convolve(self, i: int, x: Tensor, scale: int, bias: Tensor | None) -> Tensor:
-        return F.conv2d(x, self._weight(i) * scale, bias, padding="valid" if self.parts[i].padded else "same")
+    @torch.no_grad()
+    def integers(self) -> Integers:
+        """The exported form of the present weights. The builder of graphs proves that it is exact."""
+        scale, step = self.unit if self.scaled else 1, self._step()
+        real = [self._weight(i, step).double() * scale for i in range(len(self.parts))]
+        bias = self.bias.double() * self.unit
+        if step is None:
+            reach = bias.abs() + 1e-9
+            for weight, part in zip(real, self.parts, strict=True):
+                reach = reach + weight.abs().flatten(1).sum(1) * part.max_input
+            peak = torch.stack([w.abs().flatten(1).amax(1) for w in real]).amax(0) + 1e-9
+            # Rounding adds at most ½ per weight, which the sixteenth that is kept free covers.
+            shift = torch.minimum(torch.log2(EXACT_LIMIT * 15 / 16 / reach), torch.log2((self.largest - 0.5) / peak))
+            shift = torch.floor(shift).clamp(-8, FINEST)
+        else:
+            shift = -torch.log2(step.double() * scale).flatten()
+        power = torch.exp2(shift)
+        weights = [torch.round(w * power[:, None, None, None]).long().numpy() for w in real]
+        return Integers(weights, torch.round(bias * power).long().numpy(), shift.long().numpy())
 
-    def _weight(self, i: int) -> Tensor:
+    def trainable(self, stored: Integers) -> dict[str, Tensor]:
+        """Parameters, by the names of `state_dict`, that round to stored integers."""
+        scale = torch.exp2(-torch.from_numpy(stored.shift).double())
+        state = {"bias": (torch.from_numpy(stored.bias) * scale / self.unit).float()}
+        scale = scale[:, None, None, None] / (self.unit if self.scaled else 1)
+        for i, weight in enumerate(stored.weights):
+            state[f"weights.{i}"] = (torch.from_numpy(weight) * scale).float()
+        return state
+
+    def _convolve(self, i: int, x: Tensor, step: Tensor | None, scale: float, bias: Tensor | None) -> Tensor:
+        weight = self._weight(i, step) * scale
+        return F.conv2d(x, weight, bias, padding="valid" if self.parts[i].padded else "same")
+
+    def _weight(self, i: int, step: Tensor | None) -> Tensor:
+        """Weights of a part, rounded if they are to be."""
+        weight = self._real(i)
+        if step is None:
+            return weight
+        rounded = torch.round(weight.detach() / step).clamp(-NARROW, NARROW) * step
+        return weight + (rounded - weight.detach())
+
+    def _step(self) -> Tensor | None:
+        """(C_out, 1, 1, 1) value of a narrow weight of 1; None where weights are not narrow."""
+        if not self.parts[0].narrow:
+            return None
+        peaks = [self._real(i).detach().abs().flatten(1).amax(1) for i in range(len(self.parts))]
+        peak = torch.stack(peaks).amax(0).clamp_min(1e-9)
+        return torch.exp2(torch.ceil(torch.log2(peak / (NARROW + 0.5))))[:, None, None, None]
+
+    def _real(self, i: int) -> Tensor:
         """Real weights of a part, balanced if it is to be."""
         weight, kinds = self.weights[i], self.parts[i].balanced
         if not kinds:
             return weight
         grouped = weight.unflatten(1, (-1, kinds))
         return (grouped - grouped.mean((1, 3, 4), keepdim=True)).flatten(1, 2)
-
-    def _exact(self, inputs: tuple[Tensor, ...], add: Tensor | None) -> Tensor:
-        assert self.frozen is not None
-        weight, bias, step = self.frozen
-        low, high = self.out_range
-        kernel = weight.shape[2]
-        spread = [unfold(x, p.kernel) if p.kernel > kernel else x for x, p in zip(inputs, self.parts, strict=True)]
-        margin = kernel // 2 if any(p.padded for p in self.parts) else 0
-        if margin:
-            edges = (margin,) * 4
-            spread = [x if p.padded else F.pad(x, edges) for x, p in zip(spread, self.parts, strict=True)]
-        x = torch.cat(spread, 1) if len(spread) > 1 else spread[0]
-        last = (lambda y: y.clamp_(low, high)) if add is None else (lambda y: y)
-        y = convolve(x, weight, bias, lambda sums: last(sums.mul_(step).floor_()))
-        y = y[:, :, margin : y.shape[2] - margin, margin : y.shape[3] - margin]
-        return y if add is None else y.add_(add).clamp_(low, high)
-
-    @torch.no_grad()
-    def integers(self) -> dict[str, Tensor]:
-        """The frozen form of the present weights: weight0, weight1, … int16, bias int32, shift int8."""
-        scale = self.unit if self.scaled else 1
-        weights = [self._weight(i).double() * scale for i in range(len(self.parts))]
-        bias = self.bias.double() * self.unit
-        reach = bias.abs() + 0.5 + 1e-9
-        for weight, part in zip(weights, self.parts, strict=True):
-            reach = reach + weight.abs().flatten(1).sum(1) * part.max_input
-        peak = torch.stack([w.abs().flatten(1).amax(1) for w in weights]).amax(0) + 1e-9
-        # Rounding adds at most ½ per weight, which the sixteenth that is kept free covers; `load` proves it.
-        shift = torch.minimum(torch.log2(EXACT_LIMIT * 15 / 16 / reach), torch.log2((2**15 - 1) / peak))
-        shift = torch.floor(shift).clamp(-8, 22)
-        power = torch.exp2(shift)
-        rounded = {
-            f"weight{i}": torch.floor(w * power[:, None, None, None] + 0.5).to(torch.int16)
-            for i, w in enumerate(weights)
-        }
-        return {**rounded, "bias": torch.floor(bias * power + 0.5).to(torch.int32), "shift": shift.to(torch.int8)}
-
-    def load(self, stored: Mapping[str, Tensor], name: str = "layer") -> None:
-        """Become exact with stored integers.
-
-        Raises:
-            ModelError: they do not fit the layer, or some input within its bounds could overflow float32's exact range.
-        """
-        weights = [stored[f"weight{i}"].float() for i in range(len(self.parts))]
-        bias, shift = stored["bias"].double(), stored["shift"].double()
-        shapes = [tuple(w.shape) for w in self.weights]
-        if [tuple(w.shape) for w in weights] != shapes or bias.shape != self.bias.shape or shift.shape != bias.shape:
-            raise ModelError(f"{name}: the stored integers do not have the layer's shapes {shapes}")
-        # Half a step of the output is part of the bias, so that rounding is a floor and adds nothing to the proof.
-        bias = bias + torch.floor(torch.exp2(shift - 1))
-        reach = bias.abs()
-        for weight, part in zip(weights, self.parts, strict=True):
-            reach += weight.double().abs().flatten(1).sum(1) * part.max_input
-        if (most := float(reach.max()) / EXACT_LIMIT) > 1:
-            raise ModelError(f"{name}: partial sums may reach {most:.2f} × 2^24, so the layer is not exact")
-        if not bool((torch.floor(bias) == bias).all()) or float(shift.abs().max()) > 24:
-            raise ModelError(f"{name}: a stored bias or shift is out of range; the weights are damaged")
-        kernel = min(p.kernel for p in self.parts)
-        flat = [w.flatten(1)[:, :, None, None] if w.shape[2] > kernel else w for w in weights]
-        self.frozen = _Frozen(torch.cat(flat, 1), bias.float(), torch.exp2(-shift).float()[:, None])
-
-    def freeze(self) -> None:
-        """Become exact with the present weights."""
-        self.load(self.integers())
-
-    def trainable(self, stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Parameters, by the names of `state_dict`, that round to stored integers."""
-        scale = torch.exp2(-stored["shift"].double())
-        state = {"bias": (stored["bias"] * scale / self.unit).float()}
-        scale = scale[:, None, None, None] / (self.unit if self.scaled else 1)
-        for i in range(len(self.parts)):
-            state[f"weights.{i}"] = (stored[f"weight{i}"] * scale).float()
-        return state
-
-
-def unfold(x: Tensor, kernel: int) -> Tensor:
-    """(B, C, H, W) to (B, C·k², H, W): each position's neighbourhood, zero beyond the border, as in kernels."""
-    b, c, h, w = x.shape
-    r = kernel // 2
-    padded = F.pad(x, (r, r, r, r))
-    taps = [padded[:, :, dy : dy + h, dx : dx + w] for dy in range(kernel) for dx in range(kernel)]
-    return torch.stack(taps, 2).reshape(b, c * kernel**2, h, w)

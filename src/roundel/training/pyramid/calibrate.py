@@ -1,46 +1,55 @@
 """Probability tables from what a trained model meets: counts of training pictures, smoothed by the family."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from roundel.codecs.pyramid.codec import to_ycocg
-from roundel.codecs.pyramid.distribution import UNIFORM_LUMA
-from roundel.codecs.pyramid.walk import Group, walk
+from roundel.codecs.pyramid.distribution import UNIFORM_LUMA, mixture_index
+from roundel.codecs.pyramid.nets import Nets
+from roundel.codecs.pyramid.walk import Group, Prediction, walk
 from roundel.coding import Tables
-from roundel.training.pyramid.net import Pyramid
 
 PRIOR_COUNT = 1000.0
 """Weight of a table's original shape, in symbols."""
 
 
 class Counting:
-    """Known samples; counts the slots that they fall into. Args: tables: those that are to be calibrated."""
+    """Known samples, int16 (B, 3, H, W); counts the slots that they fall into.
+
+    Args: tables: those that are to be calibrated.
+    """
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
         self.counts = np.zeros(tables.frequencies.size, np.int64)
-        self.x = np.zeros((0, 3, 1, 1), np.int32)
+        self.x = np.zeros((0, 3, 1, 1), np.int16)
 
-    def next(self, group: Group, index: NDArray[np.int32], centre: NDArray[np.int32]) -> NDArray[np.int32]:
+    def first(self, colour: int, count: int) -> NDArray[np.int32]:
+        """See `Samples.first`."""
+        return self.x[:, colour, 0, 0].astype(np.int32)
+
+    def next(self, group: Group, predicted: Prediction, before: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
         """See `Samples.next`."""
         values = group.of(self.x)
+        index, centre = mixture_index(*predicted)
         slots, last = values - centre - self.tables.offsets[index], self.tables.sizes[index] - 1
         slots = np.where((slots < 0) | (slots > last), last, slots)
-        self.counts += np.bincount((self.tables.starts[index] + slots).ravel(), minlength=self.counts.size)
+        self.counts += np.bincount(self.tables.starts[index] + slots, minlength=self.counts.size)
         return values
 
 
-def calibrated(net: Pyramid, tables: Tables, batches: list[Tensor]) -> Tables:
+def calibrated(nets: Nets, tables: Tables, batches: Sequence[NDArray[np.uint8]]) -> Tables:
     """Tables whose probabilities follow the counts where there are many, and the given tables where there are few.
 
     Args:
-        net: frozen. batches: training pictures, uint8 (B, 3, S, S) each.
+        batches: training pictures, uint8 (B, S, S, 3) each.
     """
     counting = Counting(tables)
     for batch in batches:
-        counting.x = to_ycocg(batch.permute(0, 2, 3, 1).numpy())
-        walk(net, counting, len(batch), *counting.x.shape[2:], colour=True)
+        counting.x = to_ycocg(batch)
+        walk(nets, counting, *batch.shape[:3], colour=True)
     pmfs, escapes = [], []
     for start, end in zip(tables.starts[:-1], tables.starts[1:], strict=True):
         shape = tables.frequencies[start:end] / 2**24

@@ -1,17 +1,24 @@
 """From a trained pyramid to the weights file that the codec loads."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 from torch import nn
 
+from roundel.codecs.pyramid import stored
+from roundel.codecs.weights import read
+from roundel.coding import Tables
 from roundel.training.entropy.mixture import mixture_tables
-from roundel.training.pyramid import stored as lossless_weights
 from roundel.training.pyramid.calibrate import calibrated
+from roundel.training.pyramid.graphs import graphs
 from roundel.training.pyramid.net import Pyramid
 from roundel.training.pyramid.task import PyramidTask
 from roundel.training.trainer import Task
+from roundel.training.weights import write
 
+ARCHITECTURE = "pyramid/1"
 BATCHES = 32
 BATCH_PX = 2**18
 
@@ -20,8 +27,24 @@ def export(model: nn.Module, task: Task, path: Path, notes: dict[str, str]) -> N
     """Write the weights file of a trained model, its tables calibrated on training pictures."""
     assert isinstance(model, Pyramid)
     assert isinstance(task, PyramidTask)
-    model = model.cpu().eval().requires_grad_(False)
-    lossless_weights.freeze(model)
     side = task.validation.shape[3]
+    save(path, model, notes)
+    nets = stored.nets_of(read(path))
     batches = [task.batch(BATCH_PX // side**2, side, np.random.default_rng(k)) for k in range(BATCHES)]
-    lossless_weights.save(path, model, notes, calibrated(model, mixture_tables(), batches))
+    pixels = [np.ascontiguousarray(batch.permute(0, 2, 3, 1).numpy()) for batch in batches]
+    save(path, model, notes, calibrated(nets, mixture_tables(), pixels))
+
+
+def save(path: Path, net: Pyramid, notes: Mapping[str, str], tables: Tables | None = None) -> None:
+    """Write a weights file; the same inputs give the same bytes.
+
+    Args:
+        notes: free text for the file's metadata, such as the commit. tables: calibrated ones, instead of the family's.
+
+    Raises:
+        ModelError: a layer is not exact.
+    """
+    held = {stored.TABLES + key: array for key, array in (tables or mixture_tables()).to_arrays().items()}
+    exported, shape = graphs(net.cpu().eval()), asdict(net.shape)
+    write(path, ARCHITECTURE, shape, held, exported, notes)
+    write(path, ARCHITECTURE, shape, held, exported, notes, stored.selftest(stored.nets_of(read(path))))

@@ -15,7 +15,8 @@ from roundel.errors import ImageError
 from roundel.image import cifar
 from roundel.training import data
 from roundel.training.entropy.mixture import mixture_bits
-from roundel.training.pyramid.net import MEAN_UNIT, Pyramid, to_ycocg
+from roundel.training.pyramid.net import Pyramid, to_ycocg
+from roundel.training.pyramid.step import MEAN_UNIT
 
 VALIDATION_BATCH = 50
 CIFAR_HELD = 1000

@@ -1,0 +1,89 @@
+"""From the graphs of a weights file back to parameters that training can go on from."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from roundel.codecs.pyramid.nets import CROSS_TAPS, RESIDUALS, SQUARE_TAPS
+from roundel.codecs.pyramid.stored import graph_name
+from roundel.codecs.pyramid.walk import RESIDUAL_ZERO
+from roundel.codecs.weights import read
+from roundel.errors import ModelError
+from roundel.training.exact.sums import FINEST, ExactSum, Integers
+from roundel.training.graphs import stored_in
+from roundel.training.pyramid.graphs import CROSS
+from roundel.training.pyramid.net import Pyramid
+from roundel.training.pyramid.step import COLOURS
+
+Constants = dict[str, NDArray[Any]]
+
+
+def trainable(path: Path, model: Pyramid) -> dict[str, Tensor]:
+    """Parameters, by the names of `state_dict`, that export to the integers of a weights file.
+
+    Raises:
+        ModelError: the file is of another shape than the model, or damaged.
+    """
+    weights = read(path)
+    state: dict[str, Tensor] = {}
+    for level in range(len(model.shape.widths)):
+        for phase, step in enumerate(model.steps(level)):
+            trunk = stored_in(weights.graph(graph_name(level, phase)).data)
+            layers = {name: layer for name, layer in step.named_modules() if isinstance(layer, ExactSum)}
+            for name, layer in layers.items():
+                if name.startswith("heads."):
+                    _, group, role = name.split(".")
+                    held = stored_in(weights.graph(graph_name(level, phase, int(group))).data)
+                    integers = _hidden(held, layer) if role == "hidden" else _out(held)
+                else:
+                    integers = _trunk(trunk, name.removesuffix(".0") if name == "linear.0" else name)
+                found = {f"levels.{level}.{phase}.{name}.{k}": v for k, v in layer.trainable(integers).items()}
+                state |= found
+    _check(path, state, model)
+    return state
+
+
+def _trunk(held: Constants, name: str) -> Integers:
+    weight, bias = held[f"{name}.weight"], held[f"{name}.bias"]
+    if f"{name}.scale" in held:
+        return Integers([weight.astype(np.int64)], bias.astype(np.int64), _shift(held[f"{name}.scale"]))
+    # Layers of pixels hold their quotients. Any power of two that makes integers of them will do.
+    scale, shift = 2.0**FINEST, np.full(len(bias), FINEST)
+    return Integers([np.rint(weight * scale).astype(np.int64)], np.rint(bias * scale).astype(np.int64), shift)
+
+
+def _hidden(held: Constants, layer: ExactSum) -> Integers:
+    weight, width = held["hidden.weight"][:, :, 0, 0].astype(np.int64), layer.parts[0].channels
+    bias = held["hidden.bias"] + RESIDUAL_ZERO * weight[:, width:].sum(1)
+    parts = [weight[:, :width]]
+    if len(layer.parts) > 1:
+        colours = layer.parts[1].channels // SQUARE_TAPS
+        taps = np.zeros((len(weight), SQUARE_TAPS, colours), np.int64)
+        for colour in range(min(colours, 2)):
+            taps[:, :, colour] = weight[:, width + colour : width + 2 * SQUARE_TAPS : 2]
+        if colours == COLOURS:
+            taps[:, CROSS, COLOURS - 1] = weight[:, width + RESIDUALS - CROSS_TAPS : width + RESIDUALS]
+        parts.append(taps.reshape(len(weight), -1))
+    return Integers([p[:, :, None, None] for p in parts], bias, _shift(held["hidden.scale"]))
+
+
+def _out(held: Constants) -> Integers:
+    high, low = np.split(held["out.weight"].astype(np.int64).T, 2)
+    return Integers([(128 * high + low)[:, :, None, None]], held["out.bias"][:, 0].astype(np.int64),
+                    _shift(held["out.scale"][:, 0]))  # fmt: skip
+
+
+def _shift(scale: NDArray[np.float32]) -> NDArray[np.int64]:
+    return np.rint(-np.log2(scale.astype(np.float64))).astype(np.int64)
+
+
+def _check(path: Path, state: dict[str, Tensor], model: Pyramid) -> None:
+    wanted = {name: tuple(p.shape) for name, p in model.state_dict().items()}
+    if {name: tuple(t.shape) for name, t in state.items()} != wanted:
+        raise ModelError(f"{path}: its nets are of another shape than the configuration's, {model.shape}")
+    if not all(bool(torch.isfinite(t).all()) for t in state.values()):
+        raise ModelError(f"{path}: its weights are damaged")
