@@ -18,13 +18,16 @@ def _room(rooms: str = "", libraries: str = "") -> Room:
     return Room(frozenset(rooms.split()), frozenset(libraries.split()))
 
 
-WHOLE = frozenset({"codec", "restore", "target", "tiling", "packing", "tokens", "boxes", "loaded"})
+WHOLE = frozenset(
+    {"arguments", "boxes", "codec", "encoding", "loaded", "names", "opening", "packing", "packs", "restore", "target"}
+    | {"tiling", "tokens"}
+)
 """Modules at the root of the package, on whole pictures: together the room `whole`."""
 
 _ARRAYS = "errors container coding engine image"
 _CODECS = f"{_ARRAYS} codecs codecs.zoo codecs.loading codecs.selection"
 _FAMILIES = "codecs.pyramid codecs.wavelet codecs.tokens"
-_PRODUCT = f"{_CODECS} {_FAMILIES} _version atomic whole public measure"
+_PRODUCT = f"{_CODECS} {_FAMILIES} _version atomic whole public measure measure.metrics measure.ssimulacra2"
 
 ROOMS: dict[str, Room] = {
     # The product.
@@ -42,9 +45,14 @@ ROOMS: dict[str, Room] = {
     "codecs.zoo": _room(f"{_ARRAYS} codecs", "numpy safetensors tomli"),
     "codecs.loading": _room(f"{_ARRAYS} codecs codecs.zoo", "numpy"),
     "codecs.selection": _room(f"{_ARRAYS} codecs codecs.zoo codecs.loading", "numpy"),
-    "whole": _room(f"{_CODECS} {_FAMILIES} atomic", "numpy PIL"),
+    "whole": _room(f"{_CODECS} {_FAMILIES} atomic measure.metrics measure.ssimulacra2", "numpy PIL"),
     "public": _room("_version errors whole"),
-    "measure": _room(f"{_CODECS} whole public atomic _version", "numpy PIL imagecodecs ssimulacra2 matplotlib"),
+    "measure.metrics": _room("errors", "numpy"),
+    "measure.ssimulacra2": _room("errors", "numpy PIL ssimulacra2"),
+    "measure": _room(
+        f"{_CODECS} whole public atomic _version measure.metrics measure.ssimulacra2",
+        "numpy PIL imagecodecs matplotlib",
+    ),
     "cli": _room(_PRODUCT, "numpy PIL click tqdm skimage"),
     "__main__": _room("cli"),
     # The workshop.
