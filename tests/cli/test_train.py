@@ -108,25 +108,6 @@ def test_a_device_that_is_not_there_is_wrong_usage(pictures: Path, capsys: pytes
     assert "--device cuda:77" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("library", ["torch", "onnx"])
-def test_a_missing_extra_is_one_line_before_any_work(library: str, pictures: Path) -> None:
-    code = (
-        "import sys\n"
-        "class Absent:\n"
-        "    def find_spec(self, name, path=None, target=None):\n"
-        f"        if name.split('.')[0] == {library!r}: raise ModuleNotFoundError(name)\n"
-        "sys.meta_path.insert(0, Absent())\n"
-        "from roundel.cli.main import run\n"
-        "sys.exit(run(sys.argv[1:]))"
-    )
-    command = [sys.executable, "-c", code, *arguments(pictures)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert done.stderr.count("\n") == 1
-    assert "pip install 'roundel[train]'" in done.stderr
-    assert not (pictures.parent / "run").exists()
-
-
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_signals_leave_a_checkpoint(number: signal.Signals, code: int, pictures: Path) -> None:
     command = [sys.executable, "-m", "roundel", *arguments(pictures), "--steps", "100000"]

@@ -11,9 +11,11 @@ from typing import Any
 import click
 
 from roundel.atomic import atomic_write
+from roundel.cli.extras import require
 from roundel.errors import ImageError
 
 LOSSY = ("roundel", "jpeg", "webp", "avif", "avif-psnr", "jpeg2000")
+NEED_IMAGECODECS = ("jxl", "jpegls")
 LOSSLESS = ("roundel", "png", "webp-lossless", "jpeg2000-lossless", "jpegls", "jxl-e3", "jxl-e7")
 
 
@@ -62,8 +64,8 @@ def command(
 
     PSNR is of RGB, of each picture and then averaged, as are MS-SSIM and (where installed) SSIMULACRA2; BD-rates are
     by PCHIP over log-rate. Codecs: roundel, roundel:MODEL, jpeg, jpeg420, webp, avif (tuned for the eye: its rows by
-    SSIMULACRA2 are the fair ones), avif-psnr (its rows by PSNR), jpeg2000, jxl; with --lossless roundel, png, webp-lossless,
-    webp-lossless-m6, jpeg2000-lossless, jpegls, jxl-e3, jxl-e7, jxl-e9.
+    SSIMULACRA2 are the fair ones), avif-psnr (its rows by PSNR), jpeg2000, jxl; with --lossless roundel, png,
+    webp-lossless, webp-lossless-m6, jpeg2000-lossless, jpegls, jxl-e3, jxl-e7, jxl-e9.
 
     \b
       roundel eval kodak -c roundel -c jpeg -c webp=50,75,90 --bd-anchor jpeg --plot curves.png
@@ -77,6 +79,10 @@ def command(
         raise click.UsageError(
             "--bd-anchor, --beside, --plot and --quality are about lossy codecs; leave out --lossless."
         )
+    if plot_path:
+        require("--plot", "matplotlib")
+    if any(spec.startswith(NEED_IMAGECODECS) for spec in specs):  # what nobody named is left out where it is missing
+        require("JPEG XL or JPEG-LS", "imagecodecs")
     wanted = specs or (LOSSLESS if lossless else LOSSY)
     chosen = [rd.codec_of(spec, lossless=lossless, qualities=qualities) for spec in wanted]
     files = rd.pictures_in(folder)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from roundel.cli.extras import require
+
 PLOT = click.option(
     "--plot", "plot_path", type=click.Path(dir_okay=False, path_type=Path), help="Draw the results (.png, .svg)."
 )
@@ -39,6 +41,7 @@ def gaps(checkpoint: Path, config: Path | None, data: Path, names: tuple[str, ..
     \b
       roundel lab gaps runs/ste/checkpoint.pt --data kodak --plot gaps.png
     """
+    require("roundel lab gaps", "torch", *(["matplotlib"] if plot_path else []))
     from roundel.lab import checkpoints, gaps_report, probe
     from roundel.measure.provenance import command_line, provenance
     from roundel.measure.rd_table import record
@@ -85,6 +88,7 @@ def toy(sources: tuple[str, ...], names: tuple[str, ...], steps: int, seed: int,
     \b
       roundel lab toy --source laplace --quantizer noise --quantizer soft-ste --plot toy.png
     """
+    require("roundel lab toy", "torch", *(["matplotlib"] if plot_path else []))
     from roundel.lab import toy_report
     from roundel.lab.toy import SURROGATES, Training, run
     from roundel.lab.toy_sources import SOURCES, source_of
@@ -121,6 +125,7 @@ def frechet(first: Path, second: Path, features: str, crop: int, as_json: bool) 
     \b
       roundel lab frechet originals decoded --features inception.pt
     """
+    require("roundel lab frechet", "torch")
     from roundel.lab.frechet import distance, load_network, moments
     from roundel.training.data import middles
 
