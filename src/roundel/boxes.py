@@ -6,8 +6,18 @@ from collections.abc import Callable
 import numpy as np
 
 from roundel.container import Box, Kind, Tag
+from roundel.container.contents import (
+    pack_colour,
+    pack_resolution,
+    pack_sample_max,
+    pack_texts,
+    unpack_colour,
+    unpack_resolution,
+    unpack_sample_max,
+    unpack_texts,
+)
 from roundel.errors import RoundelWarning
-from roundel.image import Picture, lowbytes, reduce_depth
+from roundel.image import Picture, Resolution, lowbytes, reduce_depth
 from roundel.image.planes import pack_plane, unpack_plane
 from roundel.tiling import Rect
 
@@ -21,22 +31,26 @@ def to_boxes(picture: Picture, kind: Kind, *, strip: bool) -> tuple[np.ndarray, 
     Args:
         picture: of any depth; lossy models get it rounded to 8 bits, with a RoundelWarning.
         kind: of the model.
-        strip: leave ICC profile, EXIF and XMP out.
+        strip: leave out profile, EXIF, XMP, resolution and all else that is no sample.
 
     Returns:
         uint8 (H, W, 1 or 3), the depth that the header names, the boxes.
     """
-    boxes = [] if strip else _metadata(picture)
-    pixels, depth = picture.pixels, 8
-    if picture.depth > 8 and kind is Kind.LOSSLESS:
-        pixels, low = lowbytes.split(pixels)
-        depth = picture.depth
-        boxes.append(Box(Tag.LOW_BYTES, low))
-    elif picture.depth > 8:
+    boxes: list[Box] = []
+    depth = 8
+    if picture.depth > 8 and kind is not Kind.LOSSLESS:
         warnings.warn(f"{picture.depth} bits a sample are reduced to 8", RoundelWarning, stacklevel=4)
         boxes.append(Box(Tag.ORIGINAL_DEPTH, bytes([picture.depth])))
         picture = reduce_depth(picture)
-        pixels = picture.pixels
+    if picture.sample_max is not None:
+        boxes.append(Box(Tag.SAMPLE_MAX, pack_sample_max(picture.sample_max)))
+    if not strip:
+        boxes += _metadata(picture)
+    pixels = picture.pixels
+    if picture.depth > 8:
+        pixels, low = lowbytes.split(pixels)
+        depth = picture.depth
+        boxes.append(Box(Tag.LOW_BYTES, low))
     if picture.alpha is not None:
         boxes.append(Box(Tag.ALPHA, pack_plane(picture.alpha)))
     return pixels, depth, boxes
@@ -61,9 +75,40 @@ def from_boxes(pixels: np.ndarray, whole: Rect, depth: int, box: Boxes, part: Re
         alpha = np.ascontiguousarray(unpack_plane(packed, whole.height, whole.width)[rows, columns])
     if depth > 8:
         pixels = lowbytes.join(pixels, box(Tag.LOW_BYTES), whole.height, whole.width, rows, columns)
-    return Picture(pixels, alpha, icc=box(Tag.ICC), exif=box(Tag.EXIF), xmp=box(Tag.XMP))
+    density, colour, texts, largest = map(box, (Tag.RESOLUTION, Tag.COLOUR, Tag.TEXT, Tag.SAMPLE_MAX))
+    return Picture(
+        pixels,
+        alpha,
+        icc=box(Tag.ICC),
+        exif=box(Tag.EXIF),
+        xmp=box(Tag.XMP),
+        xmp_extension=box(Tag.XMP_EXTENSION),
+        colour={} if colour is None else unpack_colour(colour),
+        resolution=None if density is None else Resolution(*unpack_resolution(density)),
+        texts=() if texts is None else unpack_texts(texts),
+        photoshop=box(Tag.PHOTOSHOP),
+        sample_max=None if largest is None else unpack_sample_max(largest),
+    )
 
 
 def _metadata(picture: Picture) -> list[Box]:
-    found = ((Tag.ICC, picture.icc), (Tag.EXIF, picture.exif), (Tag.XMP, picture.xmp))
+    """Boxes of what stands beside the samples; small ones first, so that the file's first kilobyte holds them."""
+    found = (
+        (Tag.RESOLUTION, _resolution(picture.resolution)),
+        (Tag.COLOUR, pack_colour(picture.colour)),
+        (Tag.ICC, picture.icc),
+        (Tag.EXIF, picture.exif),
+        (Tag.XMP, picture.xmp),
+        (Tag.XMP_EXTENSION, picture.xmp_extension),
+        (Tag.TEXT, pack_texts(picture.texts) if picture.texts else None),
+        (Tag.PHOTOSHOP, picture.photoshop),
+    )
     return [Box(tag, data) for tag, data in found if data]
+
+
+def _resolution(density: Resolution | None) -> bytes | None:
+    if density is None:
+        return None
+    x, y = (value.limit_denominator(1_000_000) for value in density[:2])
+    fits = min(x, y) > 0 and max(x.numerator, y.numerator) < 2**32  # terms of a box have 32 bits
+    return pack_resolution(x, y, density.unit) if fits else None
