@@ -4,53 +4,54 @@ import copy
 import zlib
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from roundel.codecs.protocol import Decoded, Encoded, Window
-from roundel.codecs.wavelet.refine import refine
-from roundel.codecs.wavelet.symbols import Reading, Writing, prices
-from roundel.codecs.wavelet.walk import DETAILS, Integers, walk
-from roundel.codecs.zoo import weights_hash
+from roundel.codecs.wavelet import analysis, stored, synthesis
+from roundel.codecs.wavelet.folding import LATENTS, fold, unfold
+from roundel.codecs.wavelet.symbols import LEVELS, Prices, Reading, Writing
+from roundel.codecs.wavelet.walk import walk
+from roundel.codecs.weights import Weights
 from roundel.container import Kind
-from roundel.training.wavelet import stored as wavelet_weights
-from roundel.training.wavelet import transform as wavelet
-from roundel.training.wavelet.net import COLOURS, WaveletNet
-from roundel.training.wavelet.stored import QUALITIES
+from roundel.errors import FormatError, ModelError
 
-ROUNDS = (0, 0, 4, 8, 16, 24, 40, 64, 100, 160)
-"""Of refinement, by effort. Effort 0 rounds to the nearest, 1 looks at what a symbol costs, the others refine that."""
 USUAL_EFFORT = 1
+REACH = 4
+"""Samples on each side, of its own grid, that a coefficient has a say in."""
+FILTER_PX = 8
+"""Sides of what the filter sees are multiples of this."""
+FILTERED = 16
+"""Of a tile's settings byte: its filter is on; the tuning's number is below."""
+UNITS = float(synthesis.UNIT << synthesis.MULTIPLIER_SHIFT)
+"""Of a multiplier, to a pixel value."""
 
 
 class WaveletModel:
     """Wavelet coefficients, coded coarse to fine; the finest that a prefix of the passes lacks are zero.
 
-    `latents` of a tile are its symbols, int16 (C, h, w), those of the finer levels folded into channels.
+    `latents` of a tile are its dequantised coefficients, int16 (C, h, w), those of the finer levels folded into
+    channels; the last channel is the tile's settings byte.
     """
 
     kind = Kind.LOSSY
     effort = USUAL_EFFORT
+    passes = LEVELS
+    latent_px = align_px = 2**LEVELS
 
-    def __init__(self, net: WaveletNet, stored: Integers, *, name: str, model_id: int, weights_hash: bytes) -> None:
-        self.net, self.stored = net, stored
-        self.name, self.id, self.weights_hash = name, model_id, weights_hash
-        self.passes = net.levels
-        self.latent_px = self.align_px = 2**net.levels
-        reach = wavelet.REACH * (self.latent_px - 1) + net.filter.reach_px
+    def __init__(self, model: stored.Stored, *, name: str, model_id: int) -> None:
+        self.stored, self.name, self.id = model, name, model_id
+        self.weights_hash = model.weights.hash
+        self.tuning = 0
+        self.filter_reach_px = int(model.weights.shape["filter_reach_px"])
+        reach = REACH * (self.latent_px - 1) + self.filter_reach_px
         self.halo_px = -(-reach // self.latent_px) * self.latent_px
-        self.device = net.table.device
 
     @classmethod
-    def load(cls, path: Path, *, name: str, model_id: int, device: str) -> "WaveletModel":
-        """A model from its weights file. Raises: ModelError, see `wavelet_weights.load`."""
-        net, stored = wavelet_weights.load(path, device)
-        return cls(net, stored, name=name, model_id=model_id, weights_hash=weights_hash(path))
+    def load(cls, weights: Weights, *, name: str, model_id: int) -> "WaveletModel":
+        """A model from its weights. Raises: ModelError, see `stored.read`."""
+        return cls(stored.read(weights), name=name, model_id=model_id)
 
     def at_effort(self, effort: int) -> "WaveletModel":
         """See `Refining.at_effort`."""
@@ -58,92 +59,116 @@ class WaveletModel:
         other.effort = effort
         return other
 
+    def tuned(self, tuning: str) -> "WaveletModel":
+        """The same model, encoding for a tuning; files of all tunings decode alike.
+
+        Raises:
+            ModelError: it is unknown.
+        """
+        if tuning not in self.stored.tunings:
+            raise ModelError(f"{self.name} has no tuning {tuning!r}; known: {', '.join(self.stored.tunings)}")
+        other = copy.copy(self)
+        other.tuning = self.stored.tunings.index(tuning)
+        return other
+
     def encode(self, pixels: np.ndarray, window: Window, quality: int) -> Encoded:
         """See `Model.encode`."""
+        tuning, prices = self.tuning, self.prices if self.effort else None
         y = self.coefficients(pixels, window, quality)
-        prices = self.prices if self.effort == USUAL_EFFORT else np.zeros_like(self.prices)
-        writing = Writing(y, self.stored.tables, prices)
-        _, height, width = y[0].shape
-        parts = walk(self.net, self.stored, writing, height, width, quality, self.passes)
-        return Encoded(writing.passes(), _crc(parts))
+        limits = self.stored.limits(tuning, quality)
+        writing = Writing(y, limits, self.stored.tables, prices, self.stored.bit_price(tuning))
+        height, width = y[0].shape[:2]
+        parts = walk(self.stored.contexts(tuning, quality), writing, height, width, self.passes)
+        settings = tuning | (FILTERED if self._filter_helps(parts, pixels, window, quality) else 0)
+        passes = writing.passes()
+        return Encoded([bytes([settings]) + passes[0], *passes[1:]], _crc(settings, parts))
 
-    @torch.inference_mode()
     def coefficients(self, pixels: np.ndarray, window: Window, quality: int) -> list[NDArray[np.float32]]:
-        """Of a tile, in rounding steps, (C, h, w) for each part; arguments as `encode`. Refined ones are integers."""
+        """Of a tile, in rounding steps, (h, w, C) for each part; arguments as `encode`."""
         cell = self.latent_px
-        x = torch.from_numpy(np.array(pixels)).to(self.device).permute(2, 0, 1)[None].float().div_(255)
-        x = F.pad(x, (0, -x.shape[3] % cell, 0, -x.shape[2] % cell), mode="replicate")
+        height, width = pixels.shape[:2]
+        x = np.pad(pixels, ((0, -height % cell), (0, -width % cell), (0, 0)), mode="edge").astype(np.float32)
         top, left = window.top // cell, window.left // cell
-        height, width = -(-window.height // cell), -(-window.width // cell)
-        found, rounds = self.net.coefficients(x, self._t(quality)), ROUNDS[self.effort]
-        if rounds:
-            found = refine(self.net, self.stored, self.prices, x, found, quality, rounds)
+        rows, columns = -(-window.height // cell), -(-window.width // cell)
         parts = []
-        for part in found:
-            scale = part.shape[2] * cell // x.shape[2]
-            rows, columns = slice(top * scale, (top + height) * scale), slice(left * scale, (left + width) * scale)
-            parts.append(part[0, :, rows, columns].cpu().numpy())
+        found = analysis.analysis(x, self.passes)
+        for part, multipliers in zip(found, self.stored.multipliers(self.tuning, quality), strict=True):
+            scale = part.shape[0] * cell // x.shape[0]
+            own = part[top * scale : (top + rows) * scale, left * scale : (left + columns) * scale]
+            parts.append(own * (np.float32(UNITS) / multipliers.astype(np.float32)))
         return parts
 
     def decode(self, passes: Sequence[bytes], height: int, width: int, quality: int) -> Decoded:
         """See `Model.decode`."""
         height, width = -(-height // self.latent_px), -(-width // self.latent_px)
-        parts = [np.zeros((COLOURS, height, width), np.int32)]
-        if passes:
-            reading = Reading(passes, self.stored.tables)
-            parts = walk(self.net, self.stored, reading, height, width, quality, len(passes))
-        return Decoded(fold(parts, self.passes), _crc(parts) if len(passes) == self.passes else None)
+        if not passes:
+            return Decoded(np.zeros((LATENTS, height, width), np.int16), None)
+        settings, data = self._settings(passes[0]), [passes[0][1:], *passes[1:]]
+        tuning = settings & (FILTERED - 1)
+        reading = Reading(data, self.stored.limits(tuning, quality), self.stored.tables)
+        parts = walk(self.stored.contexts(tuning, quality), reading, height, width, len(passes))
+        crc = _crc(settings, parts) if len(passes) == self.passes else None
+        return Decoded(fold(self._dequantized(parts, tuning, quality), settings), crc)
 
-    @torch.inference_mode()
     def render(self, latents: np.ndarray, window: Window, quality: int) -> np.ndarray:
         """See `Model.render`."""
-        symbols = [torch.from_numpy(p)[None].to(self.device).float() for p in unfold(latents, self.passes)]
-        t = self._t(quality)
-        x = self.net.picture(symbols, t).contiguous(memory_format=torch.channels_last)
-        x = self.net.filter(x, t)[0]
-        x = x[:, window.top : window.top + window.height, window.left : window.left + window.width]
-        return x.mul(255).add_(0.5).clamp_(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().cpu().numpy()
+        cell = self.latent_px
+        settings = int(latents[-1, window.top // cell, window.left // cell])
+        rgb = synthesis.synthesis(unfold(latents))
+        return self._finished(rgb, window, settings, quality)
+
+    def _finished(self, rgb: NDArray[np.int16], window: Window, settings: int, quality: int) -> NDArray[np.uint8]:
+        """A window of a synthesised picture, filtered if the tile's settings say so."""
+        rows, columns = slice(window.top, window.top + window.height), slice(window.left, window.left + window.width)
+        if not settings & FILTERED:
+            return synthesis.to_bytes(rgb[:, rows, columns])
+        top, bottom = self._around(window.top, window.height, rgb.shape[1])
+        left, right = self._around(window.left, window.width, rgb.shape[2])
+        repair = self.stored.filter(settings & (FILTERED - 1), quality)
+        near = synthesis.to_bytes(rgb[:, top:bottom, left:right])
+        changes = repair.corrections(near)[window.top - top :, window.left - left :][: window.height, : window.width]
+        return synthesis.repaired(rgb[:, rows, columns], changes, repair.gain)
+
+    def _around(self, start: int, length: int, size: int) -> tuple[int, int]:
+        """What the filter sees along an axis: the window and its reach, in whole cells of the filter."""
+        first = max(start - self.filter_reach_px, 0) // FILTER_PX * FILTER_PX
+        last = -(-(start + length + self.filter_reach_px) // FILTER_PX) * FILTER_PX
+        return first, min(last, size)
+
+    def _settings(self, data: bytes) -> int:
+        """The first byte of a tile. Raises: FormatError."""
+        if not data:
+            raise FormatError("a tile's first pass is empty; the file is damaged")
+        if data[0] >= 2 * FILTERED or data[0] & (FILTERED - 1) >= len(self.stored.tunings):
+            raise FormatError(f"a tile's settings are {data[0]}, which names no tuning; the file is damaged")
+        return data[0]
+
+    def _dequantized(self, parts: Sequence[NDArray[np.int32]], tuning: int, quality: int) -> list[NDArray[np.int16]]:
+        return [
+            synthesis.dequantize(part, multipliers)
+            for part, multipliers in zip(parts, self.stored.multipliers(tuning, quality), strict=False)
+        ]
+
+    def _filter_helps(
+        self, parts: Sequence[NDArray[np.int32]], pixels: np.ndarray, window: Window, quality: int
+    ) -> bool:
+        """Whether the filter brings a tile nearer to what it should be."""
+        found = [p.transpose(2, 0, 1) for p in self._dequantized(parts, self.tuning, quality)]
+        rgb = synthesis.synthesis(found)
+        whole = Window(0, 0, window.height, window.width)
+        wanted = pixels[window.top :, window.left :][: window.height, : window.width].astype(np.int32)
+        plain, filtered = (self._finished(rgb, whole, self.tuning | on, quality) for on in (0, FILTERED))
+        return bool(np.square(filtered - wanted).sum() <= np.square(plain - wanted).sum())
 
     @cached_property
-    def prices(self) -> NDArray[np.float32]:
-        """Bits of magnitudes, see `wavelet_symbols.prices`."""
-        return prices(self.stored.tables)
-
-    def _t(self, quality: int) -> Tensor:
-        return torch.tensor([quality / (QUALITIES - 1)], device=self.device)
+    def prices(self) -> Prices:
+        """Bits of symbols."""
+        return Prices(self.stored.tables)
 
 
-def fold(parts: Sequence[NDArray[np.int32]], levels: int) -> NDArray[np.int16]:
-    """The low band and the details of some levels to (3 + 9·(1 + 4 + 16 + …), h, w); absent levels are 0."""
-    height, width = parts[0].shape[1:]
-    out = np.zeros((COLOURS + DETAILS * ((4**levels - 1) // 3), height, width), np.int16)
-    out[:COLOURS] = parts[0]
-    start = COLOURS
-    for number, part in enumerate(parts[1:]):
-        side = 2**number
-        cells = part.reshape(DETAILS, height, side, width, side).transpose(0, 2, 4, 1, 3)
-        end = start + DETAILS * side**2
-        out[start:end] = cells.reshape(-1, height, width)
-        start = end
-    return out
-
-
-def unfold(latents: NDArray[np.int16], levels: int) -> list[NDArray[np.int16]]:
-    """The inverse of `fold`."""
-    height, width = latents.shape[1:]
-    parts, start = [latents[:COLOURS]], COLOURS
-    for number in range(levels):
-        side = 2**number
-        end = start + DETAILS * side**2
-        cells = latents[start:end].reshape(DETAILS, side, side, height, width).transpose(0, 3, 1, 4, 2)
-        parts.append(cells.reshape(DETAILS, height * side, width * side))
-        start = end
-    return parts
-
-
-def _crc(parts: Sequence[NDArray[np.int32]]) -> int:
-    """CRC-32 of a tile's symbols, part after part, each (channel, row, column) as little-endian int32."""
-    crc = 0
+def _crc(settings: int, parts: Sequence[NDArray[np.int32]]) -> int:
+    """CRC-32 of a tile's settings byte and symbols, part after part, each in order as little-endian int16."""
+    crc = zlib.crc32(bytes([settings]))
     for part in parts:
-        crc = zlib.crc32(part.astype("<i4").tobytes(), crc)
+        crc = zlib.crc32(part.astype("<i2").tobytes(), crc)
     return crc

@@ -1,112 +1,113 @@
 """The order in which wavelet coefficients are coded: one walk that encoder, decoder and self-test share.
 
-The low band first, coarse samples before those between them; then level by level, coarsest first, as `nets.subbands`
-says. The walk asks a `Symbols` for each group; an encoder decides them, a decoder reads them.
+The low band first, coarse samples before those between them; then level by level, coarsest first, and within a level
+luma on the white fields of a chessboard, luma on the black ones, the colours. The walk asks a `Symbols` for each group;
+an encoder decides them, a decoder reads them.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from roundel.coding import Tables
-from roundel.training.entropy.scales import SCALES
-from roundel.training.wavelet import interpolation
-from roundel.training.wavelet.net import COLOURS, WaveletNet
-from roundel.training.wavelet.subbands import INDEX_UNIT, magnitudes
-from roundel.training.wavelet.transform import BANDS
+from roundel.codecs.wavelet import interpolation
+from roundel.codecs.wavelet.nets import Contexts
 
+COLOURS, BANDS = 3, 3
 DETAILS = COLOURS * BANDS
+MAGNITUDE_MAX = 127
+INDICES, SKEWS = 64, 7
+NO_SKEW = SKEWS // 2
 
 
-@dataclass(frozen=True)
-class Integers:
-    """Everything besides the nets that the decoder's probabilities depend on; Q is the quality, 0 … 100."""
+def _magnitudes() -> NDArray[np.uint8]:
+    # Powers of two fall on whole numbers; no other argument comes near a half, so that every machine rounds alike.
+    return np.minimum(np.floor(16 * np.log2(1 + np.arange(256.0)) + 0.5), MAGNITUDE_MAX).astype(np.uint8)
 
-    offset: NDArray[np.int32]
-    """(101, levels · 9): what a band adds to its scale indices, in eighths of a step of the grid."""
-    shift: NDArray[np.int32]
-    """(101, sum of widths): what is added to the features that enter a level, levels side by side."""
-    low_index: NDArray[np.int32]
-    """(101, 3, STAGES): scale indices of the low band, 1 … 63."""
-    tables: Tables
-    """63 tables, of scale indices 1 … 63; details of index 0 are zero and not coded."""
+
+MAGNITUDES = _magnitudes()
+"""Of sizes 0 … 255: round(16·log2(1 + size)), at most 127; larger ones count as 255."""
 
 
 class Group(NamedTuple):
-    """Coefficients that are coded together."""
+    """Coefficients that are coded together: those at some fields of some channels of a part."""
 
     part: int
     """0 the low band, then levels, coarsest first."""
     channels: slice
-    fields: NDArray[np.bool_] | None
-    """(h, w) where they are; None for everywhere."""
+    fields: tuple[NDArray[np.intp], NDArray[np.intp]] | None
+    """Rows and columns of the fields, in raster order; None for all."""
 
 
 class Symbols(Protocol):
     """Where the walk gets symbols from."""
 
-    def next(self, group: Group, index: NDArray[np.uint8], guess: NDArray[np.int32] | int) -> NDArray[np.int32]:
-        """Values of a group, (C, h, w), 0 where there is none.
+    def next(
+        self, group: Group, scale: NDArray[np.uint8], skew: NDArray[np.uint8], guess: NDArray[np.int32] | int
+    ) -> NDArray[np.int32]:
+        """Values of a group, (N, C) for its N fields in raster order and its channels.
 
         Args:
-            index: scale indices (C, h, w). guess: what is predicted; the symbols to code are the difference.
+            scale: indices 0 … 63, (N, C). skew: places 0 … 6, (N, C).
+            guess: what is predicted; the symbols to code are the difference.
         """
         ...
 
 
-@torch.inference_mode()
-def walk(
-    net: WaveletNet, stored: Integers, symbols: Symbols, height: int, width: int, quality: int, levels: int
-) -> list[NDArray[np.int32]]:
-    """The low band (3, height, width) and the details of the first `levels` levels, (9, …) each.
+def walk(contexts: Contexts, symbols: Symbols, height: int, width: int, levels: int) -> list[NDArray[np.int32]]:
+    """The low band (height, width, 3) and the details of the first `levels` levels, (2^k·height, 2^k·width, 9) each.
 
     Args:
-        net: frozen. height, width: of the low band.
+        contexts: at a quality and a tuning. height, width: of the low band.
     """
-    device = net.table.device
-    low = torch.zeros(1, COLOURS, height, width, device=device)
-    residual = torch.zeros_like(low)
-    for stage in interpolation.stages(height, width, device):
-        fields = stage.fields.cpu().numpy()
-        guess = interpolation.predict(low, stage)
-        index = np.broadcast_to(stored.low_index[quality][:, stage.kind, None, None], low.shape[1:])
-        group = Group(0, slice(0, COLOURS), fields)
-        values = symbols.next(group, index.astype(np.uint8), guess[0].cpu().numpy().astype(np.int32))
-        found = torch.from_numpy(values)[None].to(low)
-        residual = torch.where(stage.fields, found - guess, residual)
-        low = torch.where(stage.fields, found, low)
-    parts = [low[0].cpu().numpy().astype(np.int32)]
-    coarse = [magnitudes(residual)]
-    shifts = np.split(stored.shift[quality], np.cumsum(net.shape.widths)[:-1])
-    for number, (level, shift) in enumerate(zip(net.contexts.steps()[:levels], shifts, strict=False), 1):
-        offset = torch.from_numpy(stored.offset[quality, (number - 1) * DETAILS : number * DETAILS]).float().to(device)
-        level_groups = _Level(symbols, number, offset[:, None, None])
-        coarse = list(level(coarse, torch.from_numpy(shift)[None].float().to(device), level_groups.step))
-        parts.append(level_groups.details())
+    low, residual = _low_band(contexts, symbols, height, width)
+    parts = [low]
+    known, features = signed(residual), None
+    for number, level in enumerate(contexts.levels[:levels], 1):
+        features, said = level.white(known, features)
+        rows, columns = features.shape[1:3]
+        white, black = _fields(rows, columns)
+        values = np.zeros((rows, columns, DETAILS), np.int32)
+        luma, colours = slice(0, BANDS), slice(BANDS, DETAILS)
+        values[(*white, luma)] = symbols.next(Group(number, luma, white), *_split(said[white]), 0)
+        features, said = level.black(features, signed(values[:, :, luma]))
+        values[(*black, luma)] = symbols.next(Group(number, luma, black), *_split(said[black]), 0)
+        features, said = level.colours(features, signed(values[:, :, luma]))
+        found = symbols.next(Group(number, colours, None), *_split(said.reshape(-1, said.shape[2])), 0)
+        values[:, :, colours] = found.reshape(rows, columns, DETAILS - BANDS)
+        known = signed(values)
+        parts.append(values)
     return parts
 
 
-class _Level:
-    """Gets the symbols of one level as its contexts ask."""
+def signed(values: NDArray[np.int32]) -> NDArray[np.uint8]:
+    """(h, w, C) integers to (1, h, w, 2·C): the magnitudes of positive ones, then those of negative ones."""
+    sizes = MAGNITUDES.take(np.minimum(np.abs(values), 255))
+    return np.concatenate([np.where(values > 0, sizes, 0), np.where(values < 0, sizes, 0)], 2)[None]
 
-    def __init__(self, symbols: Symbols, part: int, offset: Tensor) -> None:
-        self._symbols, self._part, self._offset = symbols, part, offset
-        self._found: list[NDArray[np.int32]] = []
 
-    def step(self, channels: slice, index: Tensor, fields: Tensor | None) -> Tensor:
-        """See `LevelContext.forward`."""
-        eighths = index[0] + (self._offset[channels] + INDEX_UNIT // 2)
-        place = (eighths / INDEX_UNIT).floor_().clamp_(0, SCALES - 1).to(torch.uint8).cpu().numpy()
-        group = Group(self._part, channels, None if fields is None else fields.cpu().numpy())
-        values = self._symbols.next(group, place, 0)
-        self._found.append(values)
-        return torch.from_numpy(values)[None].to(index)
+def _low_band(
+    contexts: Contexts, symbols: Symbols, height: int, width: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The low band and what was coded of it, (height, width, 3)."""
+    low = np.zeros((height, width, COLOURS), np.int32)
+    residual = np.zeros_like(low)
+    for stage in interpolation.stages(height, width):
+        fields = (stage.rows, stage.columns)
+        guess = interpolation.predict(low, stage)
+        scale = np.broadcast_to(contexts.low_index[:, stage.kind], guess.shape)
+        values = symbols.next(Group(0, slice(0, COLOURS), fields), scale, np.full_like(scale, NO_SKEW), guess)
+        low[fields], residual[fields] = values, values - guess
+    return low, residual
 
-    def details(self) -> NDArray[np.int32]:
-        """(9, h, w)."""
-        white, black, colours = self._found
-        return np.concatenate([white + black, colours])
+
+def _fields(height: int, width: int) -> tuple[tuple[NDArray[np.intp], ...], tuple[NDArray[np.intp], ...]]:
+    """White fields of a chessboard, whose row and column sum to an even number, and black ones."""
+    odd = (np.arange(height)[:, None] + np.arange(width)[None]) % 2 == 1
+    return np.nonzero(~odd), np.nonzero(odd)
+
+
+def _split(said: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """What a head says of N fields, (N, 2·C), as scale indices and skews (N, C)."""
+    channels = said.shape[1] // 2
+    return np.minimum(said[:, :channels], INDICES - 1), np.minimum(said[:, channels:], SKEWS - 1)

@@ -1,82 +1,295 @@
 """From a trained wavelet network to the weights file that the codec loads, its tables refitted to what it meets."""
 
+import math
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor
 
 from roundel.codecs.protocol import Window
-from roundel.codecs.wavelet.codec import WaveletModel
-from roundel.codecs.wavelet.symbols import Writing, coded
-from roundel.codecs.wavelet.walk import Group, Integers, walk
+from roundel.codecs.wavelet import stored, synthesis
+from roundel.codecs.wavelet.codec import UNITS, WaveletModel
+from roundel.codecs.wavelet.stored import QUALITIES, TABLE_ARRAYS
+from roundel.codecs.wavelet.symbols import FLAG_TABLES, LEVELS, TABLES, TILTS, Places, Prices, Writing
+from roundel.codecs.wavelet.walk import Group, walk
+from roundel.codecs.weights import read
 from roundel.coding import Tables
-from roundel.training.lossy import LossyTask
-from roundel.training.trainer import Task
-from roundel.training.wavelet import stored as wavelet_weights
+from roundel.training import weights as files
+from roundel.training.graphs import Builder, prove
+from roundel.training.wavelet import density
+from roundel.training.wavelet.narrow import Integers, Narrow
 from roundel.training.wavelet.net import WaveletNet
+from roundel.training.wavelet.postfilter import OUT_UNIT, UNIT, Block, PostFilter
+from roundel.training.wavelet.subbands import DETAILS, LevelContext
+from roundel.training.wavelet.transform import BANDS, COLOURS
+from roundel.training.wavelet.tunings import TUNINGS
 
 PRIOR_COUNT = 300.0
 """Weight of a table's original shape, in symbols."""
-CROPS = 96
+CROPS = 160
 CROP_PX = 256
-QUALITIES = (5, 20, 35, 50, 65, 80, 95)
+_ZETA = 1.149604398860241
+
+
+def export(net: WaveletNet, pictures: NDArray[np.uint8], path: Path, notes: Mapping[str, str]) -> None:
+    """Write the weights file of a trained network.
+
+    Args:
+        pictures: uint8 (N, S, S, 3) of the training data, to count symbols in; S a multiple of 32.
+    """
+    net = net.cpu().eval()
+    tensors, graphs = parts_of(net)
+    tables = family_tables()
+    shape = {"tunings": [t.name for t in TUNINGS], "filter_reach_px": _filter(net, 0).reach_px}
+    with tempfile.TemporaryDirectory() as folder:
+        draft = Path(folder) / "draft.safetensors"
+        for _ in range(2):  # what the encoder chooses depends on the tables
+            files.write(draft, stored.ARCHITECTURE, shape, tensors | _arrays(tables), graphs, {})
+            tables = refitted(WaveletModel(stored.unchecked(read(draft)), name="", model_id=0), pictures, tables)
+        everything = tensors | _arrays(tables)
+        files.write(draft, stored.ARCHITECTURE, shape, everything, graphs, {})
+        selftest = stored.selftest(stored.unchecked(read(draft)))
+    files.write(path, stored.ARCHITECTURE, shape, everything, graphs, notes, selftest)
+
+
+@torch.no_grad()
+def parts_of(net: WaveletNet) -> tuple[dict[str, NDArray[Any]], dict[str, bytes]]:
+    """Integer tensors and graphs of a network, all but the tables."""
+    tensors: dict[str, NDArray[Any]] = {
+        "multipliers": np.stack([_multipliers(net, k) for k in range(len(TUNINGS))]),
+        "bit_price": np.array([t.bit_price for t in TUNINGS], np.float32),
+        "low_index": np.stack([_at_qualities(net.low_index, k).round().clamp(1, 63).flatten(1).numpy() for k in _all()])
+        .astype(np.uint8),
+    }  # fmt: skip
+    graphs: dict[str, bytes] = {}
+    offsets = torch.stack([_at_qualities(net.offset, k) for k in _all()])
+    for k, level in enumerate(net.contexts.steps()):
+        tensors |= {
+            f"context{k}.{name}": array for name, array in _level_tensors(level, offsets[..., k * DETAILS :]).items()
+        }
+        graphs |= {f"context{k}.{name}": data for name, data in level_graphs(level).items()}
+    for k, tuning in enumerate(TUNINGS):
+        found, graph = _filter_parts(net, _filter(net, k))
+        tensors |= {f"filter.{tuning.name}.{name}": array for name, array in found.items()}
+        graphs[f"filter.{tuning.name}"] = graph
+    return tensors, graphs
+
+
+def family_tables() -> Tables:
+    """The tables of the densities that training assumes."""
+    sizes = density.probabilities(density.scale_of(torch.arange(density.SCALES))).numpy()
+    logits = np.array(density.SKEW_LOGITS[-TILTS:])
+    pmfs, offsets, escapes = [], [], []
+    for index, p in enumerate(sizes):
+        # Beyond a reach that one in a hundred thousand leaves, values are escapes.
+        beyond = np.append(np.cumsum(p[::-1])[::-1][1:], 0)
+        reach = min(max(int(np.argmax(beyond < 1e-5)), 2), 255)
+        for logit in logits[: 1 if index == 0 else None]:
+            up = 1 / (1 + math.exp(-logit))
+            side = p[1 : reach + 1]
+            pmfs.append(np.concatenate([(1 - up) * side[::-1], p[:1], up * side]))
+            offsets.append(-reach)
+            escapes.append(max(float(beyond[reach]), 2.0**-18))
+    for _ in range(TABLES - FLAG_TABLES):
+        pmfs.append(np.array([1 - 1 / 64, 1 / 64]))
+        offsets.append(0)
+        escapes.append(2.0**-22)
+    return Tables.from_pmfs(pmfs, offsets, escapes)
 
 
 class Counting(Writing):
-    """Writes, and counts the slots that symbols fall into, both signs alike."""
+    """Writes, and counts the slots that symbols fall into."""
 
     counts: NDArray[np.int64]
 
-    def next(self, group: Group, index: NDArray[np.uint8], guess: NDArray[np.int32] | int) -> NDArray[np.int32]:
-        """See `Symbols.next`."""
-        values = super().next(group, index, guess)
-        held = coded(group, index)
-        table, symbol = index[held].astype(np.int64) - 1, (values - guess)[held]
+    def put(self, group: Group, places: Places, symbols: NDArray[np.int32]) -> None:
+        """See `Writing.put`."""
+        super().put(group, places, symbols)
+        flags = places.flags(symbols) if places.runs else np.empty(0, np.int32)
+        held = places.coded(flags)
+        found = np.where(places.flipped, -symbols, symbols)[held]
+        table = places.table[held]
+        self._count(found, table)
+        # Where nothing is said of the sign, both are alike.
+        even = (table - 1) % TILTS == 0
+        self._count(-found[even], table[even])
+        self._count(flags, np.full(flags.size, places.flag_table))
+
+    def _count(self, symbols: NDArray[np.int32], table: NDArray[np.int32]) -> None:
         tables = self._tables
-        slots, last = symbol - tables.offsets[table], tables.sizes[table] - 1
-        outside = (slots < 0) | (slots >= last)
-        # −v is as many slots before the middle as v is after it.
-        for found in (slots, last - 1 - slots):
-            self.counts += np.bincount(
-                tables.starts[table] + np.where(outside, last, found), minlength=self.counts.size
-            )
-        return values
+        slots, last = symbols - tables.offsets[table], tables.sizes[table] - 1
+        slots = np.where((slots < 0) | (slots >= last), last, slots)
+        self.counts += np.bincount(tables.starts[table] + slots, minlength=self.counts.size)
 
 
-def calibrated(net: WaveletNet, stored: Integers, pictures: NDArray[np.uint8]) -> Tables:
-    """Tables that follow the counts where there are many, and the given tables where there are few.
+def refitted(model: WaveletModel, pictures: NDArray[np.uint8], prior: Tables) -> Tables:
+    """Tables that follow the counts where there are many, and the given ones where there are few.
 
     Args:
-        net: frozen. pictures: uint8 (N, S, S, 3), of the training data.
+        pictures: uint8 (N, S, S, 3), each coded at a quality and a tuning of its own.
     """
-    tables = stored.tables
-    model = WaveletModel(net, stored, name="", model_id=0, weights_hash=bytes(8))
+    tables = model.stored.tables
     counts = np.zeros(tables.frequencies.size, np.int64)
+    prices = Prices(tables)
+    family = family_tables()
     for number, picture in enumerate(pictures):
-        quality = QUALITIES[number % len(QUALITIES)]
-        counting = Counting(
-            model.coefficients(picture, Window(0, 0, *picture.shape[:2]), quality), tables, model.prices
-        )
+        quality = (number * 37 + 5) % QUALITIES
+        own = model.tuned(model.stored.tunings[number % len(TUNINGS)])
+        y = own.coefficients(picture, Window(0, 0, *picture.shape[:2]), quality)
+        limits = model.stored.limits(own.tuning, quality)
+        counting = Counting(y, limits, tables, prices, model.stored.bit_price(own.tuning))
         counting.counts = counts
-        height, width = (side // model.latent_px for side in picture.shape[:2])
-        walk(net, stored, counting, height, width, quality, model.passes)
+        walk(model.stored.contexts(own.tuning, quality), counting, *y[0].shape[:2], LEVELS)
     pmfs, escapes = [], []
     for start, end in zip(tables.starts[:-1], tables.starts[1:], strict=True):
-        mass = counts[start:end] + PRIOR_COUNT * (tables.frequencies[start:end] / 2**24)
+        mass = counts[start:end] + PRIOR_COUNT * (family.frequencies[start:end] / 2**24)
         pmfs.append(mass[:-1])
         escapes.append(mass[-1] / mass.sum())
     return Tables.from_pmfs(pmfs, tables.offsets, escapes)
 
 
-def export(model: nn.Module, task: Task, path: Path, notes: dict[str, str]) -> None:
-    """Write the weights file of a trained model."""
-    assert isinstance(model, WaveletNet)
-    assert isinstance(task, LossyTask)
-    net = model.cpu().eval()
-    stored = wavelet_weights.integers(net, wavelet_weights.family_tables())
-    for layer in wavelet_weights.layers(net).values():
-        layer.freeze()
-    pictures = task.crops.batch(CROPS, CROP_PX, np.random.default_rng(0)).permute(0, 2, 3, 1).contiguous().numpy()
-    tables = calibrated(net, stored, pictures)
-    wavelet_weights.save(path, net, wavelet_weights.integers(net, tables), notes)
+def level_graphs(level: LevelContext) -> dict[str, bytes]:
+    """The three graphs of a level's contexts; names of inputs are those of `nets.LevelContext`."""
+    width = level.white.weight.shape[0]
+    fine = 2 * BANDS
+    graphs = {}
+    b = Builder()
+    before = level.up.weight.shape[1] - (2 * DETAILS if level.finer > 1 else 2 * len(COLOURS))
+    known = b.input("known", np.uint8, [1, "h", "w", level.up.weight.shape[1] - before])
+    x = known
+    if before:
+        x = b.node("Concat", [known, b.input("features", np.uint8, [1, "h", "w", before])], axis=3)
+    up = level.up.integers()
+    x = b.conv8(x, up.weight, b.input("up", np.int32, [len(up.bias)]), up.shift)
+    if level.finer > 1:
+        x = _shuffled(b, x, 2, width)
+    _context(b, x, level.white, level.white_out)
+    graphs["white"] = b.to_bytes()
+    for name, layer, head in (("black", level.black, level.black_out), ("colours", level.chroma, level.chroma_out)):
+        b = Builder()
+        features = b.input("features", np.uint8, [1, "h", "w", width])
+        known = b.input("known", np.uint8, [1, "h", "w", fine])
+        _context(b, b.node("Concat", [features, known], axis=3), layer, head)
+        graphs[name] = b.to_bytes()
+    return graphs
+
+
+def _context(b: Builder, x: str, layer: Narrow, head: Narrow) -> None:
+    own, out = layer.integers(), head.integers()
+    f = b.conv8(x, own.weight, own.bias, own.shift)
+    b.output(f, "features_out", np.uint8)
+    b.output(b.conv8(f, out.weight, b.input("head", np.int32, [len(out.shift)]), out.shift), "said", np.uint8)
+
+
+def _shuffled(b: Builder, x: str, finer: int, channels: int) -> str:
+    """See `subbands.shuffle`, channels last."""
+    shape = b.node("Shape", [x])
+    height, width = (b.node("Slice", [shape, b.store([i], np.int64), b.store([i + 1], np.int64)]) for i in (1, 2))
+    cell = b.store([finer, finer * channels], np.int64)
+    cells = b.node("Reshape", [x, b.node("Concat", [height, width, cell], axis=0)])
+    rows = b.transpose(cells, (0, 2, 1, 3))
+    two = b.store([finer], np.int64)
+    size = [b.node("Mul", [n, two]) for n in (height, width)]
+    one, last = b.store([1], np.int64), b.store([channels], np.int64)
+    return b.node("Reshape", [rows, b.node("Concat", [one, *size, last], axis=0)])
+
+
+def _level_tensors(level: LevelContext, offsets: Tensor) -> dict[str, NDArray[Any]]:
+    """Biases of a level. Args: offsets: (tunings, 101, ≥ 9), of this level first."""
+    up = level.up.integers()
+    shifts = torch.stack([_at_qualities(level.shifts, k) for k in _all()])
+    found: dict[str, NDArray[Any]] = {
+        "up_bias": up.bias,
+        "up_bits": up.shift,
+        "shift": shifts.round().numpy().astype(np.int16),
+    }
+    most = np.abs(up.bias) + np.abs(found["shift"]).max(initial=0) * 2.0**up.shift
+    prove(up.weight, most, 255, narrow=True)
+    luma, colours = offsets[..., :BANDS], offsets[..., BANDS:DETAILS]
+    for name, head, own in (
+        ("white", level.white_out, luma),
+        ("black", level.black_out, luma),
+        ("colours", level.chroma_out, colours),
+    ):
+        out = head.integers()
+        place = torch.cat([own, torch.full_like(own, density.SKEWS // 2)], -1).double()
+        bias = torch.round(place * torch.exp2(torch.from_numpy(out.shift).double()))
+        found[f"{name}_bias"] = bias.numpy().astype(np.int32)
+        prove(out.weight, np.abs(found[f"{name}_bias"]).max((0, 1)), 255, narrow=True)
+    return found
+
+
+def _multipliers(net: WaveletNet, tuning: int) -> NDArray[np.int32]:
+    """(101, 48): of the low band, then of the levels, coarsest first; see `synthesis`."""
+    steps = [s.flatten(1) for s in net.steps(_qualities(), torch.full((QUALITIES,), tuning))]
+    columns = [steps[0] / 2**LEVELS]
+    diagonal = torch.tensor([1.0, 1.0, _ZETA**2]).repeat(len(COLOURS))
+    for k, step in enumerate(steps[1:]):
+        columns.append(step * diagonal / 2 ** (LEVELS - 1 - k))
+    return torch.cat(columns, 1).mul(255 * UNITS).round().clamp(1, synthesis.LIMIT - 1).numpy().astype(np.int32)
+
+
+def _filter(net: WaveletNet, tuning: int) -> PostFilter:
+    return net.filters[tuning]  # type: ignore[return-value]
+
+
+def _filter_parts(net: WaveletNet, own: PostFilter) -> tuple[dict[str, NDArray[Any]], bytes]:
+    """Biases and gains of a filter at all qualities, and its graph."""
+    t = _qualities()
+    enter = own.enter.integers()
+    exact = (own.enter.bias + own.shift(t)).double() * UNIT
+    bias = torch.round(exact * torch.exp2(torch.from_numpy(enter.shift).double())).numpy().astype(np.int32)
+    prove(enter.weight, np.abs(bias).max(0), 128, narrow=True)
+    gain = torch.exp(own.log_scale(t)[:, 0]) * net.step(t) * 255 / OUT_UNIT * 4096
+    return {"bias": bias, "gain": gain.round().clamp(1, 2**20).numpy().astype(np.int32)}, filter_graph(own)
+
+
+def filter_graph(own: PostFilter) -> bytes:
+    """The graph of a filter; names of inputs are those of `nets.Filter`."""
+    b = Builder()
+    enter = own.enter.integers()
+    width = len(enter.bias)
+    x = b.input("pixels", np.uint8, [1, "h", "w", enter.weight.shape[1]])
+    h = b.conv8(x, enter.weight, b.input("bias", np.int32, [width]), enter.shift, signed_in=True, signed_out=True)
+    for block in own.blocks4:
+        h = _block(b, h, block)
+    g = _signed(b, h, own.down.integers(), stride=2)
+    for block in own.blocks8:
+        g = _block(b, g, block)
+    g = _shuffled(b, _signed(b, g, own.up.integers()), 2, width)
+    h = _block(b, b.add8(h, g, signed=(True, True, True)), own.last)
+    b.output(_signed(b, h, own.leave.integers()), "corrections", np.uint8)
+    return b.to_bytes()
+
+
+def _block(b: Builder, x: str, block: Any) -> str:
+    assert isinstance(block, Block)
+    first, second = block.conv1.integers(), block.conv2.integers()
+    inner = b.conv8(x, first.weight, first.bias, first.shift, signed_in=True)
+    change = b.conv8(inner, second.weight, second.bias, second.shift, signed_out=True)
+    return b.add8(x, change, signed=(True, True, True))
+
+
+def _signed(b: Builder, x: str, layer: Integers, stride: int = 1) -> str:
+    return b.conv8(x, layer.weight, layer.bias, layer.shift, signed_in=True, signed_out=True, stride=stride)
+
+
+def _all() -> range:
+    return range(len(TUNINGS))
+
+
+def _qualities() -> Tensor:
+    return torch.linspace(0, 1, QUALITIES)
+
+
+def _at_qualities(function: Any, tuning: int) -> Tensor:
+    return function(_qualities(), torch.full((QUALITIES,), tuning))
+
+
+def _arrays(tables: Tables) -> dict[str, NDArray[Any]]:
+    return {f"tables.{key}": tables.to_arrays()[key] for key in TABLE_ARRAYS}

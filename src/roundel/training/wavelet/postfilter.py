@@ -1,52 +1,82 @@
-"""What a linear transform leaves to be desired: a residual network on the decoded picture."""
+"""What a linear transform leaves to be desired: a residual network on the decoded picture, in bytes."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from roundel.training.nets.quality import QualityTable
-from roundel.training.nets.residual import ResidualBlock, conv, zero_conv
+from roundel.training.wavelet.narrow import SIGNED, Narrow
+from roundel.training.wavelet.subbands import shuffle
 
 FILTER_STRIDE = 8
 """Pixels per sample of the coarsest features."""
-MIDDLE_GREY = 0.5
+UNIT = 16
+"""Steps to a unit of the features."""
+OUT_UNIT = 64
+"""Steps of the output to a rounding step of the quality."""
+
+
+class Block(nn.Module):
+    """x + conv3(ReLU(conv3(x))), x of −128 … 127; starts as the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = Narrow(channels, channels, 3)
+        self.conv2 = Narrow(channels, channels, 3, SIGNED, gain=0.01)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x + self.conv2(self.conv1(x))).clamp(*SIGNED)
 
 
 class PostFilter(nn.Module):
-    """Pixels (B, 3, H, W), decoded, to better ones; H and W are multiples of 8. Starts as the identity.
+    """Pixels (B, 3, H, W), decoded, to better ones; H and W are multiples of 8. Starts nearly as the identity.
 
-    Features at 1/4 and 1/8 of the resolution; the correction counts in rounding steps of the quality.
+    It sees the picture in whole pixel values. Features at 1/4 and 1/8 of the resolution; the correction counts in
+    rounding steps of the quality.
 
     Args:
         c4, c8: channels at 1/4 and 1/8. blocks4, blocks8: residual blocks there; one more at 1/4 ends it.
-        log_steps: (anchors,) log of the rounding step at the quality's knots.
+        anchors: knots of what varies with the quality.
     """
 
-    def __init__(self, c4: int, c8: int, *, blocks4: int, blocks8: int, log_steps: Tensor) -> None:
+    def __init__(self, c4: int, c8: int, *, blocks4: int, blocks8: int, anchors: int) -> None:
         super().__init__()
-        anchors = len(log_steps)
-        self.enter = conv(3 * 4**2, c4)
-        with torch.no_grad():
-            self.enter.weight.mul_(4.0)  # features of about unit size from pixels of ±½ that vary together
-        self.gain = QualityTable(c4, anchors, 1.0)
+        self.enter = Narrow(3 * 4**2, c4, 3, SIGNED, gain=4.0, scale=UNIT / 255)
         self.shift = QualityTable(c4, anchors)
-        self.blocks4 = nn.Sequential(*(ResidualBlock(c4) for _ in range(blocks4)))
-        self.down = conv(c4, c8, stride=2)
-        self.blocks8 = nn.Sequential(*(ResidualBlock(c8) for _ in range(blocks8)))
-        self.up = zero_conv(c8, 4 * c4, 1)
-        self.last = ResidualBlock(c4)
-        self.leave = zero_conv(c4, 3 * 4**2)
-        self.log_scale = QualityTable(1, anchors, log_steps[:, None])
+        self.blocks4 = nn.ModuleList(Block(c4) for _ in range(blocks4))
+        self.down = Narrow(c4, c8, 3, SIGNED, stride=2)
+        self.blocks8 = nn.ModuleList(Block(c8) for _ in range(blocks8))
+        self.up = Narrow(c8, 4 * c4, 1, SIGNED, gain=0.01)
+        self.last = Block(c4)
+        self.leave = Narrow(c4, 3 * 4**2, 3, SIGNED, gain=0.01, unit=OUT_UNIT, scale=OUT_UNIT / UNIT)
+        self.log_scale = QualityTable(1, anchors)
+        """Natural logarithm of how many rounding steps a unit of the output is."""
 
     @property
     def reach_px(self) -> int:
         """Pixels on each side that a pixel can depend on."""
         return 4 * (2 + 2 * len(self.blocks4) + 2) + 8 * (1 + 2 * len(self.blocks8)) + 8
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        h = self.enter(F.pixel_unshuffle(x - MIDDLE_GREY, 4))
-        h = h * self.gain(t)[:, :, None, None] + self.shift(t)[:, :, None, None]
-        h = self.blocks4(h)
-        h = h + F.pixel_shuffle(self.up(self.blocks8(self.down(h))), 2)
-        out = F.pixel_shuffle(self.leave(self.last(h)), 4).float()
-        return x + out * torch.exp(self.log_scale(t))[:, :, None, None]
+    def forward(self, x: Tensor, t: Tensor, step: Tensor) -> Tensor:
+        """Pictures in [0, 1], linear decoded, at qualities t (B,) whose rounding steps are `step` (B,), to better ones.
+
+        The result is not rounded to whole pixel values.
+        """
+        pixels = x * 255
+        whole = pixels + (pixels.detach().round().clamp(0, 255) - pixels.detach())
+        shift = self.shift(t) * UNIT
+        h = self.enter(unshuffle(whole - 128), shift)
+        for block in self.blocks4:
+            h = block(h)
+        g = self.down(h)
+        for block in self.blocks8:
+            g = block(g)
+        h = (h + shuffle(self.up(g), 2)).clamp(*SIGNED)
+        out = shuffle(self.leave(self.last(h)), 4).float()
+        return x + out * (torch.exp(self.log_scale(t)[:, :, None, None]) * step[:, None, None, None] / OUT_UNIT)
+
+
+def unshuffle(x: Tensor) -> Tensor:
+    """(B, 3, H, W) to (B, 48, H/4, W/4), the inverse of `shuffle` by 4."""
+    b, c, h, w = x.shape
+    cells = x.permute(0, 2, 3, 1).reshape(b, h // 4, 4, w // 4, 4 * c).transpose(2, 3)
+    return cells.reshape(b, h // 4, w // 4, 16 * c).permute(0, 3, 1, 2)

@@ -1,41 +1,36 @@
 """How uncertain each wavelet coefficient is, told by those already known: coarse levels first, then neighbours.
 
 Within a level luma comes first, on the white fields of a chessboard and then on the black ones, then the colours. All
-is exact integer arithmetic once frozen: it decides probabilities.
+is integer arithmetic once exported: it decides probabilities.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from roundel.training.exact import round_ste
-from roundel.training.exact.sums import ExactSum, Part
-from roundel.training.nets.quality import QualityTable
-from roundel.training.wavelet.transform import BANDS
+from roundel.training.wavelet.density import SKEWS
+from roundel.training.wavelet.narrow import Narrow
+from roundel.training.wavelet.transform import BANDS, COLOURS
+from roundel.training.wavelet.tuned import TunedTable
 
-FEATURE_MAX = 255
+DETAILS = len(COLOURS) * BANDS
+FEATURE_UNIT = 16
 MAGNITUDE_UNIT = 16
+HEAD_SCALE = 1 / 8
+"""Of what the heads say, in steps of their grids."""
 MAGNITUDE_MAX = 127
-"""Magnitudes count as round(16·log2(1 + |s|)), at most 127."""
-OUT_MAX = 1023
-INDEX_UNIT = 8
-"""Heads count in eighths of a step of the grid of scales."""
+"""Sizes count as round(16·log2(1 + |s|)), at most 127."""
 
 
-@dataclass(frozen=True)
-class SubbandShape:
-    """Features per level, coarsest first."""
+class Shape(NamedTuple):
+    """Features per level, coarsest first; knots of what varies with the quality; tunings."""
 
-    widths: tuple[int, ...] = (48, 48, 48, 32, 24)
-
-    @property
-    def levels(self) -> int:
-        return len(self.widths)
+    widths: tuple[int, ...]
+    anchors: int
+    tunings: int
 
 
 def magnitudes(symbols: Tensor) -> Tensor:
@@ -44,6 +39,11 @@ def magnitudes(symbols: Tensor) -> Tensor:
     The gradient is the difference to one step nearer to zero; at zero, to one step up.
     """
     return _Magnitudes.apply(symbols)
+
+
+def signed(symbols: Tensor) -> Tensor:
+    """Integers (B, C, h, w) to (B, 2·C, h, w): the magnitudes of positive ones, then those of negative ones."""
+    return torch.cat([magnitudes(symbols.clamp(min=0)), magnitudes(-symbols.clamp(max=0))], 1)
 
 
 class _Magnitudes(torch.autograd.Function):
@@ -70,6 +70,28 @@ def white_fields(height: int, width: int, device: torch.device) -> Tensor:
     return (rows + columns) % 2 == 0
 
 
+def shuffle(x: Tensor, finer: int) -> Tensor:
+    """(B, finer²·C, h, w) to (B, C, finer·h, finer·w); channel (finer·i + j)·C + c goes to row i, column j of a cell.
+
+    Cells of a channels-last array come apart in runs of finer·C neighbours this way.
+    """
+    b, c, h, w = x.shape
+    cells = x.permute(0, 2, 3, 1).reshape(b, h, w, finer, finer * (c // finer**2)).transpose(2, 3)
+    return cells.reshape(b, h * finer, w * finer, c // finer**2).permute(0, 3, 1, 2)
+
+
+class Said(NamedTuple):
+    """What contexts say of a group of coefficients (B, C, h, w)."""
+
+    scale: Tensor
+    """In steps of the grid of scales, before what the band and the quality add."""
+    skew: Tensor
+    """Places of the skew."""
+
+
+Step = Callable[[slice, Said, Tensor | None], Tensor]
+
+
 class LevelContext(nn.Module):
     """The nets of one level.
 
@@ -78,60 +100,60 @@ class LevelContext(nn.Module):
         width: features of this level.
     """
 
-    def __init__(self, before: int, width: int, anchors: int) -> None:
+    def __init__(self, before: int, width: int, shape: Shape) -> None:
         super().__init__()
         self.finer = 2 if before else 1
-        relu = (0, FEATURE_MAX)
-        features, signed = Part(width, 3, FEATURE_MAX), (-OUT_MAX, OUT_MAX)
-        point, luma = Part(width, 1, FEATURE_MAX), Part(BANDS, 3, MAGNITUDE_MAX)
-        above = (
-            [Part(3 * BANDS, 3, MAGNITUDE_MAX), Part(before, 1, FEATURE_MAX)] if before else [Part(3, 3, MAGNITUDE_MAX)]
-        )
-        self.up = ExactSum(above, self.finer**2 * width, relu)
-        self.shift = QualityTable(width, anchors)
-        self.white = ExactSum([features], width, relu)
-        self.white_out = ExactSum([point], BANDS, signed, unit=INDEX_UNIT, gain=0.1)
-        self.black = ExactSum([point, luma], width, relu)
-        self.black_out = ExactSum([point], BANDS, signed, unit=INDEX_UNIT, gain=0.1)
-        self.chroma = ExactSum([features, luma], width, relu)
-        self.chroma_out = ExactSum([point], 2 * BANDS, signed, unit=INDEX_UNIT, gain=0.1)
+        known = 2 * (DETAILS if before else len(COLOURS))
+        self.up = Narrow(known + before, self.finer**2 * width, 3)
+        self.shift = TunedTable(width, shape.anchors, shape.tunings)
+        self.white = Narrow(width, width, 3)
+        self.white_out = Narrow(width, 2 * BANDS, 1, None, gain=0.1, scale=HEAD_SCALE, bias=False)
+        self.black = Narrow(width + 2 * BANDS, width, 3)
+        self.black_out = Narrow(width, 2 * BANDS, 1, None, gain=0.1, scale=HEAD_SCALE, bias=False)
+        self.chroma = Narrow(width + 2 * BANDS, width, 3)
+        self.chroma_out = Narrow(width, 4 * BANDS, 1, None, gain=0.1, scale=HEAD_SCALE, bias=False)
 
-    def offsets(self, t: Tensor) -> Tensor:
-        """Integer offsets (B, width) of the features at qualities t (B,)."""
-        return round_ste(self.shift(t) * 16).clamp(-FEATURE_MAX, FEATURE_MAX)
+    def shifts(self, t: Tensor, tuning: Tensor) -> Tensor:
+        """What is added to the features (B, width) at qualities t (B,), in steps; integers."""
+        shifts = self.shift(t, tuning) * FEATURE_UNIT
+        return shifts + (torch.round(shifts) - shifts).detach()
 
-    def forward(
-        self, coarse: list[Tensor], offsets: Tensor, step: Callable[[slice, Tensor, Tensor | None], Tensor]
-    ) -> tuple[Tensor, Tensor]:
+    def forward(self, known: Tensor, features: Tensor | None, shifts: Tensor, step: Step) -> tuple[Tensor, Tensor]:
         """Walk the level.
 
         Args:
-            coarse: magnitudes and features of the coarser level. offsets: (B, width), from `offsets`.
-            step: called with (channels, index, fields), gives the symbols there (B, C, h, w), 0 outside `fields`.
+            known: signed magnitudes of the coarser level. features: of the coarser level. shifts: from `shifts`.
+            step: called with (channels, said, fields), gives the symbols there (B, C, h, w), 0 outside `fields`.
 
         Returns:
-            Magnitudes (B, 9, h, w) and features of this level.
+            Signed magnitudes (B, 18, h, w) and features of this level.
         """
-        offsets = offsets.repeat_interleave(self.finer**2, 1)[:, :, None, None]
-        f = F.pixel_shuffle(self.up(*coarse, add=offsets), self.finer)
+        x = known if features is None else torch.cat([known, features], 1)
+        f = shuffle(self.up(x, shifts.repeat(1, self.finer**2)), self.finer)
         board = white_fields(f.shape[2], f.shape[3], f.device)
         f = self.white(f)
         luma = slice(0, BANDS)
-        white = step(luma, self.white_out(f), board)
-        g = self.black(f, magnitudes(white), add=f)
-        black = step(luma, self.black_out(g), ~board)
-        found = magnitudes(white + black)
-        h = self.chroma(g, found, add=g)
-        colours = step(slice(BANDS, 3 * BANDS), self.chroma_out(h), None)
-        return torch.cat([found, magnitudes(colours)], 1), h
+        white = step(luma, said(self.white_out(f)), board)
+        g = self.black(torch.cat([f, signed(white).to(f.dtype)], 1))
+        black = step(luma, said(self.black_out(g)), ~board)
+        found = white + black
+        h = self.chroma(torch.cat([g, signed(found).to(f.dtype)], 1))
+        colours = step(slice(BANDS, DETAILS), said(self.chroma_out(h)), None)
+        return signed(torch.cat([found, colours], 1)).to(f.dtype), h
+
+
+def said(out: Tensor) -> Said:
+    """Of the outputs of a head, scales first."""
+    scale, skew = out.chunk(2, 1)
+    return Said(scale, skew + SKEWS // 2)
 
 
 class SubbandContexts(nn.Module):
     """The nets of all levels, coarsest first."""
 
-    def __init__(self, shape: SubbandShape, anchors: int) -> None:
+    def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.levels = nn.ModuleList(LevelContext(a, b, anchors) for a, b in pairwise((0, *shape.widths)))
+        self.levels = nn.ModuleList(LevelContext(a, b, shape) for a, b in pairwise((0, *shape.widths)))
 
     def steps(self) -> list[LevelContext]:
         """The levels, for those who read types."""

@@ -1,0 +1,69 @@
+"""Pixels to wavelet coefficients, in floating point: only encoders need it."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+_ALPHA, _BETA, _GAMMA, _DELTA = (
+    np.float32(c) for c in (-1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971)
+)
+# Lifting steps and scale of the CDF 9/7 wavelet (Daubechies & Sweldens 1998, table 2).
+_LOW_SCALE = np.float32(1.149604398860241**2 / 2)
+
+_OPPONENT = np.array(
+    [
+        [1 / math.sqrt(3), 1 / math.sqrt(3), 1 / math.sqrt(3)],
+        [1 / math.sqrt(2), 0, -1 / math.sqrt(2)],
+        [-1 / math.sqrt(6), 2 / math.sqrt(6), -1 / math.sqrt(6)],
+    ],
+    np.float32,
+)
+
+
+def analysis(pixels: NDArray[np.float32], levels: int) -> list[NDArray[np.float32]]:
+    """Pixels (H, W, 3) of 0 … 255, sides multiples of 2^levels, to the coefficients that `synthesis` turns into them.
+
+    Returns:
+        In pixel values: (h, w, 3) of the low band, then (2^k·h, 2^k·w, 9) of the details of level k.
+    """
+    low = ((pixels - np.float32(127.5)) @ _OPPONENT.T).transpose(2, 0, 1)
+    parts: list[NDArray[np.float32]] = []
+    for _ in range(levels):
+        low, details = split(low)
+        parts.append(details)
+    return [np.ascontiguousarray(low.transpose(1, 2, 0)), *reversed(parts)]
+
+
+def split(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """One level: (3, H, W) to the low band (3, H/2, W/2) and details (H/2, W/2, 9)."""
+    left, right = _forward(x[:, :, 0::2], x[:, :, 1::2], 2)
+    low, vertical = _forward(left[:, 0::2], left[:, 1::2], 1)
+    horizontal, diagonal = _forward(right[:, 0::2], right[:, 1::2], 1)
+    details = np.stack([horizontal, vertical, diagonal], 1)
+    height, width = low.shape[1:]
+    return low * _LOW_SCALE, np.ascontiguousarray(details.reshape(9, height, width).transpose(1, 2, 0))
+
+
+def _forward(
+    even: NDArray[np.float32], odd: NDArray[np.float32], axis: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    high = odd + _ALPHA * _around(even, axis, 1)
+    low = even + _BETA * _around(high, axis, -1)
+    high += _GAMMA * _around(low, axis, 1)
+    low += _DELTA * _around(high, axis, -1)
+    return low, high
+
+
+def _around(x: NDArray[np.float32], axis: int, step: int) -> NDArray[np.float32]:
+    """Each sample plus the next (step 1) or the last (−1), borders mirrored."""
+    out = x.copy()
+    inner, other = [slice(None)] * 3, [slice(None)] * 3
+    edge = [slice(None)] * 3
+    if step > 0:
+        inner[axis], other[axis], edge[axis] = slice(None, -1), slice(1, None), slice(-1, None)
+    else:
+        inner[axis], other[axis], edge[axis] = slice(1, None), slice(None, -1), slice(None, 1)
+    out[tuple(inner)] += x[tuple(other)]
+    out[tuple(edge)] += x[tuple(edge)]
+    return out

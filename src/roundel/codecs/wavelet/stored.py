@@ -1,0 +1,129 @@
+"""The weights file of a wavelet model: nets and integer tables at each quality and tuning, and their self-test."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roundel.codecs.wavelet.nets import Contexts, Filter, LevelContext
+from roundel.codecs.wavelet.symbols import LEVELS, SYMBOL_MAX, TABLES
+from roundel.codecs.wavelet.synthesis import LIMIT
+from roundel.codecs.wavelet.walk import COLOURS, DETAILS, INDICES, Group, walk
+from roundel.codecs.weights import Weights
+from roundel.coding import Tables
+from roundel.errors import ModelError
+
+ARCHITECTURE = "wavelet/1"
+QUALITIES = 101
+NETS = ("white", "black", "colours")
+TABLE_ARRAYS = ("frequencies", "starts", "offsets")
+SELFTEST_CELLS = (2, 3)
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """A model's weights, checked."""
+
+    weights: Weights
+    tables: Tables
+    tunings: tuple[str, ...]
+    """Their order is that of their numbers in files."""
+
+    def multipliers(self, tuning: int, quality: int) -> list[NDArray[np.int32]]:
+        """(C,) of every part, coarsest first: what symbols are times to be coefficients."""
+        found = self.weights.tensor("multipliers")[tuning, quality]
+        return [found[:COLOURS], *(found[COLOURS:].reshape(LEVELS, DETAILS))]
+
+    def limits(self, tuning: int, quality: int) -> list[NDArray[np.int32]]:
+        """(C,) of every part: the largest |symbol|."""
+        return [np.minimum((LIMIT - 1) // m, SYMBOL_MAX).astype(np.int32) for m in self.multipliers(tuning, quality)]
+
+    def bit_price(self, tuning: int) -> float:
+        """Squared error, in steps², that a bit is worth to the encoder."""
+        return float(self.weights.tensor("bit_price")[tuning])
+
+    def contexts(self, tuning: int, quality: int) -> Contexts:
+        """The nets that say how uncertain coefficients are."""
+        levels = []
+        for k in range(LEVELS):
+            shift = self.weights.tensor(f"context{k}.shift")[tuning, quality].astype(np.int32)
+            base, bits = self.weights.tensor(f"context{k}.up_bias"), self.weights.tensor(f"context{k}.up_bits")
+            up = base + (np.tile(shift, base.size // shift.size) << bits)
+            heads = [self.weights.tensor(f"context{k}.{net}_bias")[tuning, quality] for net in NETS]
+            graphs = [self.weights.graph(f"context{k}.{net}") for net in NETS]
+            levels.append(LevelContext((graphs[0], graphs[1], graphs[2]), up, (heads[0], heads[1], heads[2])))
+        low = self.weights.tensor("low_index")[tuning, quality]
+        return Contexts(tuple(levels), low.reshape(COLOURS, -1))
+
+    def filter(self, tuning: int, quality: int) -> Filter:
+        """What repairs decoded pictures."""
+        name = f"filter.{self.tunings[tuning]}"
+        bias, gain = self.weights.tensor(f"{name}.bias"), self.weights.tensor(f"{name}.gain")
+        return Filter(self.weights.graph(name), bias[quality], int(gain[quality]))
+
+
+def read(weights: Weights) -> Stored:
+    """A model out of its weights file, tested on this machine.
+
+    Raises:
+        ModelError: it is not complete, or this machine computes other integers than the one that wrote it.
+    """
+    stored = unchecked(weights)
+    weights.require(selftest(stored))
+    return stored
+
+
+def unchecked(weights: Weights) -> Stored:
+    """The same without the self-test: for the export, which needs the model to say what the test's result is.
+
+    Raises:
+        ModelError: the file is not complete.
+    """
+    if weights.architecture != ARCHITECTURE:
+        raise ModelError(f"{weights.path}: holds {weights.architecture}, expected {ARCHITECTURE}")
+    tables = Tables.from_arrays({key: weights.tensor(f"tables.{key}") for key in TABLE_ARRAYS})
+    names = weights.shape.get("tunings")
+    if not isinstance(names, list) or not names or len(tables) != TABLES:
+        raise ModelError(f"{weights.path}: holds {len(tables)} tables and tunings {names}: not a wavelet model")
+    stored = Stored(weights, tables, tuple(map(str, names)))
+    count = len(names)
+    for name, shape in (
+        ("multipliers", (count, QUALITIES, COLOURS + LEVELS * DETAILS)),
+        ("low_index", (count, QUALITIES, COLOURS * 9)),
+        ("bit_price", (count,)),
+    ):
+        if weights.tensor(name).shape != shape:
+            raise ModelError(f"{weights.path}: {name} is {weights.tensor(name).shape}, expected {shape}")
+    multipliers, low = weights.tensor("multipliers"), weights.tensor("low_index")
+    if multipliers.min() < 1 or multipliers.max() >= LIMIT or low.min() < 1 or low.max() >= INDICES:
+        raise ModelError(f"{weights.path}: a multiplier or an index is out of range")
+    return stored
+
+
+class _Hashing:
+    """Makes symbols up and hashes what the nets say about them."""
+
+    def __init__(self) -> None:
+        self.digest = hashlib.sha256()
+
+    def next(
+        self, group: Group, scale: NDArray[np.uint8], skew: NDArray[np.uint8], guess: NDArray[np.int32] | int
+    ) -> NDArray[np.int32]:
+        """See `walk.Symbols.next`."""
+        self.digest.update(scale.tobytes() + skew.tobytes() + np.asarray(guess, "<i4").tobytes())
+        count = np.arange(scale.size, dtype=np.int64).reshape(scale.shape) + group.part
+        noise = (count * 2654435761 % 2**32 >> 8) % 15 - 7
+        return np.where((count // 7) % 5 == 0, noise * 37, np.where(noise > 3, noise, 0)).astype(np.int32)
+
+
+def selftest(stored: Stored) -> str:
+    """Hash of all that nets say of a fixed picture, 32 hexadecimal digits."""
+    hashing = _Hashing()
+    for tuning in range(len(stored.tunings)):
+        quality = (50 + 40 * tuning) % QUALITIES
+        walk(stored.contexts(tuning, quality), hashing, *SELFTEST_CELLS, LEVELS)
+        count = np.arange(3 * 64 * 64, dtype=np.int64).reshape(64, 64, 3)
+        pixels = np.where(count // 96 % 2, count * 2654435761 % 2**32 >> 24, count // 7 % 256).astype(np.uint8)
+        hashing.digest.update(stored.filter(tuning, quality).corrections(pixels).tobytes())
+    return hashing.digest.hexdigest()[:32]
