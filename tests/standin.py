@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from roundel.codecs import zoo
-from roundel.codecs.protocol import Decoded, Encoded, Window
+from roundel.codecs.protocol import Batch, Decoded, Encoded, Window
 from roundel.container import Kind
 from roundel.errors import FormatError, ModelError
 
@@ -98,6 +98,17 @@ class Exact:
     def render(self, latents: np.ndarray, window: Window, quality: int) -> np.ndarray:
         top, left, height, width = window
         return latents[:, top : top + height, left : left + width].transpose(1, 2, 0)
+
+    def encode_batch(self, pixels: np.ndarray) -> Encoded:
+        return Encoded([zlib.compress(pixels.tobytes(), 1)], zlib.crc32(pixels.tobytes()))
+
+    def decode_batch(self, passes: Sequence[bytes], count: int, height: int, width: int) -> Batch:
+        try:
+            data = zlib.decompress(passes[0])
+            pixels = np.frombuffer(data, np.uint8).reshape(count, height, width, 3)
+        except (zlib.error, ValueError) as error:
+            raise FormatError(f"a pass is damaged: {error}") from error
+        return Batch(pixels, zlib.crc32(data))
 
 
 def install() -> None:

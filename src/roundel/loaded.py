@@ -10,7 +10,7 @@ from roundel.codecs.loading import at_effort, model_of, resolve
 from roundel.codecs.protocol import Model, Window
 from roundel.codecs.selection import lossless_at
 from roundel.container import DEFAULT_MAX_PIXELS, Header, Kind
-from roundel.container.format import PACK_TILE_PX
+from roundel.container.format import PACK_TILE_PX, tile_code
 from roundel.errors import ModelError
 from roundel.image import Picture
 from roundel.tiling import Grid, Rect, combine_crcs, grid_for, workers
@@ -43,7 +43,9 @@ class Codec:
 
     def grid(self, height: int, width: int, tile_px: int | None = None) -> Grid:
         """The tiles of a picture, of a side of one's own or the default of the model's kind. Raises: FormatError."""
-        return grid_for(height, width, TILE_PX[self.model.kind] if tile_px is None else tile_px, self.model.align_px)
+        side_px = TILE_PX[self.model.kind] if tile_px is None else tile_px
+        tile_code(side_px)  # complains before the work
+        return grid_for(height, width, side_px, self.model.align_px)
 
     def each_tile(self, grid: Grid, work: Callable[[int], T]) -> Iterator[T]:
         """Results of work on every tile, by its index, in raster order."""

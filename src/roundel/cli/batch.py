@@ -264,6 +264,13 @@ def _seconds(elapsed_s: float) -> str:
     return f"{minutes} min {seconds % 60} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def make_ready(item: Item, manner: Manner) -> None:
+    """Refuse an output that exists before the work is done, not after it, and make its folder. Raises: OutputError."""
+    streams.check_free(item.output, force=manner.force)
+    if item.make_folder:
+        Path(item.output).parent.mkdir(parents=True, exist_ok=True)
+
+
 def check_output(suffixes: frozenset[str], output: str | None, why: str) -> None:
     """Refuse an output whose suffix promises another format. Raises: click.UsageError."""
     if output and Path(output).suffix.lower() in suffixes and not Path(output).is_dir():

@@ -85,7 +85,7 @@ def command(
 
     def work(item: Item, task: Task) -> Done:
         elapsed_s = streams.Stopwatch()
-        streams.check_free(item.output, force=how.force)
+        batch.make_ready(item, how)
         with inputs.opened(item.input) as data:
             size = len(data)
             length = bytes_ if fraction is None else max(1, int(size * fraction))

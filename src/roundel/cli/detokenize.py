@@ -53,7 +53,7 @@ def command(
 
     def work(item: Item, task: Task) -> Done:
         elapsed_s = streams.Stopwatch()
-        streams.check_free(item.output, force=how.force)
+        batch.make_ready(item, how)
         codes = _load(streams.read_bytes(item.input))
         if item.output.endswith(SUFFIX):
             data = tokens.to_file(codes, size=size, model=key)
@@ -74,7 +74,7 @@ def command(
             "shape": list(codes.shape),
             "elapsed_s": round(elapsed_s(), 3),
         }
-        before, after = (0 if name == STANDARD else os.stat(name).st_size for name in item)
+        before, after = (0 if name == STANDARD else os.stat(name).st_size for name in (item.input, item.output))
         return Done(record, text, before, after)
 
     ctx.exit(batch.run(plan, work, how))

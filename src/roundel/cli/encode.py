@@ -90,7 +90,7 @@ def command(
 
         elapsed_s = streams.Stopwatch()
         picture = arguments.picture(_source(item.input), max_pixels=max_pixels)
-        streams.check_free(item.output, force=how.force)
+        batch.make_ready(item, how)
         codec = codec_for(picture, key, lossless=lossless, effort=effort, jobs=task.jobs, progress=task.progress)
         encoding = Encoding.of(picture, codec, tile_px=tile, strip=strip)
         usual = USUAL_QUALITY if quality is None else quality

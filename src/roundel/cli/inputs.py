@@ -31,6 +31,8 @@ class Item(NamedTuple):
     input: str
     output: str = ""
     """Where its result goes; empty where a command writes none."""
+    make_folder: bool = False
+    """Whether the folder of the result is made if need be."""
 
 
 class Plan(NamedTuple):
@@ -95,8 +97,11 @@ def plan(
     found = list(dict.fromkeys(found))
     if suffix is None:
         return Plan([Item(one.name) for one in found], failures, left)
-    goals = _goals(found, output, suffix, folder=folders or several or files_from is not None)
-    return _without_collisions([Item(one.name, goal) for one, goal in zip(found, goals, strict=True)], failures, left)
+    folders = folders or several or files_from is not None or (output or "").endswith(("/", os.sep))
+    goals = _goals(found, output, suffix, folder=folders)
+    make = folders and output is not None
+    items = [Item(one.name, goal, make) for one, goal in zip(found, goals, strict=True)]
+    return _without_collisions(items, failures, left)
 
 
 @contextmanager
@@ -143,7 +148,7 @@ def _goals(found: Sequence[_Found], output: str | None, suffix: str, *, folder: 
         if len(found) > 1:
             raise click.UsageError("several results do not go to stdout: name a folder with -o.")
         goals = [STANDARD] * len(found)
-    elif folder or os.path.isdir(output) or output.endswith(("/", os.sep)):
+    elif folder or os.path.isdir(output):
         if not os.path.isdir(output) and (os.path.exists(output) or output.lower().endswith(suffix)):
             raise click.UsageError(f"-o {output} is a file; several results need a folder.")
         goals = [str(Path(output, one.below).with_suffix(suffix)) for one in found]

@@ -48,7 +48,7 @@ def command(
 
     def work(item: Item, task: Task) -> Done:
         elapsed_s = streams.Stopwatch()
-        streams.check_free(item.output, force=how.force)
+        batch.make_ready(item, how)
         source: object = item.input
         if item.input == inputs.STANDARD:
             data = streams.read_bytes(item.input)

@@ -29,7 +29,7 @@ CUSTOM_ID = 0xFFFF
 class Entry(NamedTuple):
     """One published model. An id is never given to other weights, not even after its model is gone: files name it.
 
-    Ids 1 and 3 … 23 are such: models that were there before the first release.
+    Ids 1, 3 … 23 and 32 … 34 are such: models that were there before the first release.
     """
 
     id: int
@@ -61,8 +61,8 @@ ENTRIES = (
     Entry(26, "cifar", Kind.LOSSLESS, LOSSLESS_HOME, "packs of pictures of 32 × 32 pixels"),
     Entry(24, "photo", Kind.LOSSLESS, LOSSLESS_HOME, "photos and other pictures"),
     Entry(27, "histology", Kind.LOSSLESS, LOSSLESS_HOME, "slides of stained tissue"),
-    Entry(32, "photo-tokens", Kind.TOKENS, TOKENS_HOME, "integers for learning from photos"),
-    Entry(34, "cifar-tokens-2", Kind.TOKENS, TOKENS_HOME, "integers for pictures of 32 × 32 pixels"),
+    Entry(35, "photo-tokens", Kind.TOKENS, TOKENS_HOME, "integers for learning from photos"),
+    Entry(36, "cifar-tokens", Kind.TOKENS, TOKENS_HOME, "integers for pictures of 32 × 32 pixels"),
 )
 DEFAULTS = {Kind.LOSSY: "photo-wavelet", Kind.LOSSLESS: "photo", Kind.TOKENS: "photo-tokens"}
 
@@ -120,6 +120,8 @@ def _load(home: str, path: Path, name: str, model_id: int) -> "Model":
 
     from roundel.codecs.weights import read
 
+    if not path.is_file():
+        raise ModelError(f"{path}: the weights of model {name} are missing")
     with safe_open(path, "numpy") as file:
         metadata = file.metadata() or {}
     if "architecture" not in metadata:  # until all weights are made anew
