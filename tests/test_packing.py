@@ -13,16 +13,12 @@ from roundel.container import read_pack
 from roundel.errors import ChecksumError, ImageError
 from roundel.image import cifar
 from roundel.packing import Collection, pack, unpack
-from tests.codecs.test_lossless import picture, tiny_net
+from tests.codecs.pyramids import picture, tiny_weights
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> str:
-    from roundel.training.pyramid import stored as lossless_weights
-
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    lossless_weights.save(path, tiny_net(), {})
-    return str(path)
+    return str(tiny_weights(tmp_path_factory.mktemp("weights") / "tiny.safetensors"))
 
 
 def batch(count: int) -> list[np.ndarray]:

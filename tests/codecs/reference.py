@@ -1,4 +1,4 @@
-"""A plain decoder of lossless tiles: NumPy and int64, no torch, no part of roundel's models. docs/format.md in code.
+"""A plain decoder of lossless tiles: NumPy and int64, no engine, no part of roundel's models. docs/format.md in code.
 
 Slow and short. It reads a weights file and the passes of a tile, and gives the pixels that the fast decoder must give.
 """
@@ -11,61 +11,108 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import onnx
+from onnx import numpy_helper
 from safetensors import safe_open
 
 from roundel.coding import Tables
 from tests.coding.reference import Decoder, take
 
-Weights = dict[str, np.ndarray]
+Constants = dict[str, np.ndarray]
 PHASES = ((1, 1), (0, 1), (1, 0))
+RANGES = ((-128, 127), (-255, 255), (-255, 255))
 
 
-class Phase(NamedTuple):
-    """One phase: on the grid of phase a, inside the picture, and what reads the next samples."""
+class Model(NamedTuple):
+    """The layers' constants, as GRAPH/LAYER.ROLE; tables; how many levels have nets of their own."""
 
-    now: np.ndarray
-    here: np.ndarray
-    read: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    constants: Constants
+    tables: Tables
+    levels: int
 
 
-def load(path: Path) -> tuple[Weights, Tables, int]:
-    """Arrays by name, tables, and how many levels have nets of their own."""
+def load(path: Path) -> Model:
+    """A weights file, its graphs taken apart."""
+    constants: Constants = {}
     with safe_open(path, "numpy") as file:
-        weights = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+        held = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
         shape = json.loads(file.metadata()["shape"])
-    tables = Tables.from_arrays({k: weights[f"tables.{k}"] for k in ("frequencies", "starts", "offsets")})
-    return weights, tables, len(shape["widths"])
+    for key, data in held.items():
+        if key.startswith("graph."):
+            graph = onnx.load_from_string(data.tobytes()).graph
+            constants |= {f"{key[6:]}/{c.name}": numpy_helper.to_array(c) for c in graph.initializer}
+    tables = Tables.from_arrays({k: held[f"tables.{k}"] for k in ("frequencies", "starts", "offsets")})
+    return Model(constants, tables, len(shape["widths"]))
 
 
-def layer(
-    weights: Weights, name: str, inputs: Sequence[np.ndarray], low: int, high: int, add: object = 0
-) -> np.ndarray:
-    """Inputs (C, h, w) to clamp(floor((Σ + bias) / 2^shift + ½) + add): convolutions.
-
-    Beyond the border pixels repeat, others are 0.
-    """
-    h, w = inputs[0].shape[1:]
-    shift = weights[f"{name}.shift"].astype(np.int64)[:, None, None]
-    total = np.broadcast_to(weights[f"{name}.bias"].astype(np.int64)[:, None, None], (len(shift), h, w)).copy()
-    for i, x in enumerate(inputs):
-        kernel = weights[f"{name}.weight{i}"].astype(np.int64)
-        r = kernel.shape[2] // 2
-        pixels = i == 0 and name.endswith((".enter", ".linear.0"))
-        padded = np.pad(x, ((0, 0), (r, r), (r, r)), mode="edge" if pixels else "constant")
-        for dy in range(2 * r + 1):
-            for dx in range(2 * r + 1):
-                total += np.einsum("oc,chw->ohw", kernel[:, :, dy, dx], padded[:, dy : dy + h, dx : dx + w])
-    divided = np.where(
-        shift > 0, (total + (1 << np.maximum(shift, 1) - 1)) >> np.maximum(shift, 0), total << np.maximum(-shift, 0)
-    )
-    return np.clip(divided + add, low, high)
+def divided(total: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """total / 2^shift to the nearest integer, halves to even; the channel is the first axis."""
+    out = np.empty_like(total)
+    for row, sums, s in zip(out, total, shift.tolist(), strict=True):
+        if s <= 0:
+            row[...] = sums << -s
+            continue
+        whole, rest = sums >> s, sums & ((1 << s) - 1)
+        half = 1 << (s - 1)
+        row[...] = whole + ((rest > half) | ((rest == half) & (whole % 2 == 1)))
+    return out
 
 
-def neighbours(x: np.ndarray) -> np.ndarray:
-    """(k, h, w) to (9k, h, w): the 3×3 around each position, row by row, zero beyond the border."""
+def convolved(x: np.ndarray, weight: np.ndarray, edges: str) -> np.ndarray:
+    """int64 (C, h, w) and (O, C, k, k) to (O, h, w)."""
     h, w = x.shape[1:]
-    padded = np.pad(x, ((0, 0), (1, 1), (1, 1)))
-    return np.concatenate([padded[:, dy : dy + h, dx : dx + w] for dy in range(3) for dx in range(3)])
+    r = weight.shape[2] // 2
+    padded = np.pad(x, ((0, 0), (r, r), (r, r)), mode=edges)  # type: ignore[call-overload]
+    total = np.zeros((len(weight), h, w), np.int64)
+    for dy in range(2 * r + 1):
+        for dx in range(2 * r + 1):
+            total += np.einsum("oc,chw->ohw", weight[:, :, dy, dx], padded[:, dy : dy + h, dx : dx + w])
+    return total
+
+
+def pixels(constants: Constants, name: str, known: np.ndarray, low: int, high: int) -> np.ndarray:
+    """A layer that sees pixels, whose constants are multiples of 2^-22."""
+    weight, bias = (np.rint(constants[f"{name}.{k}"] * 2.0**22).astype(np.int64) for k in ("weight", "bias"))
+    total = convolved(known, weight, "edge") + bias[:, None, None]
+    return np.clip(divided(total, np.full(len(bias), 22)), low, high)
+
+
+def features(constants: Constants, name: str, f: np.ndarray, low: int, high: int) -> np.ndarray:
+    """A layer that sees features."""
+    weight, bias, scale = (constants[f"{name}.{k}"] for k in ("weight", "bias", "scale"))
+    total = convolved(f, weight.astype(np.int64), "constant") + bias.astype(np.int64)[:, None, None]
+    return np.clip(divided(total, np.rint(-np.log2(scale)).astype(int)), low, high)
+
+
+def trunk(constants: Constants, name: str, known: np.ndarray, carried: np.ndarray | None) -> np.ndarray:
+    """Features of a phase."""
+    f = pixels(constants, f"{name}/enter", known, *((0, 255) if carried is None else (-128, 127)))
+    if carried is not None:
+        f = np.clip(f + features(constants, f"{name}/carry", carried, -128, 127), 0, 255)
+    block = 0
+    while f"{name}/inner.{block}.bias" in constants:
+        inner = features(constants, f"{name}/inner.{block}", f, 0, 255)
+        f = np.clip(f + features(constants, f"{name}/outer.{block}", inner, -128, 127), 0, 255)
+        block += 1
+    return f
+
+
+def head(constants: Constants, name: str, rows: np.ndarray) -> np.ndarray:
+    """Rows (n, K) to mean, log scale and tail, (3, n)."""
+    columns = rows.T[:, :, None]
+    hidden = features(constants, f"{name}/hidden", columns, 0, 255)[:, :, 0]
+    halves = constants[f"{name}/out.weight"].astype(np.int64).T  # the upper halves of three outputs, then the lower
+    total = (128 * halves[:3] + halves[3:]) @ hidden + constants[f"{name}/out.bias"].astype(np.int64)
+    shift = np.rint(-np.log2(constants[f"{name}/out.scale"][:, 0])).astype(int)
+    return np.clip(divided(total, shift), -8191, 8191)
+
+
+def row(f: np.ndarray, r: np.ndarray, y: int, x: int, width: int) -> list[int]:
+    """What a head sees of one position: f (C, h, w); r (3, h + 2, w + 2), zeros around."""
+    square = [r[k, y + tap // 3, x + tap % 3] + 128 for tap in range(9) for k in (0, 1)]
+    cross = [r[2, y + dy, x + dx] + 128 for dy, dx in ((0, 1), (1, 0), (1, 2), (2, 1))]
+    seen = [*f[:, y, x], *square, *cross]
+    return seen + [0] * (width - len(seen))
 
 
 def table(mean: np.ndarray, log_scale: np.ndarray, tail: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -79,58 +126,33 @@ def table(mean: np.ndarray, log_scale: np.ndarray, tail: np.ndarray) -> tuple[np
     return first[scale] + (weight << bits) + nearest % (1 << bits), nearest >> bits
 
 
-def features(weights: Weights, step: str, pixels: np.ndarray, f: list[np.ndarray]) -> list[np.ndarray]:
-    """Features of a step, in a list, from known pixels and the features of the step before, if there are any."""
-    if f and f"{step}.carry.bias" in weights:
-        carried = layer(weights, f"{step}.carry", f, -255, 255)
-        f = [layer(weights, f"{step}.enter", [pixels], 0, 255, add=carried)]
-    else:
-        f = [layer(weights, f"{step}.enter", [pixels, *f], 0, 255)]
-    block = 0
-    while f"{step}.inner.{block}.bias" in weights:
-        inner = layer(weights, f"{step}.inner.{block}", f, 0, 255)
-        f = [layer(weights, f"{step}.outer.{block}", [inner], 0, 255, add=f[0])]
-        block += 1
-    return f
+Read = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
-def pair(weights: Weights, step: str, f: list[np.ndarray], linear: np.ndarray, phase: Phase, grey: bool) -> None:
-    """Luma, then both chroma."""
-    now, here, read = phase
+def phase(
+    constants: Constants, name: str, f: np.ndarray, linear: np.ndarray, here: np.ndarray, read: Read, groups: int
+) -> None:
+    """Luma, Co, Cg; of each the black squares, then the white; `here` is (3, h, w)."""
     h, w = here.shape[1:]
-    head = layer(weights, f"{step}.luma_out", [layer(weights, f"{step}.luma_in", f, 0, 255)], -8191, 8191)
-    mean = linear[:1] + head[:1]
-    now[:1, :h, :w] = here[:1] = read(*table(mean[:, :h, :w], head[1:2, :h, :w], head[2:3, :h, :w]))
-    if grey:
-        return
-    residual = np.clip(now[:1] - ((mean + 8) >> 4), -255, 255)
-    hidden = layer(weights, f"{step}.chroma_in", [*f, residual], 0, 255)
-    head = layer(weights, f"{step}.chroma_out", [hidden], -8191, 8191)
-    mean = linear[1:] + head[:2]
-    now[1:, :h, :w] = here[1:] = read(*table(mean[:, :h, :w], head[2:4, :h, :w], head[4:6, :h, :w]))
+    r = np.zeros((3, h + 2, w + 2), np.int64)
+    for group in range(groups):
+        colour = group // 2
+        there = [(y, x) for y in range(h) for x in range(w) if (y + x) % 2 == group % 2]
+        if not there:
+            continue
+        width = constants[f"{name}.heads.{group}/hidden.weight"].shape[1]
+        rows = np.array([row(f, r, y, x, width) for y, x in there])
+        found = head(constants, f"{name}.heads.{group}", rows)
+        mean = found[0] + np.array([linear[colour, y, x] for y, x in there])
+        values = read(*table(mean, found[1], found[2]))
+        assert values.min() >= RANGES[colour][0], "damaged"
+        assert values.max() <= RANGES[colour][1], "damaged"
+        for (y, x), value, m in zip(there, values, mean, strict=True):
+            here[colour, y, x] = value
+            r[colour, y + 1, x + 1] = np.clip(value - ((m + 8) >> 4), -127, 127)
 
 
-def chain(weights: Weights, step: str, f: list[np.ndarray], linear: np.ndarray, phase: Phase, grey: bool) -> None:
-    """Luma, Co, Cg; of each the black squares, then the white."""
-    now, here, read = phase
-    h, w = here.shape[1:]
-    residual = np.zeros_like(now)
-    square = np.add.outer(np.arange(now.shape[1]), np.arange(now.shape[2])) % 2
-    for group in range(2 if grey else 6):
-        colour, there = group // 2, square == group % 2
-        around = [neighbours(residual[: colour + group % 2])] if group else []
-        hidden = layer(weights, f"{step}.heads.{group}.hidden", [*f, *around], 0, 255)
-        head = layer(weights, f"{step}.heads.{group}.out", [hidden], -8191, 8191)
-        mean, inside = linear[colour] + head[0], there[:h, :w]
-        here[colour][inside] = read(*table(*(p[:h, :w][inside] for p in (mean, head[1], head[2]))))
-        now[colour, :h, :w] = here[colour]
-        error = np.clip(now[colour] - ((mean + 8) >> 4), -255, 255)
-        residual[colour][there] = error[there]
-
-
-def decode(
-    weights: Weights, tables: Tables, levels: int, passes: Sequence[bytes], height: int, width: int
-) -> np.ndarray:
+def decode(model: Model, passes: Sequence[bytes], height: int, width: int) -> np.ndarray:
     """uint8 (height, width, 3) of a whole tile."""
     mode, payload = passes[0][0], passes[0][1:]
     if mode >= 2:
@@ -138,28 +160,27 @@ def decode(
         stored = {2: (1, 1, 3), 5: (height, width, 1)}.get(mode, (height, width, 3))
         return np.broadcast_to(np.frombuffer(raw, np.uint8).reshape(stored), (height, width, 3))
     decoders = [Decoder(data) for data in (payload, *passes[1:])]
+    constants, tables, levels = model
 
     def read(in_pass: int, index: np.ndarray, centre: np.ndarray) -> np.ndarray:
-        symbols = take(decoders[in_pass], index.ravel().tolist(), tables)
-        return np.array(symbols, np.int64).reshape(index.shape) + centre
+        return np.array(take(decoders[in_pass], index.tolist(), tables), np.int64) + centre
 
     x = np.zeros((3, height, width), np.int64)
-    x[:1, :1, :1] = read(0, np.full((1, 1, 1), len(tables) - 2), np.zeros(1, int))
-    if mode == 0:
-        x[1:, :1, :1] = read(0, np.full((2, 1, 1), len(tables) - 1), np.zeros(1, int))
+    for colour in range(1 if mode == 1 else 3):
+        x[colour, 0, 0] = read(0, np.array([len(tables) - 2 + (colour > 0)]), np.zeros(1, int))[0]
     for level in reversed(range(max(height - 1, width - 1).bit_length())):
-        s, net = 1 << level, f"levels.{min(level, levels - 1)}"
-        known: list[np.ndarray] = [x[:, :: 2 * s, :: 2 * s].copy()]
-        f: list[np.ndarray] = []
-        for number, (row, column) in enumerate(PHASES):
-            step, pixels = f"{net}.{number}", np.concatenate(known)
-            f = features(weights, step, pixels, f)
-            linear = layer(weights, f"{step}.linear.0", [pixels], -8191, 8191)
-            now, here = known[0].copy(), x[:, row * s :: 2 * s, column * s :: 2 * s]
-            if here.size:
-                in_pass = 3 + number if level == 0 else max(0, 3 - level)
-                code = chain if f"{step}.heads.0.out.bias" in weights else pair
-                code(weights, step, f, linear, Phase(now, here, partial(read, in_pass)), mode == 1)
+        s = 1 << level
+        known = [x[:, :: 2 * s, :: 2 * s].copy()]
+        f = None
+        for number, (top, left) in enumerate(PHASES):
+            name, seen = f"levels.{min(level, levels - 1)}.{number}", np.concatenate(known)
+            f = trunk(constants, f"{name}.trunk", seen, f)
+            linear = pixels(constants, f"{name}.trunk/linear", seen, -8191, 8191)
+            here = x[:, top * s :: 2 * s, left * s :: 2 * s]
+            in_pass = 3 + number if level == 0 else max(0, 3 - level)
+            phase(constants, name, f, linear, here, partial(read, in_pass), 2 if mode == 1 else 6)
+            now = known[0].copy()
+            now[:, : here.shape[1], : here.shape[2]] = here
             known.append(now)
     y, co, cg = x[0] + 128, x[1], x[2]
     t = y - (cg >> 1)

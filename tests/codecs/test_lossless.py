@@ -1,75 +1,38 @@
-"""The lossless model: every bit back, from any prefix a picture, at any size."""
+"""The lossless codec model: every bit comes back, prefixes are pictures, and damage is refused."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from safetensors import safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.numpy import load_file, save_file
 
-from roundel.codec import decode_array, encode
 from roundel.codecs import zoo
-from roundel.codecs.protocol import Window
-from roundel.codecs.pyramid.codec import LosslessModel, Mode, from_ycocg, to_ycocg
+from roundel.codecs.protocol import Reducing, Window
+from roundel.codecs.pyramid.codec import Mode, PyramidModel, from_ycocg, to_ycocg
 from roundel.codecs.pyramid.symbols import Expected, Reading, Writing
-from roundel.codecs.pyramid.walk import PASSES, level_count, pass_of, walk
+from roundel.codecs.pyramid.walk import PASSES, RANGES, Group, Prediction, level_count, pass_of, walk
+from roundel.coding import Writer
 from roundel.errors import FormatError, ModelError
-from roundel.training.pyramid import stored as lossless_weights
-from roundel.training.pyramid.net import Pyramid, PyramidShape
 from tests.codecs import reference
-
-SIZES = [(1, 1), (1, 2), (2, 1), (1, 37), (37, 1), (2, 2), (3, 5), (33, 17), (64, 64)]
-
-
-STEPS = ("pair", "chain")
-HEADER_BYTES = 80
-
-
-def tiny_net(step: str = "pair", seed: int = 0) -> Pyramid:
-    """An untrained net whose branches all have a say."""
-    torch.manual_seed(seed)
-    blocks = 1 if step == "pair" else (2, 1, 0)
-    net = Pyramid(PyramidShape(widths=(16, 8), blocks=blocks, head=8, step=step)).eval().requires_grad_(False)
-    for p in net.parameters():
-        p.add_(0.02 * torch.randn_like(p))
-    return net
-
-
-@pytest.fixture(scope="module", params=STEPS)
-def weights(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    lossless_weights.save(path, tiny_net(request.param), {})
-    return path
+from tests.codecs.pyramids import SIZES, picture, tiny_weights
 
 
 @pytest.fixture(scope="module")
-def model(weights: Path) -> LosslessModel:
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_weights(tmp_path_factory.mktemp("weights") / "tiny.safetensors")
+
+
+@pytest.fixture(scope="module")
+def model(weights: Path) -> PyramidModel:
     found = zoo.get(str(weights))
-    assert isinstance(found, LosslessModel)
+    assert isinstance(found, PyramidModel)
     return found
-
-
-def picture(kind: str, height: int, width: int) -> np.ndarray:
-    rng = np.random.default_rng(height * 1000 + width)
-    if kind == "noise":
-        return rng.integers(0, 256, (height, width, 3), np.uint8)
-    if kind == "grey":
-        return np.repeat(picture("gradient", height, width)[..., :1], 3, axis=2)
-    if kind == "dot":
-        white = np.full((height, width, 3), 255, np.uint8)
-        white[height // 2, width // 2] = (0, 255, 1)
-        return white
-    if kind == "extremes":
-        return rng.choice(np.array([0, 255], np.uint8), (height, width, 3))
-    y, x = np.mgrid[:height, :width]
-    waves = [128 + 90 * np.sin(x / 9 + c) + 30 * np.cos(y / 5) for c in range(3)]
-    return (np.stack(waves, -1) + rng.normal(0, 2, (height, width, 3))).clip(0, 255).astype(np.uint8)
 
 
 @pytest.mark.parametrize("kind", ["noise", "grey", "dot", "extremes", "gradient"])
 @pytest.mark.parametrize(("height", "width"), SIZES)
-def test_every_bit_comes_back_and_nothing_grows(model: LosslessModel, kind: str, height: int, width: int) -> None:
+def test_every_bit_comes_back_and_nothing_grows(model: PyramidModel, kind: str, height: int, width: int) -> None:
     pixels, window = picture(kind, height, width), Window(0, 0, height, width)
     coded = model.encode(pixels, window, 0)
     assert len(coded.passes) == PASSES
@@ -84,25 +47,23 @@ def test_every_bit_comes_back_and_nothing_grows(model: LosslessModel, kind: str,
     [("gradient", 13, 18), ("gradient", 9, 8), ("grey", 11, 18), ("dot", 5, 1), ("noise", 3, 3)],
 )
 def test_the_plain_decoder_reads_the_same_pixels(
-    weights: Path, model: LosslessModel, kind: str, height: int, width: int
+    weights: Path, model: PyramidModel, kind: str, height: int, width: int
 ) -> None:
     pixels = picture(kind, height, width)
     coded = model.encode(pixels, Window(0, 0, height, width), 0)
-    assert np.array_equal(reference.decode(*reference.load(weights), coded.passes, height, width), pixels)
+    assert np.array_equal(reference.decode(reference.load(weights), coded.passes, height, width), pixels)
 
 
-@pytest.mark.parametrize(("height", "width", "tile_px"), [(1, 1, None), (1, 300, None), (300, 1, 64), (130, 200, 80)])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_files_of_noise_hardly_grow(
-    model: LosslessModel, height: int, width: int, tile_px: int | None, channels: int
-) -> None:
-    noise = np.random.default_rng(5).integers(0, 256, (height, width, channels), np.uint8)
-    data = encode(noise, model=model, tile_px=tile_px)
-    assert len(data) <= 1.01 * noise.size + HEADER_BYTES
-    assert np.array_equal(decode_array(data, model=model), np.squeeze(noise, 2) if channels == 1 else noise)
+def test_the_plain_decoder_reads_extremes_that_the_nets_code(weights: Path, model: PyramidModel) -> None:
+    pixels = picture("extremes", 14, 11)
+    writing = Writing(to_ycocg(pixels[None]), model.tables)
+    walk(model.nets, writing, 1, 14, 11, colour=True)
+    first, *others = writing.passes()
+    passes = [bytes([Mode.COLOUR]) + first, *others]
+    assert np.array_equal(reference.decode(reference.load(weights), passes, 14, 11), pixels)
 
 
-def test_a_constant_tile_is_four_bytes(model: LosslessModel) -> None:
+def test_a_constant_tile_is_four_bytes(model: PyramidModel) -> None:
     pixels = np.full((200, 100, 3), (7, 0, 255), np.uint8)
     coded = model.encode(pixels, Window(0, 0, 200, 100), 0)
     assert b"".join(coded.passes) == bytes([Mode.CONSTANT, 7, 0, 255])
@@ -111,35 +72,46 @@ def test_a_constant_tile_is_four_bytes(model: LosslessModel) -> None:
 @pytest.mark.parametrize("kind", ["noise", "dot", "extremes", "gradient"])
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_the_nets_code_anything_even_what_is_better_stored(
-    model: LosslessModel, kind: str, height: int, width: int
+    model: PyramidModel, kind: str, height: int, width: int
 ) -> None:
     x = to_ycocg(picture(kind, height, width)[None])
     writing = Writing(x, model.tables)
-    walk(model.net, writing, 1, height, width, colour=True)
+    walk(model.nets, writing, 1, height, width, colour=True)
     reading = Reading(writing.passes(), model.tables, Expected())
-    assert np.array_equal(walk(model.net, reading, 1, height, width, colour=True), x)
+    assert np.array_equal(walk(model.nets, reading, 1, height, width, colour=True), x)
 
 
-def test_grey_noise_is_one_byte_a_pixel(model: LosslessModel) -> None:
+def test_grey_noise_is_one_byte_a_pixel(model: PyramidModel) -> None:
     grey = np.random.default_rng(0).integers(0, 256, (32, 32, 1), np.uint8)
     coded = model.encode(np.repeat(grey, 3, axis=2), Window(0, 0, 32, 32), 0)
     assert b"".join(coded.passes) == bytes([Mode.RAW_GREY]) + grey.tobytes()
 
 
-def test_a_batch_is_coded_together_and_decoded_alone_or_not_at_all(model: LosslessModel) -> None:
+@pytest.mark.parametrize("kind", ["grey", "noise", "constant"])
+def test_one_plane_is_coded_as_three_equal_ones_are(model: PyramidModel, kind: str) -> None:
+    plane = np.full((33, 20, 1), 9, np.uint8) if kind == "constant" else picture(kind, 33, 20)[..., :1]
+    window = Window(0, 0, 33, 20)
+    coded = model.encode(plane, window, 0)
+    assert coded == model.encode(np.repeat(plane, 3, axis=2), window, 0)
+    decoded = model.decode(coded.passes, 33, 20, 0)
+    assert decoded.crc == coded.crc
+    assert np.array_equal(model.render(decoded.latents, window, 0), np.repeat(plane, 3, axis=2))
+
+
+def test_a_batch_is_coded_together_and_decoded_alone_or_not_at_all(model: PyramidModel) -> None:
     batch = np.stack([picture("gradient", 16, 16), picture("noise", 16, 16) // 8])
     coded = model.encode_batch(batch)
     assert np.array_equal(model.decode_batch(coded.passes, 2, 16, 16).pixels, batch)
 
 
-def test_the_window_is_what_is_coded(model: LosslessModel) -> None:
+def test_the_window_is_what_is_coded(model: PyramidModel) -> None:
     pixels = picture("gradient", 40, 30)
     coded = model.encode(pixels, Window(5, 7, 20, 11), 0)
     latents = model.decode(coded.passes, 20, 11, 0).latents
     assert np.array_equal(latents.transpose(1, 2, 0), pixels[5:25, 7:18])
 
 
-def test_every_prefix_is_a_picture_and_each_pass_brings_it_nearer(model: LosslessModel) -> None:
+def test_every_prefix_is_a_picture_and_each_pass_brings_it_nearer(model: PyramidModel) -> None:
     pixels = picture("gradient", 64, 64)
     coded = model.encode(pixels, Window(0, 0, 64, 64), 0)
     errors = []
@@ -151,7 +123,19 @@ def test_every_prefix_is_a_picture_and_each_pass_brings_it_nearer(model: Lossles
     assert errors[4] < errors[2]
 
 
-def test_samples_of_missing_passes_depend_on_the_seed_alone(model: LosslessModel) -> None:
+@pytest.mark.parametrize("kind", ["gradient", "grey", "noise"])
+@pytest.mark.parametrize("level", [1, 2, 3, 5, 9])
+def test_a_reduced_model_decodes_every_so_many_rows_and_columns(model: PyramidModel, kind: str, level: int) -> None:
+    pixels = picture(kind, 70, 45)
+    coded = model.encode(pixels, Window(0, 0, 70, 45), 0)
+    assert isinstance(model, Reducing)
+    reduced = model.reduced(level)
+    assert reduced.passes == {1: 3, 2: 2}.get(level, 1)
+    found = reduced.decode(coded.passes[: reduced.passes], 70, 45, 0).latents
+    assert np.array_equal(found.transpose(1, 2, 0), pixels[:: 2**level, :: 2**level])
+
+
+def test_samples_of_missing_passes_depend_on_the_seed_alone(model: PyramidModel) -> None:
     pixels = picture("gradient", 32, 32)
     coded = model.encode(pixels, Window(0, 0, 32, 32), 0)
 
@@ -164,40 +148,100 @@ def test_samples_of_missing_passes_depend_on_the_seed_alone(model: LosslessModel
     assert np.array_equal(sample(1, PASSES), pixels.transpose(2, 0, 1))
 
 
+class Watching:
+    """Passes on what another source of samples gives, and keeps the smallest and largest of each colour."""
+
+    def __init__(self, source: Expected) -> None:
+        self.source, self.ends = source, [[0, 0] for _ in RANGES]
+
+    def first(self, colour: int, count: int) -> np.ndarray:
+        return np.full(count, RANGES[colour][1], np.int32)
+
+    def next(self, group: Group, predicted: Prediction, before: list[np.ndarray]) -> np.ndarray:
+        values = self.source.next(group, predicted, before)
+        ends = self.ends[group.colour]
+        ends[:] = [min(ends[0], int(values.min())), max(ends[1], int(values.max()))]
+        return values
+
+
+def test_made_up_samples_stay_in_their_ranges(model: PyramidModel) -> None:
+    watching = Watching(model.sampling(3)._beyond())  # type: ignore[arg-type]
+    walk(model.nets, watching, 1, 64, 64, colour=True)
+    for (low, high), (found_low, found_high) in zip(RANGES, watching.ends, strict=True):
+        assert low <= found_low < found_high <= high
+    values = Expected().next(
+        Group(0, 0, 0, 0, 0, np.arange(2)), Prediction(*np.array([[9999, -9999], [0, 0], [0, 0]], np.int32)), []
+    )
+    assert values.tolist() == [127, -128]
+
+
+@pytest.mark.parametrize("beyond", [(128, 0, 0), (-129, 0, 0), (0, 256, 0), (0, 0, -256), (2_000_000_000, 0, 0)])
+def test_samples_beyond_their_range_are_damage(model: PyramidModel, beyond: tuple[int, int, int]) -> None:
+    writer, last = Writer(), len(model.tables) - 1
+    for colour, value in enumerate(beyond):
+        writer.put([value], [last - (colour == 0)], model.tables)
+    with pytest.raises(FormatError, match="beyond its range"):
+        model.decode([bytes([Mode.COLOUR]) + writer.close()] + [b""] * (PASSES - 1), 1, 1, 0)
+
+
+def test_no_crafted_stream_leaves_the_ranges(model: PyramidModel) -> None:
+    rng, refused = np.random.default_rng(0), 0
+    for _ in range(40):
+        passes = [bytes([Mode.COLOUR]) + rng.bytes(60)] + [rng.bytes(90) for _ in range(PASSES - 1)]
+        try:
+            model.decode(passes, 9, 12, 0)
+        except FormatError:
+            refused += 1
+    assert refused > 0
+
+
 @pytest.mark.parametrize("first", [b"\x02ab", b"\x03abc", b"\x04not zlib", b"\x09", b"\x05", bytes([4, 120, 156])])
-def test_damaged_tiles_are_refused(model: LosslessModel, first: bytes) -> None:
+def test_damaged_tiles_are_refused(model: PyramidModel, first: bytes) -> None:
     with pytest.raises(FormatError):
         model.decode([first] + [b""] * (PASSES - 1), 8, 8, 0)
 
 
-def test_damaged_weights_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "w.safetensors"
-    lossless_weights.save(path, tiny_net(seed=1), {})
-    tensors = load_file(path)
-    with safe_open(path, "pt") as file:
+def changed(path: Path, name: str, old: bytes, new: bytes) -> None:
+    """Replace bytes in a tensor of a weights file, as damage would."""
+    with safe_open(path, "numpy") as file:
         metadata = file.metadata()
-    tensors["levels.0.0.enter.weight0"] += 1
+    tensors = load_file(path)
+    data = tensors[name].tobytes()
+    assert old in data
+    tensors[name] = np.frombuffer(data.replace(old, new, 1), tensors[name].dtype)
     save_file(tensors, path, metadata)
-    with pytest.raises(ModelError, match="integer nets"):
-        lossless_weights.load(path, "cpu")
-    tensors["levels.0.0.enter.weight0"][:] = 2**15 - 1
-    save_file(tensors, path, metadata)
-    with pytest.raises(ModelError, match=r"2\^24"):
-        lossless_weights.load(path, "cpu")
 
 
-@pytest.mark.parametrize("step", STEPS)
-def test_training_goes_on_from_the_integers_of_a_file(step: str, tmp_path: Path) -> None:
-    path, again = tmp_path / "w.safetensors", tmp_path / "again.safetensors"
-    lossless_weights.save(path, tiny_net(step), {})
-    net = tiny_net(step, seed=1)
-    net.load_state_dict(lossless_weights.trainable(path, net))
-    lossless_weights.save(again, net, {})
-    before, after = load_file(path), load_file(again)
-    assert before.keys() == after.keys()
-    assert all(torch.equal(before[key], after[key]) for key in before)
-    with pytest.raises(ModelError, match="shape"):
-        lossless_weights.trainable(path, Pyramid(PyramidShape(widths=(8,))))
+@pytest.mark.parametrize(
+    ("graph", "constant"),
+    [
+        ("levels.1.0.trunk", "inner.0.weight"),
+        ("levels.1.2.trunk", "enter.bias"),
+        ("levels.0.1.trunk", "linear.weight"),
+        ("levels.1.0.heads.5", "hidden.weight"),
+        ("levels.0.0.heads.2", "out.weight"),
+    ],
+)
+def test_a_tampered_graph_fails_the_self_test(tmp_path: Path, weights: Path, graph: str, constant: str) -> None:
+    path = tmp_path / "w.safetensors"
+    path.write_bytes(weights.read_bytes())
+    old = reference.load(path).constants[f"{graph}/{constant}"]
+    new = old.copy()
+    new.flat[np.abs(old).argmax()] *= 0
+    changed(path, f"graph.{graph}", old.tobytes(), new.tobytes())
+    with pytest.raises(ModelError, match="where they were exported"):
+        zoo.get(str(path))
+
+
+def test_an_incomplete_file_is_refused(tmp_path: Path, weights: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    with safe_open(weights, "numpy") as file:
+        metadata = file.metadata()
+    tensors = load_file(weights)
+    del tensors["graph.levels.0.2.heads.3"]
+    save_file(tensors, path, metadata)
+    with pytest.raises(ModelError, match=r"lacks levels\.0\.2\.heads\.3"):
+        zoo.get(str(path))
 
 
 def test_colour_is_reversible_on_its_whole_range() -> None:

@@ -1,46 +1,25 @@
-"""Lossless tiles decode to the same bits under other kernels, thread counts and batch sizes."""
+"""The lossless nets say the same alone and in a batch, on one thread and on several, and from a pickle."""
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
+import pickle
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from roundel.codecs import zoo
 from roundel.codecs.protocol import Window
-from roundel.codecs.pyramid.codec import LosslessModel, to_ycocg
-from roundel.codecs.pyramid.walk import Group, walk
-from roundel.training.pyramid import stored as lossless_weights
-from tests.codecs.test_lossless import STEPS, picture, tiny_net
-from tests.codecs.test_lossy_exact import KERNELS
-
-SIZES = [(40, 56), (33, 70), (1, 90)]
+from roundel.codecs.pyramid.codec import PyramidModel, to_ycocg
+from roundel.codecs.pyramid.walk import Group, Prediction, walk
+from tests.codecs.pyramids import picture, tiny_weights
 
 
-@pytest.fixture(scope="module", params=STEPS)
-def weights(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    lossless_weights.save(path, tiny_net(request.param), {})
-    return path
-
-
-@pytest.mark.parametrize(("kernels", "threads", "mkldnn"), [("AVX2", 1, "on"), ("SSE", 2, "on"), ("SSE", 1, "off")])
-def test_other_kernels_decode_the_same_bits(weights: Path, kernels: str, threads: int, mkldnn: str) -> None:
-    model = zoo.get(str(weights))
-    lines, expected = [], []
-    for height, width in SIZES:
-        coded = model.encode(picture("gradient", height, width), Window(0, 0, height, width), 0)
-        lines.append(json.dumps([[p.hex() for p in coded.passes], height, width, 0]))
-        expected.append(str(coded.crc))
-    command = [sys.executable, "-m", "tests.codecs.child_lossy", str(weights), str(threads), mkldnn]
-    done = subprocess.run(
-        command, input="\n".join(lines), capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2],
-        env=os.environ | KERNELS[kernels],
-    )  # fmt: skip
-    assert done.stdout.split() == expected
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> PyramidModel:
+    path = tiny_weights(tmp_path_factory.mktemp("weights") / "tiny.safetensors")
+    found = zoo.get(str(path))
+    assert isinstance(found, PyramidModel)
+    return found
 
 
 class Recording:
@@ -50,19 +29,41 @@ class Recording:
         self.x = x
         self.said: list[np.ndarray] = []
 
-    def next(self, group: Group, index: np.ndarray, centre: np.ndarray) -> np.ndarray:
-        self.said += [index.copy(), centre.copy()]
-        return group.of(self.x)
+    def first(self, colour: int, count: int) -> np.ndarray:
+        return self.x[:, colour, 0, 0].astype(np.int32)
+
+    def next(self, group: Group, predicted: Prediction, before: Sequence[np.ndarray]) -> np.ndarray:
+        values = group.of(self.x)
+        self.said.append(np.stack([*predicted, values, *before]))
+        return values
 
 
-def test_a_batch_computes_what_its_pictures_do_alone(weights: Path) -> None:
-    model = zoo.get(str(weights))
-    assert isinstance(model, LosslessModel)
-    x = to_ycocg(np.stack([np.roll(picture("gradient", 32, 32), 5 * i, 0) for i in range(64)]))
+@pytest.mark.parametrize(("height", "width"), [(32, 32), (13, 22), (9, 7)])
+def test_a_batch_computes_what_its_pictures_do_alone(model: PyramidModel, height: int, width: int) -> None:
+    x = to_ycocg(np.stack([np.roll(picture("gradient", height, width), 5 * i, 0) for i in range(20)]))
     together = Recording(x)
-    walk(model.net, together, 64, 32, 32, colour=True)
-    for i in (0, 17, 63):
+    walk(model.nets, together, 20, height, width, colour=True)
+    for i in (0, 7, 19):
         alone = Recording(x[i : i + 1])
-        walk(model.net, alone, 1, 32, 32, colour=True)
+        walk(model.nets, alone, 1, height, width, colour=True)
         for many, one in zip(together.said, alone.said, strict=True):
-            assert np.array_equal(many.reshape(64, *one.shape[1:])[i] if len(many) == 1 else many[i], one[0])
+            assert np.array_equal(many.reshape(len(many), 20, -1)[:, i], one)
+
+
+def test_threads_that_share_a_model_write_and_read_the_same(model: PyramidModel) -> None:
+    pictures = [picture("gradient", 40 + k, 56) for k in range(8)]
+
+    def coded(pixels: np.ndarray) -> list[bytes]:
+        return model.encode(pixels, Window(0, 0, *pixels.shape[:2]), 0).passes
+
+    one_by_one = [coded(p) for p in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(coded, pictures)) == one_by_one
+        decoded = list(pool.map(lambda k: model.decode(one_by_one[k], 40 + k, 56, 0).latents, range(8)))
+    assert all(np.array_equal(d.transpose(1, 2, 0), p) for d, p in zip(decoded, pictures, strict=True))
+
+
+def test_a_model_pickles(model: PyramidModel) -> None:
+    pixels = picture("gradient", 20, 30)
+    copy = pickle.loads(pickle.dumps(model))
+    assert copy.encode(pixels, Window(0, 0, 20, 30), 0) == model.encode(pixels, Window(0, 0, 20, 30), 0)

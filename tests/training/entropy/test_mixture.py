@@ -8,7 +8,7 @@ from roundel import coding
 from roundel.codecs.pyramid import distribution
 from roundel.codecs.pyramid.distribution import FIRST, UNIFORM_CHROMA, UNIFORM_LUMA, mixture_index
 from roundel.training.entropy.mixture import mixture_bits, mixture_tables
-from roundel.training.pyramid import net as pyramid
+from roundel.training.pyramid import step as pyramid
 
 
 def test_units_agree_with_the_nets() -> None:

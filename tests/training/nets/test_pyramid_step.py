@@ -1,10 +1,9 @@
-"""Steps in a chain: which squares come first, what a prediction may depend on, and the gradient of a reordering."""
+"""What predicts a phase: which squares come first, what a prediction may depend on, the gradient of a reordering."""
 
 import torch
 from torch import Tensor
 
-from roundel.training.pyramid.chain import ChainStep, _Reorder, checkerboard
-from roundel.training.pyramid.net import Place, Prediction
+from roundel.training.pyramid.step import Step, _Reorder, checkerboard
 
 GROUPS = [(colour, white) for colour in range(3) for white in range(2)]
 
@@ -18,20 +17,18 @@ def test_black_squares_come_first() -> None:
 
 def test_a_group_learns_from_its_neighbours_in_groups_before_and_from_nothing_else() -> None:
     torch.manual_seed(0)
-    step = ChainStep(1, 0, 8, 1, 8).eval().requires_grad_(False)
+    step = Step(1, 0, 8, 1, 8).eval().requires_grad_(False)
     for p in step.parameters():
         p.add_(0.05 * torch.randn_like(p))
     f, linear = torch.randint(0, 255, (1, 8, 6, 6)).float(), torch.zeros(1, 3, 6, 6)
+    places = checkerboard(1, 6, 6, torch.device("cpu"))
 
     def means(values: Tensor) -> list[Tensor]:
-        said: list[Tensor] = []
-
-        def exchange(place: Place, predicted: Prediction) -> Tensor:
-            said.append(torch.full((36,), torch.nan).index_copy_(0, place.positions, predicted.mean.flatten()))
-            return place.of(values)
-
-        step.code(f, linear, exchange, 3)
-        return said
+        _, predicted = step.predict(f, linear, values)
+        return [
+            torch.full((36,), torch.nan).index_copy_(0, places[white], p.mean)
+            for (_, white), p in zip(GROUPS, predicted, strict=True)
+        ]
 
     values = torch.randint(-50, 50, (1, 3, 6, 6)).float()
     base = means(values)
