@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from roundel.codecs.protocol import Decoded, Encoded, Window
 from roundel.codecs.wavelet import analysis, stored, synthesis
 from roundel.codecs.wavelet.folding import LATENTS, fold, unfold
+from roundel.codecs.wavelet.reduced import REACH, ReducedWavelet
 from roundel.codecs.wavelet.symbols import LEVELS, Prices, Reading, Writing
 from roundel.codecs.wavelet.walk import walk
 from roundel.codecs.weights import Weights
@@ -18,8 +19,6 @@ from roundel.container import Kind
 from roundel.errors import FormatError, ModelError
 
 USUAL_EFFORT = 1
-REACH = 4
-"""Samples on each side, of its own grid, that a coefficient has a say in."""
 FILTER_PX = 8
 """Sides of what the filter sees are multiples of this."""
 FILTERED = 16
@@ -37,7 +36,7 @@ class WaveletModel:
 
     kind = Kind.LOSSY
     effort = USUAL_EFFORT
-    passes = LEVELS
+    passes = levels = LEVELS
     latent_px = align_px = 2**LEVELS
 
     def __init__(self, model: stored.Stored, *, name: str, model_id: int) -> None:
@@ -58,6 +57,10 @@ class WaveletModel:
         other = copy.copy(self)
         other.effort = effort
         return other
+
+    def reduced(self, level: int) -> ReducedWavelet:
+        """See `Reducing.reduced`."""
+        return ReducedWavelet(self, level)
 
     def tuned(self, tuning: str) -> "WaveletModel":
         """The same model, encoding for a tuning; files of all tunings decode alike.

@@ -30,11 +30,11 @@ def fold(parts: Sequence[NDArray[np.int16]], settings: int) -> NDArray[np.int16]
     return out
 
 
-def unfold(latents: NDArray[np.int16]) -> list[NDArray[np.int16]]:
-    """The inverse of `fold`, channels first: (3, h, w), then (9, 2^k·h, 2^k·w) of all levels."""
+def unfold(latents: NDArray[np.int16], levels: int = LEVELS) -> list[NDArray[np.int16]]:
+    """The inverse of `fold`, channels first: (3, h, w), then (9, 2^k·h, 2^k·w) of the first so many levels."""
     height, width = latents.shape[1:]
     parts, start = [latents[:COLOURS]], COLOURS
-    for number in range(LEVELS):
+    for number in range(levels):
         side = 2**number
         end = start + DETAILS * side**2
         cells = latents[start:end].reshape(DETAILS, side, side, height, width).transpose(0, 3, 1, 4, 2)
