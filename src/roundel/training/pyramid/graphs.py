@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from roundel.codecs.pyramid.nets import CROSS_TAPS, RESIDUALS, SQUARE_TAPS, row_bytes
 from roundel.codecs.pyramid.stored import graph_name
 from roundel.codecs.pyramid.walk import RESIDUAL_ZERO
+from roundel.training.exact.nodes import narrow
 from roundel.training.exact.sums import ExactSum, Integers
 from roundel.training.graphs import Builder, prove
 from roundel.training.pyramid.net import Pyramid
@@ -37,10 +38,10 @@ def trunk(step: Step, width: int, phase: int) -> bytes:
     f = b.transpose(b.quantize8(_pixels(b, "enter", step.enter, known), signed=phase > 0), (0, 2, 3, 1))
     if step.carry is not None:
         carried = b.input("carried", np.uint8, ("b", "h", "w", width))
-        f = b.add8(f, _bytes(b, "carry", step.carry, carried, signed=True), signed=(True, True, False))
+        f = b.add8(f, narrow(b, "carry", step.carry, carried), signed=(True, True, False))
     for k, (inner, outer) in enumerate(zip(step.inner, step.outer, strict=True)):
-        x = _bytes(b, f"inner.{k}", inner, f, signed=False)  # type: ignore[arg-type]
-        x = _bytes(b, f"outer.{k}", outer, x, signed=True)  # type: ignore[arg-type]
+        x = narrow(b, f"inner.{k}", inner, f)  # type: ignore[arg-type]
+        x = narrow(b, f"outer.{k}", outer, x)  # type: ignore[arg-type]
         f = b.add8(f, x, signed=(False, True, False))
     b.output(f, "features", np.uint8)
     linear = b.round(_pixels(b, "linear", step.linear[0], known), -OUT_MAX, OUT_MAX)  # type: ignore[arg-type]
@@ -82,12 +83,6 @@ def _pixels(b: Builder, name: str, layer: ExactSum, known: str) -> str:
     b.layer = name
     stored = layer.integers()
     return b.conv32(known, stored.weights[0], stored.bias, stored.shift, max_input=PIXEL_MAX, padded=True)
-
-
-def _bytes(b: Builder, name: str, layer: ExactSum, x: str, *, signed: bool) -> str:
-    b.layer = name
-    stored = layer.integers()
-    return b.conv8(x, stored.weights[0], stored.bias, stored.shift, signed_out=signed)
 
 
 def _halves(b: Builder, stored: Integers, x: str) -> str:
