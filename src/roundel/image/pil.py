@@ -35,11 +35,11 @@ def from_pil(image: Image.Image) -> Picture:
     return upright_picture(with_info(plain_picture(image), image))
 
 
-def plain_picture(image: Image.Image) -> Picture:
-    """Samples and alpha of a Pillow image, as stored. Raises: as `from_pil`."""
+def plain_picture(image: Image.Image, profile: bytes | None = None) -> Picture:
+    """Samples and alpha of a Pillow image, as stored. Args: profile: of CMYK. Raises: as `from_pil`."""
     image.load()
     if image.mode == "CMYK":
-        return Picture(to_rgb(samples_of(image), image.info.get("icc_profile")))
+        return Picture(to_rgb(samples_of(image), profile or image.info.get("icc_profile")))
     key = image.info.get("transparency")
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in ("PNG", "PPM")):
         samples, alpha = samples_of(image).astype(np.uint16), None
@@ -99,9 +99,12 @@ def to_pil(picture: Picture) -> Image.Image:
 
 def samples_of(image: Image.Image) -> np.ndarray:
     """Pillow's pixels as (H, W, C), copied in bands: np.asarray would hold them three times over."""
+    if image.width > _BAND_PIXELS:  # Pillow has its own limit of pixels for a part, too
+        whole = np.array(image)
+        return whole if whole.ndim == 3 else whole[:, :, None]
     first = np.asarray(image.crop((0, 0, image.width, 1)))
     out = np.empty((image.height, *first.shape[1:]), first.dtype.newbyteorder("="))
-    rows = max(1, _BAND_PIXELS // image.width)  # Pillow has its own limit of pixels for a part, too
+    rows = _BAND_PIXELS // image.width
     for top in range(0, image.height, rows):
         bottom = min(top + rows, image.height)
         out[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)))
