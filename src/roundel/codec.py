@@ -31,6 +31,7 @@ def encode(
     quality: int | None = None,
     lossless: bool = False,
     effort: int | None = None,
+    tune: str | None = None,
     model: Model | int | str | None = None,
     target_bpp: float | None = None,
     target_size: int | None = None,
@@ -52,6 +53,7 @@ def encode(
         lossless: keep every bit.
         effort: 0 … 9, for models that know several. With `lossless` and no model: 0 takes the quickest, 9 the one that
             suits the picture. None for the usual.
+        tune: what a lossy model encodes for, "ssimulacra2" (the usual) or "psnr"; decoders see no difference.
         model: a loaded model, or the name, id or path of one, instead of the default.
         target_bpp: the best quality within so many bits a pixel.
         target_size: the best quality within so many bytes.
@@ -83,7 +85,9 @@ def encode(
         tile_px = arguments.whole_number(tile_px, "tile_px", 1, 1 << 20, " px")
     jobs, max_pixels = _limits(jobs, max_pixels)
     picture = arguments.picture(source, max_pixels=max_pixels)
-    codec = codec_for(picture, model, lossless=lossless, effort=effort, jobs=jobs, progress=progress)
+    if tune is not None and not isinstance(tune, str):
+        raise RoundelError(f'tune {tune!r} is no name: give "ssimulacra2" or "psnr"')
+    codec = codec_for(picture, model, lossless=lossless, effort=effort, tune=tune, jobs=jobs, progress=progress)
     encoding = Encoding.of(picture, codec, tile_px=tile_px, strip=strip)
     return encoding.at(level) if goal == Goal() else encoding.reaching(goal)
 

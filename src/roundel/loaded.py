@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from roundel.codecs.loading import at_effort, model_of, resolve
+from roundel.codecs.loading import at_effort, for_tuning, model_of, resolve
 from roundel.codecs.protocol import Model, Window
 from roundel.codecs.selection import lossless_at
 from roundel.container import DEFAULT_MAX_PIXELS, Header, Kind
@@ -126,6 +126,7 @@ def codec_for(
     *,
     lossless: bool = False,
     effort: int | None = None,
+    tune: str | None = None,
     jobs: int = 1,
     progress: Progress | None = None,
 ) -> Codec:
@@ -136,16 +137,18 @@ def codec_for(
         model: a loaded model, or the name, id or path of one; None for the default.
         lossless: a model without loss is wanted.
         effort: 0 … 9; None for the usual one.
+        tune: the measure to encode for, of a lossy model; None for the usual one.
 
     Raises:
         RoundelError: the effort is out of range.
-        ModelError: the model is unknown, knows one effort only, or is not lossless where it must be.
+        ModelError: the model is unknown, knows one effort or tuning only, or is not lossless where it must be.
     """
-    if lossless and model is None and effort is not None:
+    if lossless and model is None and effort is not None and tune is None:
         return Codec(lossless_at(effort, picture.pixels), jobs, progress=progress)
     found = resolve(model, Kind.LOSSLESS if lossless else Kind.LOSSY)
     if lossless and found.kind is not Kind.LOSSLESS:
         raise ModelError(f"model {found.name} is not lossless: name another one, or none, or do without --lossless")
+    found = found if tune is None else for_tuning(found, tune)
     return Codec(found if effort is None else at_effort(found, effort), jobs, progress=progress)
 
 

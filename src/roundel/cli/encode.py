@@ -35,6 +35,7 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
     help="0 quickest, 9 slowest. Lossy, at a quality: about as many bytes and a better picture; at a target: a smaller "
     "file. With --lossless: 0 takes the quickest model, 9 the one that suits the picture.",
 )
+@click.option("--tune", metavar="NAME", help="What a lossy model encodes for: ssimulacra2 or psnr.")
 @streams.model_option
 @click.option("--tile", type=click.IntRange(min=1), help="Side of the tiles in pixels.")
 @click.option("--strip", is_flag=True, help="Leave metadata out.")
@@ -54,6 +55,7 @@ def command(
     target_psnr: float | None,
     target_ssimulacra2: float | None,
     effort: int | None,
+    tune: str | None,
     model: str | None,
     tile: int | None,
     strip: bool,
@@ -91,7 +93,9 @@ def command(
         elapsed_s = streams.Stopwatch()
         picture = arguments.picture(_source(item.input), max_pixels=max_pixels)
         batch.make_ready(item, how)
-        codec = codec_for(picture, key, lossless=lossless, effort=effort, jobs=task.jobs, progress=task.progress)
+        codec = codec_for(
+            picture, key, lossless=lossless, effort=effort, tune=tune, jobs=task.jobs, progress=task.progress
+        )
         encoding = Encoding.of(picture, codec, tile_px=tile, strip=strip)
         usual = USUAL_QUALITY if quality is None else quality
         data = encoding.at(usual) if wanted == Goal() else encoding.reaching(wanted)

@@ -3,7 +3,7 @@
 from os import PathLike, fspath
 
 from roundel.codecs import zoo
-from roundel.codecs.protocol import Model, Refining
+from roundel.codecs.protocol import Model, Refining, Tunable
 from roundel.container import Header, Kind
 from roundel.errors import ModelError, RoundelError
 
@@ -55,6 +55,17 @@ def at_effort(model: Model, effort: int) -> Model:
     if not isinstance(model, Refining):
         raise ModelError(f"the model {model.name} knows one effort only; leave the effort out, or take another model")
     return model.at_effort(effort)
+
+
+def for_tuning(model: Model, tuning: str) -> Model:
+    """The model for a tuning, "ssimulacra2" or "psnr".
+
+    Raises:
+        ModelError: the model has none of this name, or none at all.
+    """
+    if not isinstance(model, Tunable):
+        raise ModelError(f"the model {model.name} has no tunings; leave the tuning out, or take another model")
+    return model.tuned(tuning)
 
 
 def check_effort(effort: int) -> None:

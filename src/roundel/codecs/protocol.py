@@ -107,6 +107,15 @@ class Refining(Protocol):
         ...
 
 
+@runtime_checkable
+class Tunable(Protocol):
+    """A model that can encode for one measure or another; files of all tunings decode alike."""
+
+    def tuned(self, tuning: str) -> Model:
+        """The same model for a tuning. Raises: ModelError, it has none of this name."""
+        ...
+
+
 class Reduced(Protocol):
     """A model as it decodes pictures at 1 / 2**level of their size, sides rounded up: a cheaper look at the same files.
 
