@@ -74,6 +74,15 @@ class Tables:
         return tuple(categorical(f) for f in np.split(self.frequencies, self.starts[1:-1]))
 
     @cached_property
+    def cumulative(self) -> NDArray[np.int64]:
+        """(total,) sum of the frequencies before each slot in its table."""
+        return (
+            np.cumsum(self.frequencies, dtype=np.int64)
+            - self.frequencies
+            - np.repeat(np.arange(len(self), dtype=np.int64) << PRECISION, self.sizes)
+        )
+
+    @cached_property
     def native(self) -> Any:
         """The tables as the C coder has them; only where it was built."""
         return import_module("roundel.coding._native").Tables(self.frequencies, self.starts, self.offsets)

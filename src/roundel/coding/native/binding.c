@@ -5,11 +5,12 @@
 #include <string.h>
 
 #include "coder.h"
+#include "colours.h"
 #include "mixture.h"
 
 typedef struct {
     PyObject *Damaged, *BadIndex, *Beyond;
-    PyTypeObject *Tables;
+    PyTypeObject *Tables, *Writer, *Reader;
 } module_state;
 
 /* A contiguous buffer of `width`-byte items; their number, or -1 with an exception set. */
@@ -35,6 +36,7 @@ static PyObject *failed(module_state *state, enum rndl_result result) {
 typedef struct {
     PyObject_HEAD
     rndl_tables tables;
+    uint8_t *reach; /* of seen colours */
     void *memory;
 } TablesObject;
 
@@ -57,7 +59,7 @@ static PyObject *tables_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     self = (TablesObject *)type->tp_alloc(type, 0);
     if (!self) goto done;
     size_t lookup = (size_t)count * RNDL_LOOKUP;
-    char *memory = self->memory = PyMem_RawMalloc((size_t)s.len + (size_t)o.len + 2 * (size_t)f.len + 4 * lookup);
+    char *memory = self->memory = PyMem_RawMalloc((size_t)s.len + (size_t)o.len + 2 * (size_t)f.len + 4 * lookup + (size_t)count);
     if (!memory) {
         PyErr_NoMemory();
         Py_CLEAR(self);
@@ -74,7 +76,10 @@ static PyObject *tables_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     if (rndl_tables_prepare(t, (size_t)total, cumulative, found)) {
         PyErr_SetString(PyExc_ValueError, "probability tables break a rule");
         Py_CLEAR(self);
+        goto done;
     }
+    self->reach = (uint8_t *)(found + lookup);
+    rndl_colours_reach(t, self->reach);
 done:
     PyBuffer_Release(&o);
     PyBuffer_Release(&s);
@@ -292,6 +297,154 @@ static PyType_Slot reader_slots[] = {
 };
 static PyType_Spec reader_spec = {"roundel.coding._native.Reader", sizeof(ReaderObject), 0, Py_TPFLAGS_DEFAULT, reader_slots};
 
+/* ---- Seen colours ---- */
+
+typedef struct {
+    PyObject_HEAD
+    rndl_colours *colours;
+    void *memory;
+    int busy;
+} ColoursObject;
+
+static PyObject *colours_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    Py_ssize_t pixels;
+    if (!PyArg_ParseTuple(args, "n", &pixels) || (kwargs && PyDict_GET_SIZE(kwargs))) return NULL;
+    if (pixels < 1) {
+        PyErr_SetString(PyExc_ValueError, "a tile has at least one pixel");
+        return NULL;
+    }
+    ColoursObject *self = (ColoursObject *)type->tp_alloc(type, 0);
+    if (!self) return NULL;
+    self->memory = PyMem_RawCalloc(1, rndl_colours_bytes((size_t)pixels));
+    if (!self->memory) {
+        Py_DECREF(self);
+        return PyErr_NoMemory();
+    }
+    self->colours = rndl_colours_start(self->memory, (size_t)pixels);
+    return (PyObject *)self;
+}
+
+static void colours_dealloc(PyObject *object) {
+    PyTypeObject *type = Py_TYPE(object);
+    PyMem_RawFree(((ColoursObject *)object)->memory);
+    type->tp_free(object);
+    Py_DECREF(type);
+}
+
+/* put and take: stream, colour, values, index, centre, luma, co, tables; of the last two colours what is known. */
+static PyObject *colours_code(PyObject *object, PyTypeObject *type, PyObject *const *args, Py_ssize_t nargs, int reading) {
+    static const char *names[] = {"values", "index", "centre", "luma", "co"};
+    module_state *state = PyType_GetModuleState(type);
+    ColoursObject *self = (ColoursObject *)object;
+    if (nargs != 8 || Py_TYPE(args[0]) != (reading ? state->Reader : state->Writer) || Py_TYPE(args[7]) != state->Tables) {
+        PyErr_SetString(PyExc_TypeError, "expected stream, colour, values, index, centre, luma, co, tables");
+        return NULL;
+    }
+    TablesObject *tables = (TablesObject *)args[7];
+    Py_buffer views[5];
+    int opened = 0;
+    void *memory = NULL;
+    PyObject *answer = NULL;
+    rndl_group group = {0};
+    long colour = PyLong_AsLong(args[1]);
+    if (colour == -1 && PyErr_Occurred()) return NULL;
+    if (colour < 0 || colour > 2) {
+        PyErr_SetString(PyExc_ValueError, "a colour is 0, 1 or 2");
+        return NULL;
+    }
+    group.colour = (int32_t)colour;
+    for (; opened < 3 + colour; opened++) {
+        Py_ssize_t n = items_of(args[2 + opened], &views[opened], 4, opened == 0 && reading, names[opened]);
+        if (n < 0) goto done;
+        if (opened && (size_t)n != group.n) {
+            PyErr_SetString(PyExc_ValueError, "arrays of different sizes");
+            opened++;
+            goto done;
+        }
+        group.n = (size_t)n;
+    }
+    group.values = views[0].buf;
+    group.index = views[1].buf;
+    group.centre = views[2].buf;
+    group.luma = colour > 0 ? views[3].buf : NULL;
+    group.co = colour > 1 ? views[4].buf : NULL;
+    if (group.n > UINT32_MAX) {
+        PyErr_SetString(PyExc_ValueError, "a group has fewer than 2^32 samples");
+        goto done;
+    }
+    for (size_t i = 0; i < group.n; i++)
+        if ((uint32_t)group.index[i] >= (uint32_t)tables->tables.count) {
+            failed(state, RNDL_BAD_INDEX);
+            goto done;
+        }
+    memory = PyMem_RawMalloc(12 * group.n + 1);
+    if (!memory) {
+        PyErr_NoMemory();
+        goto done;
+    }
+    group.distances = memory;
+    group.escaped = (uint32_t *)(group.distances + group.n);
+    int *stream_busy = reading ? &((ReaderObject *)args[0])->busy : &((WriterObject *)args[0])->busy;
+    if (busy(&self->busy)) goto done;
+    if (busy(stream_busy)) {
+        self->busy = 0;
+        goto done;
+    }
+    if (reading || !writer_reserve((WriterObject *)args[0], group.n)) {
+        enum rndl_result result;
+        Py_BEGIN_ALLOW_THREADS
+        if (reading)
+            result = rndl_colours_take(self->colours, &((ReaderObject *)args[0])->reader, &group, &tables->tables, tables->reach);
+        else
+            result = rndl_colours_put(self->colours, &((WriterObject *)args[0])->writer, &group, &tables->tables, tables->reach);
+        Py_END_ALLOW_THREADS
+        answer = result ? failed(state, result) : Py_NewRef(Py_None);
+    }
+    *stream_busy = self->busy = 0;
+done:
+    PyMem_RawFree(memory);
+    while (opened) PyBuffer_Release(&views[--opened]);
+    return answer;
+}
+
+static PyObject *colours_put(PyObject *object, PyTypeObject *type, PyObject *const *args, Py_ssize_t nargs, PyObject *names) {
+    (void)names;
+    return colours_code(object, type, args, nargs, 0);
+}
+
+static PyObject *colours_take(PyObject *object, PyTypeObject *type, PyObject *const *args, Py_ssize_t nargs, PyObject *names) {
+    (void)names;
+    return colours_code(object, type, args, nargs, 1);
+}
+
+static PyObject *colours_cost(PyObject *object, PyObject *none) {
+    uint64_t cost[3][2];
+    (void)none;
+    for (int32_t colour = 0; colour < 3; colour++)
+        rndl_colours_cost(((ColoursObject *)object)->colours, colour, &cost[colour][0], &cost[colour][1]);
+    return Py_BuildValue("((KK)(KK)(KK))", (unsigned long long)cost[0][0], (unsigned long long)cost[0][1],
+                         (unsigned long long)cost[1][0], (unsigned long long)cost[1][1],
+                         (unsigned long long)cost[2][0], (unsigned long long)cost[2][1]);
+}
+
+static PyMethodDef colours_methods[] = {
+    {"put", (PyCFunction)(void (*)(void))colours_put, METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
+     "put(writer, colour, values, index, centre, luma, co, tables): append a group."},
+    {"take", (PyCFunction)(void (*)(void))colours_take, METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
+     "take(reader, colour, values, index, centre, luma, co, tables): fill values with the next group."},
+    {"cost", colours_cost, METH_NOARGS,
+     "Of each colour what was put so far cost, and would have cost without the stage, in 1/256 of a bit."},
+    {NULL, NULL, 0, NULL},
+};
+static PyType_Slot colours_slots[] = {
+    {Py_tp_doc, "Colours(pixels): what a tile of so many pixels tells about itself."},
+    {Py_tp_new, colours_new},
+    {Py_tp_dealloc, colours_dealloc},
+    {Py_tp_methods, colours_methods},
+    {0, NULL},
+};
+static PyType_Spec colours_spec = {"roundel.coding._native.Colours", sizeof(ColoursObject), 0, Py_TPFLAGS_DEFAULT, colours_slots};
+
 /* ---- Module ---- */
 
 static PyObject *mixture(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
@@ -344,14 +497,18 @@ static int add_error(PyObject *m, const char *full, const char *name, PyObject *
     return *kept ? PyModule_AddObjectRef(m, name, *kept) : -1;
 }
 
+extern PyMethodDef rndl_wavelet_functions[]; /* wavelet_binding.c */
+
 static int execute(PyObject *m) {
     module_state *state = PyModule_GetState(m);
     if (add_error(m, "roundel.coding._native.Damaged", "Damaged", &state->Damaged)) return -1;
     if (add_error(m, "roundel.coding._native.BadIndex", "BadIndex", &state->BadIndex)) return -1;
     if (add_error(m, "roundel.coding._native.Beyond", "Beyond", &state->Beyond)) return -1;
     if (add_type(m, &tables_spec, "Tables", &state->Tables)) return -1;
-    if (add_type(m, &writer_spec, "Writer", NULL)) return -1;
-    return add_type(m, &reader_spec, "Reader", NULL);
+    if (add_type(m, &colours_spec, "Colours", NULL)) return -1;
+    if (add_type(m, &writer_spec, "Writer", &state->Writer)) return -1;
+    if (PyModule_AddFunctions(m, rndl_wavelet_functions)) return -1;
+    return add_type(m, &reader_spec, "Reader", &state->Reader);
 }
 
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, execute}, {0, NULL}};

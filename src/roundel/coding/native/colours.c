@@ -1,0 +1,581 @@
+#include "colours.h"
+
+#include "mixture.h"
+
+#define CLASSES RNDL_SEEN_CLASSES
+#define CONTEXTS RNDL_SEEN_CONTEXTS
+#define LANES 16      /* CLASSES and some more that are empty: whole vectors */
+#define ONE (1u << RNDL_PRECISION)
+#define UNIT 256     /* logarithms come in 1/256 */
+#define LIMIT 1408   /* of the logarithm of a weight: 5.5 */
+#define BANDS 16     /* of a group; weights change between them */
+#define BAND_MIN 64  /* samples */
+#define DOUBT 12     /* as many samples of each class are taken to have come as expected */
+#define WINDOW 64    /* values that a sample's window may have */
+#define MARGIN WINDOW
+#define ROW (512 + 2 * MARGIN) /* of classes or counts, by value + 256 + MARGIN */
+#define NARROW 2368  /* tables before it: scale below 0.7; before WIDE: below 2; from UNIFORM on: no window */
+#define WIDE 2816
+#define UNIFORM 3288
+#define AHEAD 32     /* samples whose memory is fetched before they are coded */
+
+/* Weights to start with, log2 in 1/16: context by the amount unseen, class. */
+static const int8_t FIRST_WEIGHTS[6][CLASSES] = {
+    {-14, -13, -12, -11, -8, -6, -3, 1, -6, -9, -11, -14, -4},
+    {-18, -13, -12, -9, -8, -5, 0, 10, -13, -14, -17, -16, -11},
+    {-24, -11, -10, -8, -4, 1, 8, 15, -25, -22, -20, -18, -23},
+    {-28, -6, -1, 4, 11, 15, 18, 25, -29, -23, -17, -11, -35},
+    {-33, 8, 12, 14, 15, 17, 19, 26, -19, -7, 0, 3, -44},
+    {-21, 16, 14, 15, 15, 15, 15, 21, -3, 7, 10, 10, -56},
+};
+
+/* floor(256 * log2(1 + i / 256) + 1/2) and floor(256 * 2^(i / 256) + 1/2) */
+static const uint16_t LOG2[256] = {
+    0, 1, 3, 4, 6, 7, 9, 10, 11, 13, 14, 16, 17, 18, 20, 21, 22, 24, 25, 26, 28, 29, 30, 32, 33, 34, 36, 37, 38, 40,
+    41, 42, 44, 45, 46, 47, 49, 50, 51, 52, 54, 55, 56, 57, 59, 60, 61, 62, 63, 65, 66, 67, 68, 69, 71, 72, 73, 74,
+    75, 77, 78, 79, 80, 81, 82, 84, 85, 86, 87, 88, 89, 90, 92, 93, 94, 95, 96, 97, 98, 99, 100, 102, 103, 104, 105,
+    106, 107, 108, 109, 110, 111, 112, 113, 114, 116, 117, 118, 119, 120, 121, 122, 123, 124, 125, 126, 127, 128, 129,
+    130, 131, 132, 133, 134, 135, 136, 137, 138, 139, 140, 141, 142, 143, 144, 145, 146, 147, 148, 149, 150, 151, 152,
+    153, 154, 155, 155, 156, 157, 158, 159, 160, 161, 162, 163, 164, 165, 166, 167, 168, 169, 169, 170, 171, 172, 173,
+    174, 175, 176, 177, 178, 178, 179, 180, 181, 182, 183, 184, 185, 185, 186, 187, 188, 189, 190, 191, 192, 192, 193,
+    194, 195, 196, 197, 198, 198, 199, 200, 201, 202, 203, 203, 204, 205, 206, 207, 208, 208, 209, 210, 211, 212, 212,
+    213, 214, 215, 216, 216, 217, 218, 219, 220, 220, 221, 222, 223, 224, 224, 225, 226, 227, 228, 228, 229, 230, 231,
+    231, 232, 233, 234, 234, 235, 236, 237, 238, 238, 239, 240, 241, 241, 242, 243, 244, 244, 245, 246, 247, 247, 248,
+    249, 249, 250, 251, 252, 252, 253, 254, 255, 255,
+};
+static const uint16_t EXP2[256] = {
+    256, 257, 257, 258, 259, 259, 260, 261, 262, 262, 263, 264, 264, 265, 266, 267, 267, 268, 269, 270, 270, 271, 272,
+    272, 273, 274, 275, 275, 276, 277, 278, 278, 279, 280, 281, 281, 282, 283, 284, 285, 285, 286, 287, 288, 288, 289,
+    290, 291, 292, 292, 293, 294, 295, 296, 296, 297, 298, 299, 300, 300, 301, 302, 303, 304, 304, 305, 306, 307, 308,
+    309, 309, 310, 311, 312, 313, 314, 314, 315, 316, 317, 318, 319, 320, 321, 321, 322, 323, 324, 325, 326, 327, 328,
+    328, 329, 330, 331, 332, 333, 334, 335, 336, 337, 337, 338, 339, 340, 341, 342, 343, 344, 345, 346, 347, 348, 349,
+    350, 350, 351, 352, 353, 354, 355, 356, 357, 358, 359, 360, 361, 362, 363, 364, 365, 366, 367, 368, 369, 370, 371,
+    372, 373, 374, 375, 376, 377, 378, 379, 380, 381, 382, 383, 384, 385, 386, 387, 388, 389, 391, 392, 393, 394, 395,
+    396, 397, 398, 399, 400, 401, 402, 403, 405, 406, 407, 408, 409, 410, 411, 412, 413, 415, 416, 417, 418, 419, 420,
+    421, 422, 424, 425, 426, 427, 428, 429, 431, 432, 433, 434, 435, 436, 438, 439, 440, 441, 442, 444, 445, 446, 447,
+    448, 450, 451, 452, 453, 454, 456, 457, 458, 459, 461, 462, 463, 464, 466, 467, 468, 470, 471, 472, 473, 475, 476,
+    477, 478, 480, 481, 482, 484, 485, 486, 488, 489, 490, 492, 493, 494, 496, 497, 498, 500, 501, 502, 504, 505, 506,
+    508, 509, 511,
+};
+
+typedef struct {
+    uint32_t key, line; /* key + 1; 0 is free */
+} entry;
+
+struct rndl_colours {
+    int32_t weights[3][CONTEXTS][CLASSES]; /* log2 in 1/256 */
+    uint64_t cost[3][2];
+    size_t room;                 /* samples of Cg that are still to come, at most */
+    uint32_t lines_used, capacity_bits;
+    entry *entries;              /* hash table of lines */
+    uint8_t (*lines)[WINDOW];    /* counts hC of 64 neighbouring Cg of one Y and Co; line 0 stays empty */
+    uint8_t luma[ROW];           /* counts hY */
+    uint8_t co[256][ROW];        /* counts hCo of Co by Y */
+    uint8_t any_co[512], any_co_class[ROW];        /* counts hO of Co, and their classes */
+    uint8_t cg[511][512], cg_class[511][ROW];      /* counts hG of Cg by Co, and their classes */
+    uint8_t nothing[ROW];
+};
+
+static size_t lines_of(size_t pixels) { return (pixels < (1u << 20) ? pixels : (1u << 20)) + 1; }
+
+static uint32_t capacity_of(size_t pixels) {
+    uint32_t bits = 6;
+    while ((size_t)1 << bits < 2 * lines_of(pixels)) bits++;
+    return bits;
+}
+
+static size_t aligned(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
+
+size_t rndl_colours_bytes(size_t pixels) {
+    return aligned(sizeof(rndl_colours)) + (sizeof(entry) << capacity_of(pixels)) + WINDOW * lines_of(pixels) + 128;
+}
+
+rndl_colours *rndl_colours_start(void *memory, size_t pixels) {
+    rndl_colours *colours = memory;
+    uint8_t *rest = (uint8_t *)memory + aligned(sizeof(rndl_colours));
+    colours->capacity_bits = capacity_of(pixels);
+    colours->entries = (entry *)rest;
+    rest += sizeof(entry) << colours->capacity_bits;
+    colours->lines = (uint8_t(*)[WINDOW])(rest + (-(uintptr_t)rest & 63));
+    colours->lines_used = 1;
+    colours->room = pixels;
+    for (int colour = 0; colour < 3; colour++)
+        for (int context = 0; context < CONTEXTS; context++)
+            for (int k = 0; k < CLASSES; k++)
+                colours->weights[colour][context][k] = FIRST_WEIGHTS[context % 6][k] * (UNIT / 16);
+    return colours;
+}
+
+void rndl_colours_cost(const rndl_colours *colours, int32_t colour, uint64_t *with_stage, uint64_t *without) {
+    *with_stage = colours->cost[colour][0];
+    *without = colours->cost[colour][1];
+}
+
+void rndl_colours_reach(const rndl_tables *tables, uint8_t *reach) {
+    for (int32_t t = 0; t < tables->count; t++) {
+        const uint32_t *f = tables->frequencies + tables->starts[t];
+        int64_t zero = -(int64_t)tables->offsets[t], last = tables->starts[t + 1] - tables->starts[t] - 1;
+        reach[t] = RNDL_SEEN_NOWHERE;
+        if (t >= UNIFORM || zero < 0 || zero + 1 >= last) continue;
+        uint32_t held = f[zero] + f[zero + 1], r = 0;
+        while (ONE - held > ONE / 128 && r < RNDL_SEEN_REACH && zero > r && zero + r + 2 < last) {
+            r++;
+            held += f[zero - r] + f[zero + r + 1];
+        }
+        reach[t] = (uint8_t)r;
+    }
+}
+
+/* log2(x) in 1/256, x > 0 */
+static inline int32_t log2_of(uint64_t x) {
+    int k = 63 - __builtin_clzll(x);
+    return k * UNIT + LOG2[(k >= 8 ? x >> (k - 8) : x << (8 - k)) & 255];
+}
+
+/* 64 * 2^(log2 / 256), down to 1 */
+static inline uint32_t weight_of(int32_t log2) {
+    uint32_t v = (uint32_t)(log2 + 6 * UNIT);
+    return (uint32_t)EXP2[v & 255] << (v >> 8) >> 8;
+}
+
+/* ---- What is known about the values of a sample ---- */
+
+/* A line; without memcpy, which WebAssembly would have to bring along. */
+static inline void memory_copy(uint8_t *to, const uint8_t *from) {
+    for (int i = 0; i < WINDOW; i++) to[i] = from[i];
+}
+
+static inline uint32_t line_key(uint32_t y, uint32_t o, uint32_t block) { return (y << 9 | o) << 3 | block; }
+
+static inline uint32_t hash_of(const rndl_colours *colours, uint32_t key) {
+    return (key * 2654435761u) >> (32 - colours->capacity_bits);
+}
+
+static inline uint32_t find_line(const rndl_colours *colours, uint32_t key) {
+    uint32_t mask = (1u << colours->capacity_bits) - 1;
+    for (uint32_t at = hash_of(colours, key);; at = (at + 1) & mask) {
+        if (colours->entries[at].key == key + 1) return colours->entries[at].line;
+        if (!colours->entries[at].key) return 0;
+    }
+}
+
+static uint8_t *make_line(rndl_colours *colours, uint32_t key) {
+    uint32_t mask = (1u << colours->capacity_bits) - 1, at = hash_of(colours, key);
+    while (colours->entries[at].key && colours->entries[at].key != key + 1) at = (at + 1) & mask;
+    if (!colours->entries[at].key) {
+        colours->entries[at].key = key + 1;
+        colours->entries[at].line = colours->lines_used++;
+    }
+    return colours->lines[colours->entries[at].line];
+}
+
+/* Values that a colour of 8-bit RGB can have, given those before it: [*low, *high], possibly empty. */
+static inline void possible(int32_t colour, int32_t y, int32_t co, int32_t *low, int32_t *high) {
+    if (colour == 0) {
+        *low = -128, *high = 127;
+    } else if (colour == 1) {
+        int32_t dark = 4 * y + 3, light = 4 * (255 - y), most = dark < light ? dark : light;
+        *high = most < 255 ? most : 255;
+        *low = -*high;
+    } else {
+        int32_t blue = y - (co >> 1), least = co < 0 ? -co : 0, most = co > 0 ? 255 - co : 255;
+        int32_t by_green = -2 * y - 1, by_blue = 2 * (blue - most);
+        *low = by_green > by_blue ? by_green : by_blue;
+        by_green = 2 * (255 - y), by_blue = 2 * (blue - least) + 1;
+        *high = by_green < by_blue ? by_green : by_blue;
+        if (*low < -255) *low = -255;
+        if (*high > 255) *high = 255;
+    }
+}
+
+/* Where the counts of a sample's window and the classes to fall back on begin. */
+typedef struct {
+    const uint8_t *counts, *more, *others;
+    int32_t split; /* counts of the window from here on are at `more`; those before end a line */
+} sources;
+
+#if defined(__GNUC__)
+typedef uint8_t bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
+
+/* Classes of 16 values by how often they were seen; of those never seen, what `others` says. */
+static inline void classes_of(uint8_t *classes, const uint8_t *counts, const uint8_t *others) {
+    bytes16 n = *(const bytes16 *)counts;
+    bytes16 seen = (bytes16)(n >= 1) + (bytes16)(n >= 2) + (bytes16)(n >= 3) + (bytes16)(n >= 5) + (bytes16)(n >= 9) +
+                   (bytes16)(n >= 17) + (bytes16)(n >= 49);
+    *(bytes16 *)classes = (*(const bytes16 *)others & (bytes16)(n == 0)) - seen; /* true is -1 */
+}
+#else
+static inline void classes_of(uint8_t *classes, const uint8_t *counts, const uint8_t *others) {
+    for (int i = 0; i < 16; i++) {
+        uint8_t n = counts[i];
+        uint8_t seen = (uint8_t)((n >= 1) + (n >= 2) + (n >= 3) + (n >= 5) + (n >= 9) + (n >= 17) + (n >= 49));
+        classes[i] = n ? seen : others[i];
+    }
+}
+#endif
+
+/* Classes of the window's values base, base + 1, ...; whether any of the first `length` is not 0. */
+static inline int classify(uint8_t *classes, const sources *from, int32_t base, int32_t length, int32_t low,
+                           int32_t high) {
+    uint8_t both[2 * WINDOW];
+    const uint8_t *counts = from->counts;
+    if (from->split < length) {
+        memory_copy(both, from->counts - (WINDOW - from->split));
+        memory_copy(both + WINDOW, from->more);
+        counts = both + WINDOW - from->split;
+    }
+    for (int32_t i = 0; i < length; i += 16) classes_of(classes + i, counts + i, from->others + i);
+    if (base < low)
+        for (int32_t i = 0; i < low - base && i < length; i++) classes[i] = CLASSES - 1;
+    if (base + length - 1 > high)
+        for (int32_t i = high + 1 > base ? high + 1 - base : 0; i < length; i++) classes[i] = CLASSES - 1;
+    for (int32_t i = 0; i < length; i++)
+        if (classes[i]) return 1;
+    return 0;
+}
+
+/* ---- One sample's distribution ---- */
+
+typedef struct {
+    const uint32_t *f, *before; /* the table and its cumulative frequencies */
+    int32_t last;               /* its escape */
+    int32_t first, length;      /* the window's slots */
+    uint8_t classes[WINDOW];
+    const uint32_t *w;          /* weights of the classes */
+    uint64_t scale;             /* (2^24 - slots) * 2^32 / total */
+    uint64_t window, after;     /* weighted mass before the window, and before what follows it */
+    int context, corrected;
+} distribution;
+
+static inline uint32_t begins(const distribution *d, uint64_t weighted, int32_t slot) {
+    return (uint32_t)(weighted * d->scale >> 32) + (uint32_t)slot;
+}
+
+typedef struct {
+    uint32_t w[CONTEXTS][LANES];
+    uint64_t expected[CONTEXTS][LANES], found[CONTEXTS][LANES]; /* in 2^-24 samples */
+    uint8_t touched[CONTEXTS];
+} band_memory;
+
+static inline void correct(distribution *d, band_memory *band, int width) {
+    /* Four sums side by side: each waits for its own last addition only. */
+    uint32_t part[4][LANES] = {{0}}, mass[LANES], inside = 0;
+    const uint32_t *f = d->f + d->first;
+    int32_t i = 0;
+    for (; i + 4 <= d->length; i += 4) {
+        part[0][d->classes[i]] += f[i];
+        part[1][d->classes[i + 1]] += f[i + 1];
+        part[2][d->classes[i + 2]] += f[i + 2];
+        part[3][d->classes[i + 3]] += f[i + 3];
+    }
+    for (; i < d->length; i++) part[0][d->classes[i]] += f[i];
+    for (int k = 0; k < LANES; k++) inside += mass[k] = part[0][k] + part[1][k] + part[2][k] + part[3][k];
+    mass[0] += ONE - inside;
+    uint32_t unseen = mass[0] + ((mass[8] + mass[9] + mass[10] + mass[11]) >> 1) + mass[12];
+    int amount = (unseen >= 503316) + (unseen >= 2516582) + (unseen >= 6710886) + (unseen >= 11744051) +
+                 (unseen >= 15099494);
+    d->context = width * 6 + amount;
+    d->w = band->w[d->context];
+    uint64_t weighted[LANES], total = 0;
+    for (int k = 0; k < LANES; k++) total += weighted[k] = (uint64_t)mass[k] * d->w[k];
+    d->scale = ((uint64_t)(ONE - (uint32_t)d->last - 1) << 32) / total;
+    uint64_t *expected = band->expected[d->context];
+    uint32_t scale = (uint32_t)d->scale; /* below 2^32, as no weight is below 1 */
+    for (int k = 0; k < LANES; k++) expected[k] += (uint64_t)(uint32_t)(weighted[k] >> 6) * scale >> 26;
+    uint64_t outside = (uint64_t)d->before[d->first] * d->w[0];
+    d->window = outside;
+    d->after = total - (uint64_t)(ONE - d->before[d->first + d->length]) * d->w[0];
+    band->touched[d->context] = 1;
+}
+
+/* Weighted mass before a slot. */
+static inline uint64_t mass_before(const distribution *d, int32_t slot) {
+    if (slot <= d->first) return (uint64_t)d->before[slot] * d->w[0];
+    int32_t end = d->first + d->length;
+    if (slot >= end) return d->after + (uint64_t)(d->before[slot] - d->before[end]) * d->w[0];
+    uint64_t sum = d->window;
+    const uint32_t *f = d->f + d->first;
+    for (int32_t i = 0; i < slot - d->first; i++) sum += (uint64_t)f[i] * d->w[d->classes[i]];
+    return sum;
+}
+
+/* The slot's cumulative frequency and frequency. */
+static inline void interval(const distribution *d, int32_t slot, uint32_t *start, uint32_t *f) {
+    if (!d->corrected) {
+        *start = d->before[slot];
+        *f = d->f[slot];
+        return;
+    }
+    uint64_t mass = mass_before(d, slot);
+    *start = begins(d, mass, slot);
+    if (slot == d->last) {
+        *f = ONE - *start;
+        return;
+    }
+    int32_t i = slot - d->first;
+    mass += (uint64_t)d->f[slot] * d->w[i >= 0 && i < d->length ? d->classes[i] : 0];
+    *f = begins(d, mass, slot + 1) - *start;
+}
+
+/* The slot that owns quantile q < 2^24, with its interval. */
+static inline int32_t slot_of(const distribution *d, uint32_t q, uint32_t *start, uint32_t *f) {
+    int32_t low = 0, high = d->last, end = d->first + d->length;
+    if (d->corrected) {
+        uint32_t window = begins(d, d->window, d->first);
+        if (q >= window && q < begins(d, d->after, end)) {
+            uint64_t mass = d->window;
+            uint32_t at = window, next = at;
+            int32_t slot = d->first;
+            for (;; slot++) {
+                mass += (uint64_t)d->f[slot] * d->w[d->classes[slot - d->first]];
+                next = begins(d, mass, slot + 1);
+                if (q < next) break;
+                at = next;
+            }
+            *start = at;
+            *f = next - at;
+            return slot;
+        }
+        if (q < window) high = d->first - 1;
+        else low = end;
+    }
+    while (low < high) { /* outside of the window, the last slot that begins at q or before */
+        int32_t middle = low + (high - low + 1) / 2;
+        uint32_t begin = d->corrected ? begins(d, mass_before(d, middle), middle) : d->before[middle];
+        if (begin <= q) low = middle;
+        else high = middle - 1;
+    }
+    interval(d, low, start, f);
+    return low;
+}
+
+static inline void learn_slot(const distribution *d, band_memory *band, int32_t slot) {
+    if (!d->corrected) return;
+    int32_t i = slot - d->first;
+    band->found[d->context][i >= 0 && i < d->length ? d->classes[i] : 0] += ONE;
+}
+
+/* ---- Groups ---- */
+
+static void open_band(const rndl_colours *colours, int32_t colour, band_memory *band) {
+    for (int context = 0; context < CONTEXTS; context++) {
+        for (int k = 0; k < LANES; k++) {
+            band->w[context][k] = k < CLASSES ? weight_of(colours->weights[colour][context][k]) : 0;
+            band->expected[context][k] = band->found[context][k] = 0;
+        }
+        band->touched[context] = 0;
+    }
+}
+
+static void close_band(rndl_colours *colours, int32_t colour, band_memory *band) {
+    const uint64_t doubt = (uint64_t)DOUBT << RNDL_PRECISION;
+    for (int context = 0; context < CONTEXTS; context++) {
+        if (!band->touched[context]) continue;
+        for (int k = 0; k < CLASSES; k++) {
+            uint64_t expected = band->expected[context][k], found = band->found[context][k];
+            if (!expected && !found) continue;
+            int32_t *weight = &colours->weights[colour][context][k];
+            *weight += log2_of(found + doubt) - log2_of(expected + doubt);
+            if (*weight > LIMIT) *weight = LIMIT;
+            if (*weight < -LIMIT) *weight = -LIMIT;
+            band->w[context][k] = weight_of(*weight);
+            band->expected[context][k] = band->found[context][k] = 0;
+        }
+        band->touched[context] = 0;
+    }
+}
+
+static inline size_t band_length(size_t n) {
+    size_t length = (n + BANDS - 1) / BANDS;
+    return length < BAND_MIN ? BAND_MIN : length;
+}
+
+static inline uint8_t next_count(uint8_t n) { return n < 255 ? n + 1 : n; }
+
+static inline uint8_t class_beside(uint8_t n) { return (uint8_t)(n ? 8 + (n >= 3) + (n >= 9) + (n >= 33) : 0); }
+
+static void learn_group(rndl_colours *colours, const rndl_group *group) {
+    if (group->colour == 2) colours->room -= group->n;
+    for (size_t i = 0; i < group->n; i++) {
+        int32_t v = group->values[i];
+        if (group->colour == 0) {
+            uint8_t *n = &colours->luma[v + 256 + MARGIN];
+            *n = next_count(*n);
+        } else if (group->colour == 1) {
+            uint8_t *n = &colours->co[group->luma[i] + 128][v + 256 + MARGIN], *any = &colours->any_co[v + 256];
+            *n = next_count(*n);
+            *any = next_count(*any);
+            colours->any_co_class[v + 256 + MARGIN] = class_beside(*any);
+        } else {
+            uint32_t y = (uint32_t)(group->luma[i] + 128), o = (uint32_t)(group->co[i] + 255), u = (uint32_t)(v + 256);
+            uint8_t *n = &make_line(colours, line_key(y, o, u >> 6))[u & 63], *any = &colours->cg[o][u];
+            *n = next_count(*n);
+            *any = next_count(*any);
+            colours->cg_class[o][u + MARGIN] = class_beside(*any);
+        }
+    }
+}
+
+/* The lines of counts of the next samples, fetched ahead. */
+typedef struct {
+    uint32_t line[AHEAD][2];
+} fetched;
+
+static inline int32_t window_base(const rndl_group *group, size_t i, const uint8_t *reach) {
+    /* A window further out than the margin holds impossible values only, wherever it is. */
+    int32_t base = group->centre[i] - reach[group->index[i]];
+    return base < -256 - MARGIN ? -256 - MARGIN : base > 256 ? 256 : base;
+}
+
+static void fetch(const rndl_colours *colours, const rndl_group *group, size_t first, size_t count, const uint8_t *reach,
+                  const rndl_tables *tables, fetched *ahead) {
+    for (size_t k = 0; k < count; k++) {
+        size_t i = first + k;
+        int32_t t = group->index[i];
+        if (reach[t] == RNDL_SEEN_NOWHERE) continue;
+        const uint32_t *f = tables->frequencies + tables->starts[t] - tables->offsets[t] - reach[t];
+        __builtin_prefetch(f);
+        __builtin_prefetch(f + 16);
+        if (group->colour != 2) continue;
+        uint32_t y = (uint32_t)(group->luma[i] + 128), o = (uint32_t)(group->co[i] + 255);
+        int32_t u = window_base(group, i, reach) + 256;
+        __builtin_prefetch(&colours->entries[hash_of(colours, line_key(y, o, (uint32_t)(u >> 6) & 7))]);
+        __builtin_prefetch(&colours->cg_class[o][u + MARGIN]);
+    }
+    if (group->colour != 2) return;
+    for (size_t k = 0; k < count; k++) {
+        size_t i = first + k;
+        int32_t t = group->index[i];
+        if (reach[t] == RNDL_SEEN_NOWHERE) continue;
+        uint32_t y = (uint32_t)(group->luma[i] + 128), o = (uint32_t)(group->co[i] + 255);
+        int32_t block = (window_base(group, i, reach) + 256) >> 6;
+        for (int32_t part = 0; part < 2; part++) {
+            int32_t b = block + part;
+            ahead->line[k][part] = b < 0 || b > 7 ? 0 : find_line(colours, line_key(y, o, (uint32_t)b));
+            __builtin_prefetch(colours->lines[ahead->line[k][part]]);
+        }
+    }
+}
+
+/* The distribution of sample i. */
+static inline void predict(const rndl_colours *colours, band_memory *band, const rndl_group *group, size_t i,
+                           const rndl_tables *tables, const uint8_t *reach, const uint32_t *line, distribution *d) {
+    int32_t t = group->index[i], colour = group->colour;
+    d->f = tables->frequencies + tables->starts[t];
+    d->before = tables->cumulative + tables->starts[t];
+    d->last = (int32_t)(tables->starts[t + 1] - tables->starts[t] - 1);
+    d->corrected = d->first = d->length = 0;
+    if (reach[t] == RNDL_SEEN_NOWHERE) return;
+    d->first = -tables->offsets[t] - reach[t];
+    d->length = 2 * reach[t] + 2;
+    int32_t y = colour ? group->luma[i] + 128 : 0, co = colour == 2 ? group->co[i] : 0, low, high;
+    int32_t base = window_base(group, i, reach), at = base + 256 + MARGIN;
+    possible(colour, y, co, &low, &high);
+    sources from = {colours->nothing, colours->nothing, colours->nothing, WINDOW};
+    if (colour == 0) {
+        from.counts = colours->luma + at;
+    } else if (colour == 1) {
+        from.counts = colours->co[y] + at;
+        from.others = colours->any_co_class + at;
+    } else {
+        int32_t inside = (base + 256) & 63;
+        from.counts = colours->lines[line[0]] + inside;
+        from.more = colours->lines[line[1]];
+        from.split = WINDOW - inside;
+        from.others = colours->cg_class[co + 255] + at;
+    }
+    if (!classify(d->classes, &from, base, d->length, low, high)) return;
+    d->corrected = 1;
+    correct(d, band, (t >= NARROW) + (t >= WIDE));
+}
+
+/* Whether a group is one that the state has memory for, and its pixels are known to be within their ranges. */
+static int fits(const rndl_colours *colours, const rndl_group *group) {
+    if (group->colour == 2 && group->n > colours->room) return 0;
+    for (size_t i = 0; group->colour > 0 && i < group->n; i++)
+        if (group->luma[i] < -128 || group->luma[i] > 127) return 0;
+    for (size_t i = 0; group->colour > 1 && i < group->n; i++)
+        if (group->co[i] < -255 || group->co[i] > 255) return 0;
+    return 1;
+}
+
+static int in_range(const rndl_group *group) {
+    int32_t low = group->colour ? -255 : -128, high = group->colour ? 255 : 127;
+    for (size_t i = 0; i < group->n; i++)
+        if (group->values[i] < low || group->values[i] > high) return 0;
+    return 1;
+}
+
+enum rndl_result rndl_colours_put(rndl_colours *colours, rndl_writer *writer, const rndl_group *group,
+                                  const rndl_tables *tables, const uint8_t *reach) {
+    if (!fits(colours, group) || !in_range(group)) return RNDL_BEYOND;
+    band_memory band;
+    fetched ahead;
+    size_t length = band_length(group->n), escapes = 0, end = length < group->n ? length : group->n;
+    uint64_t *cost = colours->cost[group->colour];
+    open_band(colours, group->colour, &band);
+    for (size_t i = 0; i < group->n; i++) {
+        if (i % AHEAD == 0)
+            fetch(colours, group, i, group->n - i < AHEAD ? group->n - i : AHEAD, reach, tables, &ahead);
+        distribution d;
+        predict(colours, &band, group, i, tables, reach, ahead.line[i % AHEAD], &d);
+        int64_t offset = (int64_t)group->centre[i] + tables->offsets[group->index[i]];
+        int64_t slot = group->values[i] - offset;
+        if (slot < 0 || slot >= d.last) {
+            group->distances[escapes++] = rndl_distance(group->values[i], offset, offset + d.last - 1);
+            slot = d.last;
+        }
+        uint32_t start, f;
+        interval(&d, (int32_t)slot, &start, &f);
+        rndl_encode(writer, start, f);
+        learn_slot(&d, &band, (int32_t)slot);
+        cost[0] += (uint64_t)(RNDL_PRECISION * UNIT - log2_of(f));
+        cost[1] += (uint64_t)(RNDL_PRECISION * UNIT - log2_of(d.f[slot]));
+        if (i + 1 == end) {
+            rndl_put_distances(writer, group->distances, escapes);
+            close_band(colours, group->colour, &band);
+            escapes = 0;
+            end = end + length < group->n ? end + length : group->n;
+        }
+    }
+    learn_group(colours, group);
+    return RNDL_OK;
+}
+
+enum rndl_result rndl_colours_take(rndl_colours *colours, rndl_reader *reader, const rndl_group *group,
+                                   const rndl_tables *tables, const uint8_t *reach) {
+    if (!fits(colours, group)) return RNDL_BEYOND;
+    band_memory band;
+    fetched ahead;
+    size_t length = band_length(group->n), escapes = 0, end = length < group->n ? length : group->n;
+    open_band(colours, group->colour, &band);
+    for (size_t i = 0; i < group->n; i++) {
+        if (i % AHEAD == 0)
+            fetch(colours, group, i, group->n - i < AHEAD ? group->n - i : AHEAD, reach, tables, &ahead);
+        distribution d;
+        predict(colours, &band, group, i, tables, reach, ahead.line[i % AHEAD], &d);
+        uint64_t unit, q = rndl_quantile(reader, &unit);
+        if (q >> RNDL_PRECISION) return RNDL_DAMAGED;
+        uint32_t start, f;
+        int32_t slot = slot_of(&d, (uint32_t)q, &start, &f);
+        rndl_consume(reader, unit, start, f);
+        learn_slot(&d, &band, slot);
+        group->values[i] = group->centre[i] + tables->offsets[group->index[i]] + slot;
+        if (slot == d.last) group->escaped[escapes++] = (uint32_t)i;
+        if (i + 1 < end) continue;
+        if (rndl_take_distances(reader, group->distances, escapes)) return RNDL_DAMAGED;
+        for (size_t k = 0; k < escapes; k++) {
+            size_t at = group->escaped[k];
+            int32_t t = group->index[at];
+            int64_t first = (int64_t)group->centre[at] + tables->offsets[t];
+            int64_t beyond = first + tables->starts[t + 1] - tables->starts[t] - 2;
+            if (rndl_beyond_edge(group->distances[k], first, beyond, group->values + at)) return RNDL_BEYOND;
+        }
+        close_band(colours, group->colour, &band);
+        escapes = 0;
+        end = end + length < group->n ? end + length : group->n;
+    }
+    if (!in_range(group)) return RNDL_BEYOND;
+    learn_group(colours, group);
+    return RNDL_OK;
+}

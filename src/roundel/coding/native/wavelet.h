@@ -1,0 +1,38 @@
+/* The lossy model's integer arithmetic besides its nets: docs/format.md, "Pixels". */
+#ifndef ROUNDEL_WAVELET_H
+#define ROUNDEL_WAVELET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One level of the inverse wavelet: low (3, h, w) and details (9, h, w) to out (3, 2h, 2w).
+   `scratch` has rndl_merge_scratch(h, w) bytes. */
+size_t rndl_merge_scratch(size_t h, size_t w);
+void rndl_merge(const int16_t *low, const int16_t *details, int16_t *out, size_t h, size_t w, void *scratch);
+
+/* Opponent colours (3, n) to samples (n, 3) relative to middle grey and pixels (n, 3). */
+void rndl_rgb(const int16_t *opponent, int16_t *samples, uint8_t *pixels, size_t n);
+
+/* Samples (n) plus corrections times gain, to pixels. */
+void rndl_repair(const int16_t *samples, const uint8_t *corrections, int32_t gain, uint8_t *pixels, size_t n);
+
+/* Symbols (h, w, c) times multipliers to coefficients (c, s, s, h/s, w/s): cells of s x s come apart. */
+void rndl_fold(const int32_t *symbols, const int32_t *multipliers, int16_t *out, size_t h, size_t w, size_t c, size_t s);
+
+/* The inverse arrangement: (c, s, s, h, w) to (c, h*s, w*s). */
+void rndl_unfold(const int16_t *cells, int16_t *out, size_t h, size_t w, size_t c, size_t s);
+
+/* Integers (n, c) to (n, 2c): magnitudes of positive ones, then of negative ones. `table` has 256 entries. */
+void rndl_signed(const int32_t *values, const uint8_t *table, uint8_t *out, size_t n, size_t c);
+
+/* What a head says of the fields (h, w, 2c) of a colour (0 white, 1 black, 2 all), in their order: the coder's table of
+   each place and whether its sign is turned. Gives the number of places, n <= h*w*c. `table` is (64, 7). */
+size_t rndl_places(const uint8_t *said, size_t h, size_t w, size_t c, int fields, const int32_t *table, int32_t *index,
+                   uint8_t *turned);
+
+/* Symbols of the coded places, in their order, to the values (h, w, stride) of the fields, from channel `first` on;
+   places where `held` is 0 are 0. */
+void rndl_scatter(const int32_t *symbols, const uint8_t *held, const uint8_t *turned, int32_t *values, size_t h, size_t w,
+                  size_t c, size_t stride, size_t first, int fields);
+
+#endif
