@@ -1,5 +1,7 @@
 """From the graphs of a weights file back to parameters that training can go on from."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,8 @@ def trainable(path: Path, model: Pyramid) -> dict[str, Tensor]:
         ModelError: the file is of another shape than the model, or damaged.
     """
     weights = read(path)
+    if (wanted := json.loads(json.dumps(asdict(model.shape)))) != weights.shape:
+        raise ModelError(f"{path}: has the shape {weights.shape}, the configuration {wanted}")
     state: dict[str, Tensor] = {}
     for level in range(len(model.shape.widths)):
         for phase, step in enumerate(model.steps(level)):
@@ -43,7 +47,8 @@ def trainable(path: Path, model: Pyramid) -> dict[str, Tensor]:
                     integers = _trunk(trunk, name.removesuffix(".0") if name == "linear.0" else name)
                 found = {f"levels.{level}.{phase}.{name}.{k}": v for k, v in layer.trainable(integers).items()}
                 state |= found
-    _check(path, state, model)
+    if not all(bool(torch.isfinite(t).all()) for t in state.values()):
+        raise ModelError(f"{path}: its weights are damaged")
     return state
 
 
@@ -79,11 +84,3 @@ def _out(held: Constants) -> Integers:
 
 def _shift(scale: NDArray[np.float32]) -> NDArray[np.int64]:
     return np.rint(-np.log2(scale.astype(np.float64))).astype(np.int64)
-
-
-def _check(path: Path, state: dict[str, Tensor], model: Pyramid) -> None:
-    wanted = {name: tuple(p.shape) for name, p in model.state_dict().items()}
-    if {name: tuple(t.shape) for name, t in state.items()} != wanted:
-        raise ModelError(f"{path}: its nets are of another shape than the configuration's, {model.shape}")
-    if not all(bool(torch.isfinite(t).all()) for t in state.values()):
-        raise ModelError(f"{path}: its weights are damaged")
