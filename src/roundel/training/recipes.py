@@ -123,19 +123,19 @@ def _wavelet() -> Kind:
 
 
 def _lossless() -> Kind:
-    from roundel.training.pyramid import export, stored, task
+    from roundel.training.pyramid import export, resume, task
     from roundel.training.pyramid.net import Pyramid, PyramidShape
 
     def build(config: Config, folders: Sequence[Path], seed: int) -> Task:
         model = Pyramid(record(PyramidShape, config.get("shape", {}), "shape"))
         return task.build(model, record(task.Data, config.get("data", {}), "data"), folders)
 
-    return Kind(build, export.export, stored.trainable)
+    return Kind(build, export.export, resume.trainable)
 
 
 def _fsq() -> Kind:
     from roundel.training.pyramid.task import Data
-    from roundel.training.tokens import adaptive, stored, task
+    from roundel.training.tokens import adaptive, export, resume, task
     from roundel.training.tokens.model import AutoencoderShape
 
     def build(config: Config, folders: Sequence[Path], seed: int) -> Task:
@@ -148,7 +148,7 @@ def _fsq() -> Kind:
         schedule = record(Schedule, config.get("schedule", {}), "schedule")
         return adaptive.AdaptiveTask(**vars(built), adaptation=adaptation, schedule=schedule)
 
-    return Kind(build, task.export, stored.trainable)
+    return Kind(build, export.export, resume.trainable)
 
 
 def _classic(name: str) -> Callable[[], Kind]:
