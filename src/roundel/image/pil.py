@@ -17,7 +17,7 @@ from roundel.image.picture import Picture, to_array
 from roundel.image.resolution import Resolution
 
 EXIF_PREFIX = b"Exif\0\0"
-_BAND_PIXELS = 2**22
+_BAND_PIXELS = 2**20
 
 
 def from_pil(image: Image.Image) -> Picture:
