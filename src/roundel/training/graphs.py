@@ -107,13 +107,40 @@ class Builder:
         shifts = np.broadcast_to(np.asarray(shift, np.int64), (out,))
         stored = None if isinstance(bias, str) else np.asarray(bias, np.int64)
         prove(weight, 0 if stored is None else stored, max(max_input, 128 if signed_in else 0), narrow=True)
-        pad = kernel // 2
+        if isinstance(bias, str):
+            return self._conv8_open(x, weight, bias, shifts, signed_in, signed_out, stride)
         inputs = self._scaled8(x, weight.astype(np.int8), shifts, signed_in, signed_out)
-        inputs.append(bias if stored is None else self.store(stored, np.int32, "bias"))  # type: ignore[arg-type]
+        inputs.append(self.store(stored, np.int32, "bias"))  # type: ignore[arg-type]
         return self.node(
             "QLinearConv", inputs, domain="com.microsoft", channels_last=1, kernel_shape=[kernel, kernel],
-            pads=[pad, pad, pad, pad], strides=[stride, stride],
+            pads=[kernel // 2] * 4, strides=[stride, stride],
         )  # fmt: skip
+
+    def _conv8_open(
+        self, x: str, weight: NDArray[Any], bias: str, shifts: NDArray[Any], signed_in: bool, signed_out: bool,
+        stride: int,
+    ) -> str:  # fmt: skip
+        """`conv8` with a bias from outside, step by step: before 1.29, ONNX Runtime's QLinearConv leaves such out."""
+        out, width, kernel, _ = weight.shape
+        zero = self.scalar(128 if signed_in else 0, np.uint8)
+        taps = x if kernel == 1 and stride == 1 else self._taps(x, kernel, stride, zero)
+        rows = self.store(weight.transpose(2, 3, 1, 0).reshape(kernel * kernel * width, out), np.int8, "weight")
+        sums = self.cast(self.node("Add", [self.node("MatMulInteger", [taps, rows, zero]), bias]), np.float32)
+        scale = self.store(np.exp2(-shifts.astype(np.float64)), np.float32, "scale")
+        return self.quantize8(self.node("Mul", [sums, scale]), signed=signed_out)
+
+    def _taps(self, x: str, kernel: int, stride: int, zero: str) -> str:
+        """What each place of the kernel sees, row by row: (B, H, W, C) to (B, ⌈H/stride⌉, ⌈W/stride⌉, kernel²·C)."""
+        pad = kernel // 2
+        around = self.node("Pad", [x, self.store([0, pad, pad, 0, 0, pad, pad, 0], np.int64), zero])
+        axes, step = self.store([1, 2], np.int64), self.store([stride, stride], np.int64)
+        seen = []
+        for row in range(kernel):
+            for column in range(kernel):
+                ends = [place - (kernel - 1) or np.iinfo(np.int64).max for place in (row, column)]
+                bounds = [self.store(b, np.int64) for b in ([row, column], ends)]
+                seen.append(self.node("Slice", [around, *bounds, axes, step]))
+        return self.node("Concat", seen, axis=3)
 
     def _scaled8(
         self, x: str, weight: NDArray[Any], shift: NDArray[Any], signed_in: bool, signed_out: bool
