@@ -1,7 +1,6 @@
 """Files that appear whole or not at all."""
 
 import os
-import secrets
 import stat
 import warnings
 from collections.abc import Iterator
@@ -46,7 +45,7 @@ def atomic_write(path: str | os.PathLike[str], *, force: bool = False) -> Iterat
         return
     if mode is not None and not force:
         raise OutputError(f"cannot write {path}: it exists already; choose another name, or force overwriting (-f)")
-    temporary = final.with_name(f".{final.name[:200]}.{secrets.token_hex(4)}.part")
+    temporary = final.with_name(f".{final.name[:200]}.{os.urandom(4).hex()}.part")
     with _named(path):
         try:
             with open(temporary, "xb", opener=None if old is None else _private) as file:

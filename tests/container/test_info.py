@@ -69,3 +69,16 @@ def test_damage_and_an_early_end_are_errors():
 def test_nothing_heavy_is_imported():
     code = "import sys, roundel.container; sys.exit(any(m in sys.modules for m in ('torch', 'PIL', 'numpy')))"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_facts_read_well():
+    data = write(TILED, TILED_BOXES, TILED_TILES)
+    info = read_info(data[:1024], len(data))
+    assert repr(info).startswith("<roundel file: ")
+    assert f"{TILED.width}×{TILED.height} px" in repr(info)
+    assert len(repr(info)) < 120
+    html = info._repr_html_()
+    assert html.startswith("<table><tr><th>kind</th>")
+    assert html.count("<tr>") == html.count("</tr>") > 15
+    assert "icc 7" in html
+    assert f"<td>{TILED.weights_hash.hex()}</td>" in html

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +11,11 @@ from roundel.cli import batch, inputs
 from roundel.cli.batch import Done, Item, Manner, Task
 from roundel.cli.inputs import STANDARD
 
+if TYPE_CHECKING:
+    from roundel.container.contents import PixelDensity
+
+_SELDOM = ("resolution", "sample_max", "original_depth_bits")
+"""Facts that most files have not: left out of texts where they are not there."""
 _COLUMNS = ("file", "model", "size", "quality", "bpp", "bytes")
 
 
@@ -80,6 +86,10 @@ def describe(name: str) -> dict[str, object]:
         "passes": header.passes,
         "pass_bytes": facts.pass_bytes,
         "boxes_bytes": {box.name.lower(): box.bytes for box in facts.boxes},
+        "resolution": facts.resolution and _resolution(facts.resolution),
+        "colour": list(facts.colour),
+        "sample_max": facts.sample_max,
+        "original_depth_bits": facts.original_depth,
         "overhead_bytes": facts.overhead_bytes,
         "file_bytes": size,
         "missing_bytes": facts.missing_bytes,
@@ -88,10 +98,18 @@ def describe(name: str) -> dict[str, object]:
     }
 
 
+def _resolution(density: "PixelDensity") -> dict[str, object]:
+    """Pixels a unit along both axes."""
+    from roundel.container.contents import UNITS
+
+    return {"x": round(float(density.x), 4), "y": round(float(density.y), 4), "unit": UNITS[density.unit]}
+
+
 def _list(record: dict[str, object]) -> str:
     """One fact a line."""
-    width = max(map(len, record))
-    return "\n".join(f"{key:{width}}  {_shown(value)}" for key, value in record.items())
+    said = {key: value for key, value in record.items() if value is not None or key not in _SELDOM}
+    width = max(map(len, said))
+    return "\n".join(f"{key:{width}}  {_shown(value)}" for key, value in said.items())
 
 
 def _row(record: dict[str, object], width: int) -> str:
@@ -119,6 +137,6 @@ def _line(cells: Sequence[str], width: int) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {item}" for key, item in value.items()) or "none"
-    if isinstance(value, tuple):
-        return " ".join(map(str, value))
+    if isinstance(value, tuple | list):
+        return " ".join(map(str, value)) or "none"
     return "unknown" if value is None else str(value)

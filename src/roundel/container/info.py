@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from html import escape
 from itertools import pairwise
 from typing import NamedTuple, TypeVar
 
 from roundel.container.contents import PixelDensity, unpack_colour, unpack_resolution, unpack_sample_max
-from roundel.container.format import CRITICAL, VERSION, Header, Tag, tag_name
+from roundel.container.format import CRITICAL, VERSION, Header, Kind, Tag, tag_name
 from roundel.container.head import Head, unpack_head
 from roundel.container.layout import lay_out, read_boxes, read_index
 from roundel.errors import FormatError, TruncatedError
@@ -23,7 +24,7 @@ class BoxInfo(NamedTuple):
     critical: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class FileInfo:
     """Facts of a file.
 
@@ -58,6 +59,24 @@ class FileInfo:
     def missing_bytes(self) -> int | None:
         """Bytes that the file should have and has not (negative: bytes after its end), or None if unknown."""
         return None if self.total_bytes is None or self.file_bytes is None else self.total_bytes - self.file_bytes
+
+    def __repr__(self) -> str:
+        header = self.header
+        what = f"pack of {self.images}, " if self.pack else ""
+        size = f"{header.width}×{header.height} px"
+        quality = f", quality {header.quality}" if header.kind is Kind.LOSSY else ""
+        total = "" if self.file_bytes is None else f", {self.file_bytes} bytes"
+        return f"<roundel file: {what}{header.kind.name.lower()}, {size}{quality}, model {header.model_id}{total}>"
+
+    def _repr_html_(self) -> str:
+        """A table, for notebooks."""
+        facts = {**vars(self.header), **vars(self)}
+        del facts["header"]
+        facts["kind"], facts["weights_hash"] = self.header.kind.name.lower(), self.header.weights_hash.hex()
+        facts["boxes"] = ", ".join(f"{box.name.lower()} {box.bytes}" for box in self.boxes) or "none"
+        facts["pass_bytes"] = None if self.pass_bytes is None else " ".join(map(str, self.pass_bytes))
+        rows = "".join(f"<tr><th>{key}</th><td>{escape(str(value))}</td></tr>" for key, value in facts.items())
+        return f"<table>{rows}</table>"
 
 
 def read_info(prefix: bytes, file_size: int | None = None) -> FileInfo:
