@@ -7,8 +7,7 @@ import numpy as np
 
 from roundel.codecs.protocol import Decoded, Window
 from roundel.codecs.wavelet import synthesis
-from roundel.codecs.wavelet.folding import unfold
-from roundel.codecs.wavelet.symbols import LEVELS
+from roundel.codecs.wavelet.folding import LEVELS, unfold
 from roundel.codecs.wavelet.walk import COLOURS, DETAILS
 
 if TYPE_CHECKING:
