@@ -1,0 +1,94 @@
+"""Everything of a picture but its colours goes through a file's boxes and comes back."""
+
+import io
+from dataclasses import fields, replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from roundel import boxes, image
+from roundel.container import Box, Kind
+from roundel.errors import RoundelWarning
+from roundel.image import Picture, Resolution
+from roundel.tiling import Rect
+
+RNG = np.random.default_rng(6)
+FULL = Picture(
+    RNG.integers(0, 65536, (9, 7, 3), np.uint16),
+    RNG.integers(0, 65536, (9, 7), np.uint16),
+    icc=b"profile",
+    exif=b"II*\0\x08\0\0\0\0\0\0\0\0\0",
+    xmp=b"<xmp/>",
+    xmp_extension=b"<more/>",
+    colour={b"cICP": b"\1\2\0\1", b"gAMA": b"\0\1\2\3"},
+    resolution=Resolution(Fraction(1200, 7), Fraction(300), 2),
+    texts=(("Title", "µm 細胞"), ("Comment", "")),
+    photoshop=b"8BIM",
+    sample_max=4095,
+)
+
+
+def through(picture: Picture, kind: Kind, *, strip: bool = False) -> Picture:
+    pixels, depth, found = boxes.to_boxes(picture, kind, strip=strip)
+    whole = Rect(0, 0, picture.height, picture.width)
+    return boxes.from_boxes(pixels, whole, depth, {int(box.tag): box.data for box in found}.get, whole)
+
+
+def assert_equal(a: Picture, b: Picture) -> None:
+    for field in fields(Picture):
+        one, other = getattr(a, field.name), getattr(b, field.name)
+        if isinstance(one, np.ndarray):
+            np.testing.assert_array_equal(one, other)
+        else:
+            assert one == other, field.name
+
+
+def test_every_field_comes_back() -> None:
+    assert all(getattr(FULL, field.name) for field in fields(Picture)[2:])  # nothing is forgotten here
+    assert_equal(through(FULL, Kind.LOSSLESS), FULL)
+    bare = Picture(RNG.integers(0, 256, (9, 7, 1), np.uint8))
+    assert_equal(through(bare, Kind.LOSSLESS), bare)
+    assert boxes.to_boxes(bare, Kind.LOSSLESS, strip=False)[2] == []
+
+
+def test_lossy_files_have_eight_bits_and_all_the_rest() -> None:
+    with pytest.warns(RoundelWarning, match="reduced to 8"):
+        found = through(FULL, Kind.LOSSY)
+    assert_equal(found, replace(image.reduce_depth(FULL), sample_max=None))
+
+
+def test_strip_leaves_samples_alone() -> None:
+    found = through(FULL, Kind.LOSSLESS, strip=True)
+    assert_equal(found, Picture(FULL.pixels, FULL.alpha, sample_max=4095))
+
+
+def test_small_boxes_stand_in_the_first_kilobyte() -> None:
+    tags = [int(box.tag) for box in boxes.to_boxes(replace(FULL, icc=bytes(5000)), Kind.LOSSLESS, strip=False)[2]]
+    assert tags.index(0x01) > max(tags.index(tag) for tag in (0x03, 0x04, 0x05))
+
+
+@pytest.mark.parametrize(
+    "resolution", [Resolution(Fraction(1, 3), Fraction(2, 3), 3), Resolution(Fraction(4), Fraction(3), 0)]
+)
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+def test_resolution_from_file_to_file(resolution: Resolution, format: str) -> None:
+    picture = replace(FULL, resolution=resolution, photoshop=None, texts=(), colour={}, xmp_extension=None)
+    out = io.BytesIO()
+    image.write(through(picture, Kind.LOSSLESS), out, format)
+    out.seek(0)
+    found = image.read(out).resolution
+    assert found is not None
+    assert found.x / found.y == resolution.x / resolution.y or format == "PNG"  # which has whole numbers per metre
+
+
+def test_damaged_planes_and_boxes_are_named() -> None:
+    from roundel.container import Tag
+    from roundel.errors import FormatError
+
+    pixels, depth, found = boxes.to_boxes(FULL, Kind.LOSSLESS, strip=False)
+    whole = Rect(0, 0, 9, 7)
+    for tag in (Tag.RESOLUTION, Tag.COLOUR, Tag.TEXT, Tag.SAMPLE_MAX, Tag.ALPHA, Tag.LOW_BYTES):
+        changed = {int(box.tag): b"nonsense" if box.tag == tag else box.data for box in [*found, Box(0, b"")]}
+        with pytest.raises(FormatError):
+            boxes.from_boxes(pixels, whole, depth, changed.get, whole)
