@@ -69,17 +69,26 @@ def test_small_boxes_stand_in_the_first_kilobyte() -> None:
 
 
 @pytest.mark.parametrize(
-    "resolution", [Resolution(Fraction(1, 3), Fraction(2, 3), 3), Resolution(Fraction(4), Fraction(3), 0)]
+    ("format", "resolution", "expected"),
+    [
+        ("PNG", (300, 300, 1), (11811, 11811, 3)),  # the nearest whole numbers per metre
+        ("PNG", (4, 3, 0), (4, 3, 0)),
+        ("PNG", (11811, 5906, 3), (11811, 5906, 3)),
+        ("TIFF", (Fraction(1200, 7), 300, 2), (Fraction(1200, 7), 300, 2)),
+        ("TIFF", (11811, 5906, 3), (Fraction(11811, 100), Fraction(5906, 100), 2)),  # TIFF has no metres
+        ("JPEG", (11811, 11811, 3), (300, 300, 1)),
+        ("JPEG", (118, 59, 2), (118, 59, 2)),
+    ],
 )
-@pytest.mark.parametrize("format", ["PNG", "TIFF"])
-def test_resolution_from_file_to_file(resolution: Resolution, format: str) -> None:
-    picture = replace(FULL, resolution=resolution, photoshop=None, texts=(), colour={}, xmp_extension=None)
+def test_resolution_from_file_to_file(
+    format: str, resolution: tuple[Fraction, Fraction, int], expected: tuple[Fraction, Fraction, int]
+) -> None:
+    x, y, unit = resolution
+    picture = Picture(np.zeros((9, 7, 3), np.uint8), resolution=Resolution(Fraction(x), Fraction(y), unit))
     out = io.BytesIO()
     image.write(through(picture, Kind.LOSSLESS), out, format)
     out.seek(0)
-    found = image.read(out).resolution
-    assert found is not None
-    assert found.x / found.y == resolution.x / resolution.y or format == "PNG"  # which has whole numbers per metre
+    assert image.read(out).resolution == expected
 
 
 def test_damaged_planes_and_boxes_are_named() -> None:
