@@ -16,6 +16,7 @@ from onnx import numpy_helper
 from safetensors import safe_open
 
 from roundel.coding import Tables
+from tests.codecs.reference_colours import SeenColours
 from tests.coding.reference import Decoder, take
 
 Constants = dict[str, np.ndarray]
@@ -126,7 +127,7 @@ def table(mean: np.ndarray, log_scale: np.ndarray, tail: np.ndarray) -> tuple[np
     return first[scale] + (weight << bits) + nearest % (1 << bits), nearest >> bits
 
 
-Read = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Read = Callable[[int, np.ndarray, np.ndarray, list[np.ndarray]], np.ndarray]
 
 
 def phase(
@@ -144,7 +145,8 @@ def phase(
         rows = np.array([row(f, r, y, x, width) for y, x in there])
         found = head(constants, f"{name}.heads.{group}", rows)
         mean = found[0] + np.array([linear[colour, y, x] for y, x in there])
-        values = read(*table(mean, found[1], found[2]))
+        before = [np.array([here[k, y, x] for y, x in there]) for k in range(colour)]
+        values = read(colour, *table(mean, found[1], found[2]), before)
         assert values.min() >= RANGES[colour][0], "damaged"
         assert values.max() <= RANGES[colour][1], "damaged"
         for (y, x), value, m in zip(there, values, mean, strict=True):
@@ -155,6 +157,9 @@ def phase(
 def decode(model: Model, passes: Sequence[bytes], height: int, width: int) -> np.ndarray:
     """uint8 (height, width, 3) of a whole tile."""
     mode, payload = passes[0][0], passes[0][1:]
+    learned = 0
+    if mode in (6, 7):
+        learned, payload, mode = payload[0], payload[1:], mode - 6
     if mode >= 2:
         raw = zlib.decompress(payload) if mode == 4 else payload
         stored = {2: (1, 1, 3), 5: (height, width, 1)}.get(mode, (height, width, 3))
@@ -162,12 +167,16 @@ def decode(model: Model, passes: Sequence[bytes], height: int, width: int) -> np
     decoders = [Decoder(data) for data in (payload, *passes[1:])]
     constants, tables, levels = model
 
-    def read(in_pass: int, index: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    colours = SeenColours(tables)
+
+    def read(in_pass: int, colour: int, index: np.ndarray, centre: np.ndarray, before: list[np.ndarray]) -> np.ndarray:
+        if learned >> colour & 1:
+            return colours.take(decoders[in_pass], colour, index, centre, before)
         return np.array(take(decoders[in_pass], index.tolist(), tables), np.int64) + centre
 
     x = np.zeros((3, height, width), np.int64)
     for colour in range(1 if mode == 1 else 3):
-        x[colour, 0, 0] = read(0, np.array([len(tables) - 2 + (colour > 0)]), np.zeros(1, int))[0]
+        x[colour, 0, 0] = take(decoders[0], [len(tables) - 2 + (colour > 0)], tables)[0]
     for level in reversed(range(max(height - 1, width - 1).bit_length())):
         s = 1 << level
         known = [x[:, :: 2 * s, :: 2 * s].copy()]

@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 from roundel.codecs import zoo
 from roundel.codecs.protocol import Reducing, Window
 from roundel.codecs.pyramid.codec import Mode, PyramidModel, from_ycocg, to_ycocg
-from roundel.codecs.pyramid.symbols import Expected, Reading, Writing
+from roundel.codecs.pyramid.symbols import Expected, Reading, Recording
 from roundel.codecs.pyramid.walk import PASSES, RANGES, Group, Prediction, level_count, pass_of, walk
 from roundel.coding import Writer
 from roundel.errors import FormatError, ModelError
@@ -56,11 +56,12 @@ def test_the_plain_decoder_reads_the_same_pixels(
 
 def test_the_plain_decoder_reads_extremes_that_the_nets_code(weights: Path, model: PyramidModel) -> None:
     pixels = picture("extremes", 14, 11)
-    writing = Writing(to_ycocg(pixels[None]), model.tables)
-    walk(model.nets, writing, 1, 14, 11, colour=True)
-    first, *others = writing.passes()
-    passes = [bytes([Mode.COLOUR]) + first, *others]
-    assert np.array_equal(reference.decode(reference.load(weights), passes, 14, 11), pixels)
+    recording = Recording(to_ycocg(pixels[None]))
+    walk(model.nets, recording, 1, 14, 11, colour=True)
+    for head in ([Mode.COLOUR], [Mode.COLOUR_LEARNED, 7], [Mode.COLOUR_LEARNED, 4]):
+        first, *others = recording.written(model.tables, 3, sum(head[1:])).passes
+        passes = [bytes(head) + first, *others]
+        assert np.array_equal(reference.decode(reference.load(weights), passes, 14, 11), pixels)
 
 
 def test_a_constant_tile_is_four_bytes(model: PyramidModel) -> None:
@@ -75,10 +76,12 @@ def test_the_nets_code_anything_even_what_is_better_stored(
     model: PyramidModel, kind: str, height: int, width: int
 ) -> None:
     x = to_ycocg(picture(kind, height, width)[None])
-    writing = Writing(x, model.tables)
-    walk(model.nets, writing, 1, height, width, colour=True)
-    reading = Reading(writing.passes(), model.tables, Expected())
-    assert np.array_equal(walk(model.nets, reading, 1, height, width, colour=True), x)
+    recording = Recording(x)
+    walk(model.nets, recording, 1, height, width, colour=True)
+    for learned in (0, 7, 5):
+        passes = recording.written(model.tables, 3, learned).passes
+        reading = Reading(passes, model.tables, Expected(), learned=learned, pixels=height * width)
+        assert np.array_equal(walk(model.nets, reading, 1, height, width, colour=True), x)
 
 
 def test_grey_noise_is_one_byte_a_pixel(model: PyramidModel) -> None:

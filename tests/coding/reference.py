@@ -59,18 +59,25 @@ def take(decoder: Decoder, table_index: Sequence[int], tables: Tables) -> list[i
         symbols[i] = offset + slot
         if slot == len(frequencies) - 1:
             escaped.append(i)
-    kinds = [decoder.slot(CLASSES) for _ in escaped]
+    for i, distance in zip(escaped, distances(decoder, len(escaped)), strict=True):
+        frequencies, offset = table(tables, table_index[i])
+        below, steps = distance % 2, distance // 2
+        symbols[i] = offset - 1 - steps if below else offset + len(frequencies) - 1 + steps
+    return symbols
+
+
+def distances(decoder: Decoder, count: int) -> list[int]:
+    """How far escapes lie beyond their tables' edges: all classes, then class by class the bits."""
+    kinds = [decoder.slot(CLASSES) for _ in range(count)]
+    found = [0] * count
     for kind in range(34):
-        members = [i for i, k in zip(escaped, kinds, strict=True) if k == kind]
+        members = [i for i, k in enumerate(kinds) if k == kind]
         low_count = min(kind, 16)
         high = [decoder.bits(kind - 16) if kind > 16 else 0 for _ in members]
         low = [decoder.bits(low_count) if kind > 0 else 0 for _ in members]
         for i, h, b in zip(members, high, low, strict=True):
-            distance = 2**kind + (h << low_count) + b - 1
-            frequencies, offset = table(tables, table_index[i])
-            below, steps = distance % 2, distance // 2
-            symbols[i] = offset - 1 - steps if below else offset + len(frequencies) - 1 + steps
-    return symbols
+            found[i] = 2**kind + (h << low_count) + b - 1
+    return found
 
 
 def encode(symbols: Sequence[int], table_index: Sequence[int], tables: Tables) -> bytes:

@@ -9,7 +9,7 @@ import torch
 from roundel.codecs.pyramid.codec import to_ycocg
 from roundel.codecs.pyramid.nets import Nets
 from roundel.codecs.pyramid.stored import nets_of
-from roundel.codecs.pyramid.symbols import Writing
+from roundel.codecs.pyramid.symbols import Recording
 from roundel.codecs.pyramid.walk import Group, Prediction, walk
 from roundel.codecs.weights import read
 from roundel.coding import Tables
@@ -35,9 +35,9 @@ def nets(weights: Path) -> Nets:
 
 
 def coded_bits(nets: Nets, pixels: np.ndarray, tables: Tables) -> int:
-    writing = Writing(to_ycocg(pixels), tables)
-    walk(nets, writing, *pixels.shape[:3], colour=True)
-    return 8 * sum(map(len, writing.passes()))
+    recording = Recording(to_ycocg(pixels))
+    walk(nets, recording, *pixels.shape[:3], colour=True)
+    return 8 * sum(map(len, recording.written(tables, 3, 0).passes))
 
 
 class Saying:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from roundel.codecs.protocol import Batch, Decoded, Encoded, Window
 from roundel.codecs.pyramid import stored
 from roundel.codecs.pyramid.nets import Nets
-from roundel.codecs.pyramid.symbols import Drawn, Expected, Reading, Writing
+from roundel.codecs.pyramid.symbols import Drawn, Expected, Reading, Recording
 from roundel.codecs.pyramid.walk import PASSES, Samples, pass_of, walk
 from roundel.codecs.weights import Weights
 from roundel.coding import Tables
@@ -38,6 +38,15 @@ class Mode(IntEnum):
     """Interleaved RGB through zlib: for graphics that repeat exactly."""
     RAW_GREY = 5
     """As RAW, one byte a pixel."""
+    COLOUR_LEARNED = 6
+    """As COLOUR; the next byte says which colours the tile's seen colours correct, bits 0 to 2."""
+    GREY_LEARNED = 7
+    """As GREY; the next byte is 1."""
+
+
+WALKED = {Mode.COLOUR, Mode.GREY, Mode.COLOUR_LEARNED, Mode.GREY_LEARNED}
+LEARNED = {Mode.COLOUR_LEARNED, Mode.GREY_LEARNED}
+IN_COLOUR = {Mode.COLOUR, Mode.COLOUR_LEARNED}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +60,8 @@ class PyramidModel:
     weights_hash: bytes
     seed: int | None = None
     """Previews draw missing samples at random, from this seed, instead of expecting their mean."""
+    learns: bool = True
+    """Tiles are coded with seen colours where that is shorter."""
 
     kind = Kind.LOSSLESS
     passes = PASSES
@@ -68,6 +79,10 @@ class PyramidModel:
     def sampling(self, seed: int) -> "PyramidModel":
         """The same model, whose previews draw missing samples at random instead of expecting their mean."""
         return replace(self, seed=seed)
+
+    def at_effort(self, effort: int) -> "PyramidModel":
+        """See `Refining.at_effort`: at 0 nothing is learned from the tile."""
+        return replace(self, learns=effort > 0)
 
     def reduced(self, level: int) -> "ReducedPyramid":
         """See `Reducing.reduced`."""
@@ -96,15 +111,15 @@ class PyramidModel:
         held = np.ascontiguousarray(pixels[..., :1] if grey else pixels)
         if (held == held[:1, :1, :1]).all():
             return _stored(Mode.CONSTANT, _rgb(held[:1, :1, :1]).tobytes(), zlib.crc32(_rgb(held).data))
-        writing = Writing(to_ycocg(held), self.tables)
-        walk(self.nets, writing, *held.shape[:3], colour=not grey)
-        passes = writing.passes()
+        recording = Recording(to_ycocg(held))
+        walk(self.nets, recording, *held.shape[:3], colour=not grey)
+        head, passes = shortest(recording, self.tables, colours=1 if grey else 3, learns=self.learns)
         length = sum(map(len, passes))
         if deflated := _deflated(held, min(length, held.size)):
             return _stored(Mode.DEFLATED, deflated, zlib.crc32(_rgb(held).data))
         if held.size <= length:
             return _stored(Mode.RAW_GREY if grey else Mode.RAW, held.tobytes(), zlib.crc32(held.data))
-        passes[0] = bytes([Mode.GREY if grey else Mode.COLOUR]) + passes[0]
+        passes[0] = head + passes[0]
         return Encoded(passes, zlib.crc32(held.data))
 
     def decode_batch(self, passes: Sequence[bytes], count: int, height: int, width: int) -> Batch:
@@ -122,11 +137,12 @@ class PyramidModel:
     ) -> NDArray[np.uint8]:
         """uint8 (B, ⌈H / 2^halvings⌉, ⌈W / 2^halvings⌉, 1 or 3). Raises: FormatError."""
         mode = passes[0][0] if passes and passes[0] else Mode.COLOUR
-        if mode not in (Mode.COLOUR, Mode.GREY):
+        if mode not in WALKED:
             whole = _unstored(mode, passes[0][1:], (count, height, width, 3))
             return np.ascontiguousarray(whole[:, :: 1 << halvings, :: 1 << halvings])
-        streams = [passes[0][1:], *passes[1:]] if passes else []
-        reading, colour = Reading(streams, self.tables, self._beyond()), mode == Mode.COLOUR
+        learned, colour = _learned(passes[0]) if mode in LEARNED else 0, mode in IN_COLOUR
+        streams = [passes[0][2 if learned else 1 :], *passes[1:]] if passes else []
+        reading = Reading(streams, self.tables, self._beyond(), learned=learned, pixels=count * height * width)
         x = walk(self.nets, reading, count, height, width, colour=colour, halvings=halvings)
         return from_ycocg(x) if colour else (x[:, 0, :, :, None] + LUMA_CENTRE).astype(np.uint8)
 
@@ -157,6 +173,24 @@ class ReducedPyramid:
     def render(self, latents: np.ndarray, window: Window, quality: int) -> np.ndarray:
         """See `Reduced.render`."""
         return self.model.render(latents, window, quality)
+
+
+def shortest(recording: Recording, tables: Tables, *, colours: int, learns: bool) -> tuple[bytes, list[bytes]]:
+    """The first bytes of a walked tile, which say how it is coded, and its passes."""
+    plain = recording.written(tables, colours, 0).passes
+    best = bytes([Mode.GREY if colours == 1 else Mode.COLOUR]), plain
+    if not learns:
+        return best
+    learned = (1 << colours) - 1
+    while learned:
+        passes, gains = recording.written(tables, colours, learned)
+        if sum(map(len, passes)) + 1 < sum(map(len, best[1])):
+            best = bytes([Mode.GREY_LEARNED if colours == 1 else Mode.COLOUR_LEARNED, learned]), passes
+        useful = sum(1 << c for c in range(colours) if learned >> c & 1 and gains[c] > 0)
+        if useful == learned:
+            break
+        learned = useful
+    return best
 
 
 def to_ycocg(pixels: NDArray[np.uint8]) -> NDArray[np.int16]:
@@ -201,6 +235,14 @@ def _deflated(pixels: NDArray[np.uint8], length: int) -> bytes:
 def _rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(B, H, W, 1 or 3) as three channels, contiguous."""
     return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:3], 3)))
+
+
+def _learned(first: bytes) -> int:
+    """Colours that are learned in a tile, from its first pass. Raises: FormatError."""
+    most = 1 if first[0] == Mode.GREY_LEARNED else 7
+    if len(first) < 2 or not 1 <= first[1] <= most:
+        raise FormatError("a tile does not say which colours it learns: no encoder writes that; it is damaged")
+    return first[1]
 
 
 def _stored(mode: Mode, payload: bytes, crc: int) -> Encoded:

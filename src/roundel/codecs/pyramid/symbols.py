@@ -2,72 +2,113 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from roundel.codecs.pyramid.colours import seen_colours
 from roundel.codecs.pyramid.distribution import UNIFORM_CHROMA, UNIFORM_LUMA, mixture_index
 from roundel.codecs.pyramid.walk import PASSES, RANGES, Group, Prediction, Samples
 from roundel.coding import Reader, Tables, Writer
 from roundel.errors import FormatError
 
+Array: TypeAlias = NDArray[np.int32]
+
 TOTAL_BITS = 24
 
 
-class Writing:
-    """Writes the samples of known pictures, one stream for each pass. Args: x int16 (B, 3, H, W)."""
+class Coded(NamedTuple):
+    """A group as it is coded: (n,) each."""
 
-    def __init__(self, x: NDArray[np.int16], tables: Tables) -> None:
-        self._x, self._tables = x, tables
-        self._writers = [Writer() for _ in range(PASSES)]
+    group: Group
+    values: Array
+    table: Array
+    """Index of each sample's table."""
+    centre: Array
+    before: tuple[Array, ...]
+    """The colours before, at the same positions."""
 
-    def first(self, colour: int, count: int) -> NDArray[np.int32]:
+
+class Written(NamedTuple):
+    """Passes, and the bits that seen colours saved in each colour that they corrected."""
+
+    passes: list[bytes]
+    gains: list[float]
+
+
+class Recording:
+    """Keeps what is to be coded, so that it can be written in several ways. Args: x int16 (B, 3, H, W), known."""
+
+    def __init__(self, x: NDArray[np.int16]) -> None:
+        self._x = x
+        self.groups: list[Coded] = []
+
+    def first(self, colour: int, count: int) -> Array:
         """See `Samples.first`."""
-        values = self._x[:, colour, 0, 0].astype(np.int32)
-        self._writers[0].put(values, _uniform(colour, count), self._tables)
-        return values
+        return self._x[:, colour, 0, 0].astype(np.int32)
 
-    def next(self, group: Group, predicted: Prediction, before: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+    def next(self, group: Group, predicted: Prediction, before: Sequence[Array]) -> Array:
         """See `Samples.next`."""
         values = group.of(self._x)
-        index, centre = mixture_index(*predicted)
-        self._writers[group.in_pass].put(values - centre, index, self._tables)
+        self.groups.append(Coded(group, values, *mixture_index(*predicted), tuple(before)))
         return values
 
-    def passes(self) -> list[bytes]:
-        """What was written."""
-        return [writer.close() for writer in self._writers]
+    def written(self, tables: Tables, colours: int, learned: int) -> Written:
+        """The passes. Args: colours: 1 or 3 are coded. learned: bit c is set where seen colours correct colour c."""
+        count, _, height, width = self._x.shape
+        stage = seen_colours(count * height * width, tables)
+        writers = [stage.writer() if learned else Writer() for _ in range(PASSES)]
+        for colour in range(colours):
+            writers[0].put(self.first(colour, count), _uniform(colour, count), tables)
+        for group, values, index, centre, before in self.groups:
+            writer = writers[group.in_pass]
+            if learned >> group.colour & 1:
+                stage.put(writer, group.colour, values, index, centre, before)
+            else:
+                writer.put(values - centre, index, tables)
+        return Written([writer.close() for writer in writers], stage.gains())
 
 
 class Reading:
-    """Reads samples from passes; what lies beyond the last one comes from `beyond`."""
+    """Reads samples from passes; what lies beyond the last one comes from `beyond`.
 
-    def __init__(self, passes: Sequence[bytes], tables: Tables, beyond: Samples) -> None:
-        self._readers = [Reader(data) for data in passes]
-        self._tables, self._beyond = tables, beyond
+    Args:
+        learned: bit c is set where seen colours correct colour c. pixels: of all pictures together.
+    """
 
-    def first(self, colour: int, count: int) -> NDArray[np.int32]:
+    def __init__(
+        self, passes: Sequence[bytes], tables: Tables, beyond: Samples, *, learned: int = 0, pixels: int = 1
+    ) -> None:
+        self._stage = seen_colours(pixels, tables)
+        self._readers = [self._stage.reader(data) if learned else Reader(data) for data in passes]
+        self._tables, self._beyond, self._learned = tables, beyond, learned
+
+    def first(self, colour: int, count: int) -> Array:
         """See `Samples.first`. Raises: FormatError."""
         if not self._readers:
             return self._beyond.first(colour, count)
         return _checked(self._readers[0].take(_uniform(colour, count), self._tables), colour)
 
-    def next(self, group: Group, predicted: Prediction, before: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+    def next(self, group: Group, predicted: Prediction, before: Sequence[Array]) -> Array:
         """See `Samples.next`. Raises: FormatError."""
         if group.in_pass >= len(self._readers):
             return self._beyond.next(group, predicted, before)
         index, centre = mixture_index(*predicted)
-        return _checked(self._readers[group.in_pass].take(index, self._tables) + centre, group.colour)
+        reader = self._readers[group.in_pass]
+        if self._learned >> group.colour & 1:
+            return self._stage.take(reader, group.colour, index, centre, before)
+        return _checked(reader.take(index, self._tables) + centre, group.colour)
 
 
 class Expected:
     """The prior's mean, rounded: the best guess for a preview."""
 
-    def first(self, colour: int, count: int) -> NDArray[np.int32]:
+    def first(self, colour: int, count: int) -> Array:
         """See `Samples.first`."""
         return np.zeros(count, np.int32)
 
-    def next(self, group: Group, predicted: Prediction, before: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+    def next(self, group: Group, predicted: Prediction, before: Sequence[Array]) -> Array:
         """See `Samples.next`."""
         return np.clip(mixture_index(*predicted)[1], *RANGES[group.colour])
 
@@ -84,15 +125,15 @@ class Drawn:
         # All tables laid end to end: table t owns [t·2^24, (t + 1)·2^24).
         self._ends = np.cumsum(self.tables.frequencies, dtype=np.int64)
 
-    def first(self, colour: int, count: int) -> NDArray[np.int32]:
+    def first(self, colour: int, count: int) -> Array:
         """See `Samples.first`."""
         return self._draw(_uniform(colour, count), np.zeros(count, np.int32), colour)
 
-    def next(self, group: Group, predicted: Prediction, before: Sequence[NDArray[np.int32]]) -> NDArray[np.int32]:
+    def next(self, group: Group, predicted: Prediction, before: Sequence[Array]) -> Array:
         """See `Samples.next`."""
         return self._draw(*mixture_index(*predicted), group.colour)
 
-    def _draw(self, index: NDArray[np.int32], centre: NDArray[np.int32], colour: int) -> NDArray[np.int32]:
+    def _draw(self, index: Array, centre: Array, colour: int) -> Array:
         """An escape is taken for the mean."""
         point = (index.astype(np.int64) << TOTAL_BITS) + self.generator.integers(1 << TOTAL_BITS, size=index.shape)
         slot = np.searchsorted(self._ends, point, side="right") - self.tables.starts[index]
@@ -100,12 +141,12 @@ class Drawn:
         return np.clip(centre + symbol, *RANGES[colour]).astype(np.int32)
 
 
-def _uniform(colour: int, count: int) -> NDArray[np.int32]:
+def _uniform(colour: int, count: int) -> Array:
     """Tables of the first pixel's samples."""
     return np.full(count, UNIFORM_CHROMA if colour else UNIFORM_LUMA, np.int32)
 
 
-def _checked(values: NDArray[np.int32], colour: int) -> NDArray[np.int32]:
+def _checked(values: Array, colour: int) -> Array:
     """Samples as they were read. Raises: FormatError: the nets would not be exact for one of them."""
     low, high = RANGES[colour]
     if values.min(initial=0) < low or values.max(initial=0) > high:
