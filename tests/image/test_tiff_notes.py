@@ -139,3 +139,11 @@ def test_pointers_in_a_circle_end() -> None:
     circle = struct.pack("<4sIHHHIII", b"II*\0", 8, 1, 0x8769, 4, 1, 8, 8)
     picture = image.Picture(samples(3), exif=circle)
     np.testing.assert_array_equal(read(written(picture)).pixels, picture.pixels)
+
+
+def test_a_pillow_image_of_a_tiff_has_its_texts_too() -> None:
+    picture = image.from_pil(Image.open(tiff(samples(1), description=OME, resolution=(300, 300))))
+    assert picture.exif is not None
+    assert OME in picture.exif
+    assert picture.resolution == image.Resolution(300, 300, 1)
+    assert OME in written(picture).getvalue()

@@ -15,6 +15,8 @@ from roundel.image.cmyk import to_rgb
 from roundel.image.orientation import upright_picture
 from roundel.image.picture import Picture, to_array
 from roundel.image.resolution import Resolution
+from roundel.image.tiff.directory import ASCII, Entry, structure
+from roundel.image.tiff.exif import from_exif
 
 EXIF_PREFIX = b"Exif\0\0"
 _BAND_PIXELS = 2**20
@@ -63,12 +65,29 @@ def with_info(picture: Picture, image: Image.Image) -> Picture:
     return replace(
         picture,
         icc=None if image.mode == "CMYK" else image.info.get("icc_profile") or None,
-        exif=(image.info.get("exif") or b"").removeprefix(EXIF_PREFIX) or None,
+        exif=_tiff_notes(image) if image.format == "TIFF" else _exif(image.info.get("exif")),
         xmp=(xmp.encode() if isinstance(xmp, str) else xmp) or None,
         colour=_colour(image.info),
         resolution=_resolution(image.info.get("dpi")),
         texts=tuple((str(key), str(text)) for key, text in getattr(image, "text", {}).items() if "\0" not in text),
     )
+
+
+def _exif(block: bytes | None) -> bytes | None:
+    return (block or b"").removeprefix(EXIF_PREFIX) or None
+
+
+def _tiff_notes(image: Image.Image) -> bytes | None:
+    """An EXIF block of what a TIFF's own directory says, without the tags that lay out its samples."""
+    order, notes = from_exif(image.getexif().tobytes().removeprefix(EXIF_PREFIX))
+    read = getattr(image, "tag_v2", {})
+    tree = dict(notes)
+    for tag, entry in notes.items():
+        text = read.get(tag)
+        if isinstance(entry, Entry) and entry.kind == ASCII and isinstance(text, str):
+            raw = text.encode("latin-1", "replace") + b"\0"  # as Pillow decoded it; what it encodes is ASCII alone
+            tree[tag] = Entry(ASCII, len(raw), raw)
+    return structure(tree, order) if tree else None
 
 
 def to_pil(picture: Picture) -> Image.Image:
