@@ -38,7 +38,8 @@ def test_these_start_at_once(arguments: list[str], packed: Path) -> None:
     arguments = [str(packed) if argument == "FILE" else argument for argument in arguments]
     code = (
         "import sys; from roundel.cli.main import run; code = run(sys.argv[1:]); "
-        "loaded = {'torch', 'numpy', 'onnxruntime', 'PIL', 'constriction'} & set(sys.modules); assert not loaded, loaded; sys.exit(code)"
+        "loaded = {'torch', 'numpy', 'onnxruntime', 'PIL', 'constriction'} & set(sys.modules); "
+        "assert not loaded, loaded; sys.exit(code)"
     )
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False)
