@@ -68,11 +68,8 @@ def _older_runtime(place: Path) -> Path | None:
 
 
 def _arm(root: Path) -> Path | None:
-    if not (root / "site" / "onnxruntime").exists():
-        done = subprocess.run([str(HERE / "arm.sh"), str(root)], stdout=subprocess.DEVNULL, check=False)
-        if done.returncode:
-            return None
-    return root
+    done = subprocess.run([str(HERE / "arm.sh"), str(root)], stdout=subprocess.DEVNULL, check=False)
+    return None if done.returncode else root
 
 
 def _arm_source(root: Path) -> Path:
