@@ -40,7 +40,7 @@ def read_chunk(file: BinaryIO, directory: Directory, layout: Layout, number: int
     dtype = np.uint8 if layout.bits <= 8 else np.uint16
     if not count:  # a part that was never written, as GDAL leaves it
         return np.zeros((rows, layout.chunk_width, layout.chunk_samples), dtype)
-    if layout.compression in PIXEL_CODES or layout.photometric == YCBCR:
+    if layout.compression in PIXEL_CODES:
         return _pixels(data, directory, layout, rows)
     if layout.reversed_bits:
         data = _REVERSED[np.frombuffer(data, np.uint8)].tobytes()

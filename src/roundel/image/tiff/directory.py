@@ -58,46 +58,59 @@ class Directory:
 
     def __init__(self, file: BinaryIO, head: Head, offset: int) -> None:
         self.order, self._file = head.order, file
-        size = file.seek(0, 2)
-        word, entry_bytes = ("Q", 20) if head.big else ("I", 12)
+        self._word, self._entry_bytes = ("Q", 20) if head.big else ("I", 12)
+        self._size = file.seek(0, 2)
         try:
             file.seek(offset)
             (count,) = struct.unpack(head.order + ("Q" if head.big else "H"), file.read(8 if head.big else 2))
-            if count > MAX_ENTRIES:
-                raise ImageError(f"a TIFF directory of {count} entries: damaged, {MAX_ENTRIES} are accepted")
-            table = file.read(count * entry_bytes)
-            following = file.read(8 if head.big else 4)
-            places = list(struct.iter_unpack(f"{head.order}HH{word}{entry_bytes - 4 - struct.calcsize(word)}s", table))
         except (struct.error, OverflowError, ValueError) as error:
-            raise ImageError(f"the file ends within the TIFF directory at byte {offset}") from error
-        self.next = int.from_bytes(following, "little" if head.order == "<" else "big")
+            raise ImageError(f"the file ends before the TIFF directory at byte {offset}") from error
+        if count > MAX_ENTRIES:
+            raise ImageError(f"a TIFF directory of {count} entries: damaged, {MAX_ENTRIES} are accepted")
+        self._at = file.tell()
+        self._table = file.read(count * self._entry_bytes)
+        if len(self._table) < count * self._entry_bytes:
+            raise ImageError(f"the file ends within the TIFF directory at byte {offset}")
+        self._tags = np.frombuffer(self._table, head.order + "u2")[:: self._entry_bytes // 2]
+        self.next = int.from_bytes(file.read(8 if head.big else 4), "little" if head.order == "<" else "big")
         """Offset of the next directory, 0 after the last."""
-        self._places: dict[int, _Place] = {}
-        for number, (tag, kind, length, value) in enumerate(places):
-            bytes_ = length * _TYPE_BYTES.get(kind, 0)
-            if bytes_ <= len(value):
-                at = offset + (8 if head.big else 2) + number * entry_bytes + entry_bytes - len(value)
-            else:
-                (at,) = struct.unpack(head.order + word, value)
-            if bytes_ and at + bytes_ <= size:
-                self._places[tag] = _Place(kind, length, at)
+
+    def __len__(self) -> int:
+        return len(self._tags)
 
     def __contains__(self, tag: int) -> bool:
-        return tag in self._places
+        return self._place(tag) is not None
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._places)
+        return (int(tag) for tag in self._tags if int(tag) in self)
+
+    def _place(self, tag: int) -> _Place | None:
+        """Where a value lies; None where the tag is not there, or its value not within the file."""
+        found = np.flatnonzero(self._tags == tag)
+        if not len(found):
+            return None
+        start = int(found[0]) * self._entry_bytes
+        kind, length = struct.unpack_from(f"{self.order}H{self._word}", self._table, start + 2)
+        bytes_, room = length * _TYPE_BYTES.get(kind, 0), struct.calcsize(self._word)
+        value_at = start + self._entry_bytes - room
+        if bytes_ <= room:
+            place = self._at + value_at
+        else:
+            (place,) = struct.unpack_from(self.order + self._word, self._table, value_at)
+        return _Place(kind, length, place) if 0 < bytes_ <= self._size - place else None
 
     def bytes_of(self, tag: int) -> int:
         """Length of a value; 0 where the tag is not there."""
-        place = self._places.get(tag)
+        place = self._place(tag)
         return 0 if place is None else place.length * _TYPE_BYTES[place.kind]
 
     def entry(self, tag: int) -> Entry:
-        """A value as it stands."""
-        place = self._places[tag]
+        """A value as it stands. Raises: KeyError."""
+        place = self._place(tag)
+        if place is None:
+            raise KeyError(tag)
         self._file.seek(place.offset)
-        return Entry(place.kind, place.length, self._file.read(self.bytes_of(tag)))
+        return Entry(place.kind, place.length, self._file.read(place.length * _TYPE_BYTES[place.kind]))
 
     def data(self, tag: int) -> bytes | None:
         """The bytes of a value; None where the tag is not there."""
@@ -105,9 +118,9 @@ class Directory:
 
     def integers(self, tag: int) -> np.ndarray | None:
         """A value of integers, (count,), int64; None where the tag is not there, or is of another type."""
-        if tag not in self or self._places[tag].kind not in _INTEGERS:
+        entry = self.entry(tag) if tag in self else None
+        if entry is None or entry.kind not in _INTEGERS:
             return None
-        entry = self.entry(tag)
         return np.frombuffer(entry.data, self.order + _INTEGERS[entry.kind]).astype(np.int64)
 
     def integer(self, tag: int, default: int) -> int:
@@ -117,9 +130,10 @@ class Directory:
 
     def rational(self, tag: int) -> Fraction | None:
         """A value of one fraction; None where it is not there or divides by zero."""
-        if tag not in self or self._places[tag].kind != RATIONAL:
+        entry = self.entry(tag) if tag in self else None
+        if entry is None or entry.kind != RATIONAL:
             return None
-        numerator, denominator = struct.unpack_from(self.order + "II", self.entry(tag).data)
+        numerator, denominator = struct.unpack_from(self.order + "II", entry.data)
         return Fraction(numerator, denominator) if denominator else None
 
 

@@ -96,6 +96,8 @@ def layout_of(directory: Directory) -> Layout:
     if photometric not in _COLOURS:
         raise _unsupported("colours, photometric interpretation", photometric, _OTHER_COLOURS)
     bits, extra = _samples(directory, samples, _COLOURS[photometric])
+    if photometric == YCBCR and compression not in (JPEG, OLD_JPEG):
+        raise ImageError("a TIFF of YCbCr without JPEG is not supported; convert it to RGB first")
     if photometric == CMYK and directory.integer(332, 1) != 1:
         raise ImageError("a TIFF of inks other than CMYK is not supported; convert it to RGB")
     predictor = directory.integer(317, 1) if compression in BYTE_CODES else 1

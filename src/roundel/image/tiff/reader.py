@@ -26,7 +26,7 @@ from roundel.image.tiff.layout import (
     layout_of,
 )
 
-MAX_PAGES = 2**20
+MAX_ENTRIES = 2**24  # of all directories together: they may overlap, and a small hostile file may have very many
 _REDUCED = 1  # bit of NewSubfileType
 _DNG_VERSION = 50706
 _ASSOCIATED, _ALPHA = 1, 2
@@ -61,8 +61,8 @@ def _first_page(file: BinaryIO, head: Head) -> Directory:
     """The first directory of a picture at full size; says how many more there are."""
     pages: list[Directory] = []
     seen: set[int] = set()
-    offset, count = head.first, 0
-    while offset and offset not in seen and len(seen) < MAX_PAGES:
+    offset, count, entries = head.first, 0, 0
+    while offset and offset not in seen and entries < MAX_ENTRIES:
         seen.add(offset)
         try:
             directory = Directory(file, head, offset)
@@ -70,6 +70,7 @@ def _first_page(file: BinaryIO, head: Head) -> Directory:
             if not seen - {offset}:
                 raise
             break  # the pages before the damage are whole
+        entries += len(directory)
         if not (directory.integer(254, 0) & _REDUCED or directory.integer(255, 1) == 2):
             count += 1
             pages = pages or [directory]
