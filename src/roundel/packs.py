@@ -102,8 +102,8 @@ def unpack(
         RoundelError: it is no pack, is damaged, or has no such picture.
 
     Example:
-        >>> unpack(pack([np.full((4, 6), 7, np.uint8)], names=["a.png"]))[0].pixels[0, 0]
-        7
+        >>> unpack(pack([np.full((4, 6), 7, np.uint8)], names=["a.png"]))[0].pixels.shape
+        (4, 6)
     """
     with arguments.opened(source) as data:
         opened = container.read_pack(data, max_pixels=max_pixels)

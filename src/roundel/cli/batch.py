@@ -118,7 +118,7 @@ def run(plan: Plan, work: Work, manner: Manner) -> int:
             _fail(item.input, result, manner, totals, on_stdout=item.output == STANDARD)
     if many and not manner.quiet:
         line = totals.line()
-        left = f"; {len(plan.left)} files of other kinds left alone" if plan.left and not manner.verbose else ""
+        left = f"; of other kinds, left alone: {len(plan.left)}" if plan.left and not manner.verbose else ""
         streams.note(line + left)
     return 1 if totals.failed else 0
 
