@@ -105,7 +105,7 @@ def _text(kind: bytes, content: bytes, limit: int) -> tuple[str, str] | None:
     if found is None or len(found) > limit:
         return None
     text = found.decode("utf-8", "surrogateescape") if kind == b"iTXt" else found.decode("latin-1")
-    return keyword.decode("latin-1"), text.replace("\0", "")
+    return keyword.decode("latin-1"), text if keyword == _XMP else text.replace("\0", "")
 
 
 def _significant(picture: Picture, bits: int) -> int | None:

@@ -10,11 +10,11 @@ import zlib
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, TiffImagePlugin
+from PIL import Image, TiffImagePlugin, WebPImagePlugin
 
 from roundel.errors import ImageError
 from roundel.image.tiff.directory import LONG, SHORT, Directory, Entry, Tree, integers, lay_out
-from roundel.image.tiff.layout import BYTE_CODES, DEFLATE, JPEG, PIXEL_CODES, RAW, YCBCR, Layout
+from roundel.image.tiff.layout import BYTE_CODES, DEFLATE, JPEG, PIXEL_CODES, RAW, WEBP, YCBCR, Layout
 
 _REVERSED = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, ::-1], axis=1)[:, 0]
 _BAND_SAMPLES = 2**20
@@ -93,9 +93,11 @@ def _bytes(data: bytes, layout: Layout, rows: int) -> bytes:
 
 def _pixels(data: bytes, directory: Directory, layout: Layout, rows: int) -> np.ndarray:
     """Decoded pixels of a part; libtiff turns YCbCr into RGB."""
-    if layout.bits > 8 or (layout.bits != 8 and layout.compression in (JPEG, 50001)):
+    if layout.bits > 8 or (layout.bits != 8 and layout.compression in (JPEG, WEBP)):
         raise ImageError(f"{layout.bits}-bit samples under compression {layout.compression} are not supported")
     samples = layout.chunk_samples
+    if layout.compression == WEBP:
+        return _fitting(_webp(data), layout, rows)
     if layout.photometric == YCBCR and layout.planar:
         raise ImageError("a TIFF of YCbCr in separate planes is not supported; convert it to RGB")
     colours = 2 if samples >= 3 else 1
@@ -111,12 +113,22 @@ def _pixels(data: bytes, directory: Directory, layout: Layout, rows: int) -> np.
         tree[338] = integers(layout.order, SHORT, 2)
     tree |= {tag: directory.entry(tag) for tag in _CODING_TAGS if tag in directory}
     found = _through_libtiff(data, tree, layout.order, layout.compression, rows)
-    if found.dtype == bool:
-        found = found.astype(np.uint8)
-    found = found.reshape(rows, layout.chunk_width, -1)
-    if found.shape[2] != samples:
-        raise ImageError(f"a part of the TIFF has {found.shape[2]} samples a pixel, not {samples}; it is damaged")
-    return found
+    return _fitting(found.astype(np.uint8) if found.dtype == bool else found, layout, rows)
+
+
+def _fitting(found: np.ndarray, layout: Layout, rows: int) -> np.ndarray:
+    """Decoded pixels in the shape of a part. Raises: ImageError where they are others than the directory says."""
+    shape = (rows, layout.chunk_width, layout.chunk_samples)
+    if found.size != rows * layout.chunk_width * layout.chunk_samples:
+        raise ImageError(f"a part of the TIFF decodes to {found.shape}, not {shape}; it is damaged")
+    return found.reshape(shape)
+
+
+def _webp(data: bytes) -> np.ndarray:
+    """A part that is a WebP file of its own, which the libtiff of Pillow does not read."""
+    image = WebPImagePlugin.WebPImageFile(io.BytesIO(data))
+    image.load()
+    return np.asarray(image)
 
 
 def _through_libtiff(data: bytes, tree: Tree, order: str, compression: int, rows: int) -> np.ndarray:

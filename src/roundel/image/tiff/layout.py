@@ -8,10 +8,10 @@ from roundel.errors import ImageError
 from roundel.image.tiff.directory import Directory
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
-RAW, JPEG, OLD_JPEG, DEFLATE = 1, 7, 6, (8, 32946)
+RAW, OLD_JPEG, JPEG, WEBP, DEFLATE = 1, 6, 7, 50001, (8, 32946)
 BYTE_CODES = frozenset({5, 8, 32773, 32946, 34925, 50000})
 """Compressions of bytes: LZW, deflate, PackBits, LZMA, zstd."""
-PIXEL_CODES = frozenset({2, 3, 4, 7, 32771, 50001})
+PIXEL_CODES = frozenset({2, 3, 4, JPEG, 32771, WEBP})
 """Compressions of pixels: CCITT fax, JPEG, WebP."""
 _COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3}
 _OTHER_COLOURS = {
