@@ -12,10 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from roundel.training.exact import round_ste
-
 STEP = 1 / 256
 """Pixels are multiples of this in [0, 1), as in the paper."""
+
+
+def round_ste(x: Tensor) -> Tensor:
+    """To the nearest integer forward, identity backward."""
+    return x + (torch.round(x) - x).detach()
 
 
 class Bijection(Protocol):

@@ -1,7 +1,5 @@
-"""Integer-valued layers whose results are the same on every machine."""
+"""Layers on integers: trained with rounding in the loop, exported as nodes of graphs that are the same everywhere."""
 
-from roundel.training.exact.gemm import convolve, headroom
-from roundel.training.exact.layers import ExactConv2d, clamp_leaky, round_ste
-from roundel.training.exact.selftest import check, selftest
+from roundel.training.exact.sums import ExactSum, Integers, Part
 
-__all__ = ["ExactConv2d", "check", "clamp_leaky", "convolve", "headroom", "round_ste", "selftest"]
+__all__ = ["ExactSum", "Integers", "Part"]

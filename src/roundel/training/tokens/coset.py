@@ -6,20 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from roundel.training.exact import ExactConv2d
+from roundel.codecs.tokens.walk import KNOWN, PHASES, TAPS
+from roundel.training.exact.sums import ExactSum, Part
 
-PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
-"""(row, column) of the quarters of a grid in the order in which a channel is coded."""
-TAPS = tuple((dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1))
-KNOWN = ((), (0, 2, 6, 8), (1, 3, 5, 7), (0, 1, 2, 3, 5, 6, 7, 8))
-"""Taps of the own channel that earlier phases have decoded, for each phase."""
 UNIT = 4
 """Integer steps of an output per unit of the real-valued layers: means in quarters of a code."""
 MAX_INDEX = 511
 
 
 class Guess(nn.Module):
-    """Mean and scale of a code from integers around it: a linear guess plus a hidden layer. Exact once frozen.
+    """Mean and scale of a code from integers around it: a linear guess plus a hidden layer.
 
     Args:
         inputs: how many integers. bound: of |code − centre|. width: of the hidden layer.
@@ -28,13 +24,10 @@ class Guess(nn.Module):
     def __init__(self, inputs: int, bound: int, width: int) -> None:
         super().__init__()
         limits = (-MAX_INDEX, MAX_INDEX)
-        self.direct = ExactConv2d(inputs, 2, 1, max_input=bound, out_range=limits, unit=UNIT, gain=float(UNIT))
-        self.enter = ExactConv2d(inputs, width, 1, max_input=bound, out_range=(0, 255), gain=16.0)
-        self.leave = ExactConv2d(width, 2, 1, max_input=255, out_range=limits, unit=UNIT, gain=UNIT / 16)
-        nn.init.zeros_(self.direct.weight)
-        nn.init.zeros_(self.leave.weight)
-        with torch.no_grad():
-            self.enter.weight.mul_(0.25)  # codes vary by several units
+        self.direct = ExactSum([Part(inputs, 1, bound)], 2, limits, unit=UNIT, gain=0.0, scaled=True)
+        # Codes vary by several units.
+        self.enter = ExactSum([Part(inputs, 1, bound)], width, (0, 255), gain=0.25, scaled=True)
+        self.leave = ExactSum([Part(width, 1, 255)], 2, limits, unit=UNIT / 16, gain=0.0, scaled=True)
 
     def forward(self, around: Tensor) -> Tensor:
         """Integers (B, inputs, h, w) to (B, 2, h, w): mean of the code less its centre, and log-scale."""
@@ -55,10 +48,6 @@ class Guesses(nn.Module):
         self.levels = levels
         self.guesses = nn.ModuleList(Guess(count, max(levels) // 2, width) for count in inputs)
         self.register_buffer("centre", torch.tensor([n // 2 for n in levels]).view(-1, 1, 1), persistent=False)
-
-    def layers(self) -> dict[str, ExactConv2d]:
-        """All layers by name."""
-        return {name: module for name, module in self.named_modules() if isinstance(module, ExactConv2d)}
 
 
 class CosetNet(Guesses):
@@ -90,7 +79,10 @@ class CosetNet(Guesses):
         return out
 
     def _around(self, codes: Tensor, channel: int, phase: int) -> Tensor:
-        """The 3 × 3 neighbours at the phase's positions, (B, 9·(channel + 1), h', w'); what is not known is 0."""
+        """The 3 × 3 neighbours at the phase's positions, (B, 9·(channel + 1), h', w'), channel by channel.
+
+        What is not known is 0.
+        """
         row, column = PHASES[phase]
         centred = F.pad(codes[:, : channel + 1] - self.centre[: channel + 1], (1, 1, 1, 1))
         height, width = (codes.shape[2] - row + 1) // 2, (codes.shape[3] - column + 1) // 2
@@ -101,4 +93,4 @@ class CosetNet(Guesses):
             if number not in KNOWN[phase]:
                 tap = torch.cat([tap[:, :-1], torch.zeros_like(tap[:, -1:])], 1)
             taps.append(tap)
-        return torch.cat(taps, 1)
+        return torch.stack(taps, 2).flatten(1, 2)

@@ -19,6 +19,7 @@ from roundel.training.quantizers.residual_vq import ResidualVQ
 from roundel.training.quantizers.vq import VectorQuantizer
 from roundel.training.tokens.chain import ChainNet
 from roundel.training.tokens.coset import CosetNet
+from roundel.training.tokens.integer_net import IntegerGrid, IntegerVector
 from roundel.training.tokens.net import GridAutoencoder, VectorAutoencoder
 
 
@@ -27,11 +28,12 @@ class AutoencoderShape:
     """`[shape]` of a configuration."""
 
     net: str = "vector"
-    """"vector" (the paper's, 32 × 32 pixels to one vector) or "grid" (any size, tokens at 1/8)."""
+    """"vector" (the paper's, 32 × 32 pixels to one vector) or "grid" (any size, tokens at 1/8); with "integer-" before
+    it the same in integers: such models make files, for `quantizer` "fsq", the others are for research."""
     widths: tuple[int, ...] = (32, 64, 128, 256)
-    """Channels from fine to coarse: four for "vector", one for "grid"."""
+    """Channels from fine to coarse: four for vectors, one for grids."""
     blocks: int = 3
-    """Residual blocks of each branch, for "grid"."""
+    """Residual blocks of each branch, for grids."""
     dims: int = 64
     quantizer: str = "fsq"
     """"fsq", "adaptive-fsq", "residual-fsq", "vq", "residual-vq" or "lfq"."""
@@ -46,7 +48,7 @@ class AutoencoderShape:
     """T of the printed equations; unused otherwise."""
     prior: str = "factorized"
     """"factorized" (each code channel by itself), "chain" (from the channels before it in the same token) or "coset"
-    (from those, and neighbours decoded before, for "grid")."""
+    (from those, and neighbours decoded before, for grids)."""
     prior_width: int = 24
     """Hidden channels of the chain and coset priors."""
 
@@ -73,18 +75,15 @@ class DiscreteAutoencoder(nn.Module):
     def __init__(self, shape: AutoencoderShape) -> None:
         super().__init__()
         self.shape = shape
-        if shape.net not in ("vector", "grid"):
-            raise ModelError(f"net = {shape.net!r} is unknown; known: vector, grid")
-        if len(shape.widths) != (4 if shape.net == "vector" else 1):
-            raise ModelError(f"widths = {shape.widths}: net {shape.net!r} takes {4 if shape.net == 'vector' else 1}")
-        if shape.prior not in ("factorized", "chain", "coset") or (shape.prior == "coset" and shape.net == "vector"):
-            raise ModelError(f'prior = {shape.prior!r}: known are "factorized", "chain" and, for net = "grid", "coset"')
-        self.net: VectorAutoencoder | GridAutoencoder = (
-            VectorAutoencoder(shape.dims, shape.widths)
-            if shape.net == "vector"
-            else GridAutoencoder(shape.dims, shape.widths[0], shape.blocks)
-        )
+        if shape.net not in NETS:
+            raise ModelError(f"net = {shape.net!r} is unknown; known: {', '.join(NETS)}")
+        vector = shape.net.endswith("vector")
+        if len(shape.widths) != (4 if vector else 1):
+            raise ModelError(f"widths = {shape.widths}: net {shape.net!r} takes {4 if vector else 1}")
+        if shape.prior not in ("factorized", "chain", "coset") or (shape.prior == "coset" and vector):
+            raise ModelError(f'prior = {shape.prior!r}: known are "factorized", "chain" and, for grids, "coset"')
         self.bottleneck = bottleneck(shape)
+        self.net = _net(shape, self.bottleneck)
         # Adaptive levels move while the prior learns, so it has room for the most.
         adaptive = isinstance(self.bottleneck, AdaptiveFSQ)
         levels = (NOTCHES[-1],) * shape.dims if adaptive else self.bottleneck.levels
@@ -113,6 +112,22 @@ class DiscreteAutoencoder(nn.Module):
     def decode(self, codes: Tensor, height: int, width: int) -> Tensor:
         """Codes to pictures (B, 3, H, W) in [0, 1]. Raises: ModelError, codes out of range."""
         return self.net.picture(self.net.synthesis(self.bottleneck.values(codes), height, width)).clamp(0, 1)
+
+
+Net = VectorAutoencoder | GridAutoencoder | IntegerVector | IntegerGrid
+NETS = ("vector", "grid", "integer-vector", "integer-grid")
+
+
+def _net(shape: AutoencoderShape, quantizer: Bottleneck) -> Net:
+    if shape.net == "vector":
+        return VectorAutoencoder(shape.dims, shape.widths)
+    if shape.net == "grid":
+        return GridAutoencoder(shape.dims, shape.widths[0], shape.blocks)
+    if not isinstance(quantizer, FSQ):
+        raise ModelError(f'net = {shape.net!r} is for quantizer = "fsq" in its corrected mode')
+    if shape.net == "integer-vector":
+        return IntegerVector(quantizer.levels, shape.widths)
+    return IntegerGrid(quantizer.levels, shape.widths[0], shape.blocks)
 
 
 def bottleneck(shape: AutoencoderShape) -> Bottleneck:

@@ -91,6 +91,21 @@ class GridAutoencoder(nn.Module):
         """What synthesis gives, as pixels in about [0, 1]; not clamped, so that all errors have a gradient."""
         return raw + 0.5
 
+    def seen(self, values: Tensor) -> Tensor:
+        """Values as the synthesis sees them."""
+        return values
+
+    def start(self, analysis: tuple[Tensor, Tensor], synthesis: tuple[Tensor, Tensor] | None = None) -> None:
+        """Set the linear maps.
+
+        Args:
+            analysis: weights (D, 192, 9) and biases (D,) from `blocks` to latents.
+            synthesis: weights (192, D · 9) and biases (192,) from values as `seen` to blocks.
+        """
+        self.analysis_linear.set(*analysis)
+        if synthesis is not None:
+            self.synthesis_linear.set(*synthesis)
+
     def blocks(self, x: Tensor) -> Tensor:
         """Pixels less ½ of each token's block as channels, edges repeated, (B, 192, ⌈H/8⌉, ⌈W/8⌉)."""
         n = self.token_px

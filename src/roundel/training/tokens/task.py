@@ -16,10 +16,9 @@ from roundel.training.pyramid import task as lossless
 from roundel.training.pyramid.task import Data, Source
 from roundel.training.quantizers.annealing import temperature
 from roundel.training.quantizers.usage import histogram, of_histogram
-from roundel.training.tokens import stored as autoencoder_weights
+from roundel.training.tokens.integer_net import IntegerGrid
 from roundel.training.tokens.model import AutoencoderShape, DiscreteAutoencoder
 from roundel.training.tokens.net import GridAutoencoder
-from roundel.training.trainer import Task
 
 VALIDATION_BATCH = 50
 START_PX, START_BLOCKS = 128, 51200
@@ -99,7 +98,7 @@ class FSQTask:
             found = model(x)
             distortion += float(self._distortion(found.raw, x)) * x.numel()
             # The decoder's picture, from codes alone and in whole levels.
-            x_hat = torch.floor(model.decode(found.codes.codes, x.shape[2], x.shape[3]) * 255 + 0.5) / 255
+            x_hat = torch.round(model.decode(found.codes.codes, x.shape[2], x.shape[3]) * 255) / 255
             squared += float((x - x_hat).square().sum())
             bits += float(found.bits.sum())
             parts.append(found.codes.codes.cpu())
@@ -119,12 +118,12 @@ class FSQTask:
 
 def build(shape: AutoencoderShape, objective: Objective, settings: Data, folders: Sequence[Path], seed: int) -> FSQTask:
     """The task that a configuration and its folders make. Raises: ModelError, ImageError."""
-    if objective.distortion not in ("bce", "mse") or (objective.distortion == "bce" and shape.net == "grid"):
+    if objective.distortion not in ("bce", "mse") or (objective.distortion == "bce" and shape.net != "vector"):
         raise ModelError(f'distortion = {objective.distortion!r}: known are "mse" and, for net = "vector", "bce"')
     torch.manual_seed(seed)
     source, validation = lossless.sources(settings, folders)
     model = DiscreteAutoencoder(shape)
-    if isinstance(model.net, GridAutoencoder):
+    if isinstance(model.net, GridAutoencoder | IntegerGrid):
         side = cifar.SIDE if settings.cifar else START_PX
         count = START_BLOCKS * model.net.token_px**2 // side**2
         start_linear(model, source.batch(count, side, np.random.default_rng(seed)))
@@ -139,24 +138,19 @@ def start_linear(model: DiscreteAutoencoder, pictures: Tensor) -> None:
         pictures: uint8 (N, 3, S, S), S a multiple of 8; some 10,000 blocks or more.
     """
     net = model.net
-    assert isinstance(net, GridAutoencoder)
+    assert isinstance(net, GridAutoencoder | IntegerGrid)
     blocks = net.blocks(pictures.float() / 255)
     rows = blocks.movedim(1, -1).flatten(0, -2)
     _, deviation, basis = torch.pca_lowrank(rows - rows.mean(0), model.shape.dims, niter=8)
     scale = START_SPREAD * len(rows) ** 0.5 / deviation
     centre = torch.zeros(model.shape.dims, rows.shape[1], 9)
     centre[..., 4] = basis.T * scale[:, None]
-    net.analysis_linear.set(centre, -(rows.mean(0) @ basis) * scale)
+    analysis = centre, -(rows.mean(0) @ basis) * scale
+    net.start(analysis)
     values = model.bottleneck(net.analysis(pictures.float() / 255)).values
-    around = F.unfold(values, 3, padding=1).movedim(1, -1).flatten(0, 1)
+    around = F.unfold(net.seen(values), 3, padding=1).movedim(1, -1).flatten(0, 1)
     around = torch.cat([around, torch.ones_like(around[:, :1])], 1).double()
     gram = around.T @ around
     gram.diagonal().add_(1e-4 * len(rows))
     found = torch.linalg.solve(gram, around.T @ rows.double()).float()
-    net.synthesis_linear.set(found[:-1].T, found[-1])
-
-
-def export(model: nn.Module, task: Task, path: Path, notes: dict[str, str]) -> None:
-    """Write weights, the prior as integer tables, and the shape; see `autoencoder_weights`."""
-    assert isinstance(model, DiscreteAutoencoder)
-    autoencoder_weights.save(model, path, notes)
+    net.start(analysis, (found[:-1].T, found[-1]))
