@@ -116,6 +116,8 @@ def test_a_roundel_file_is_not_encoded_again(tmp_path: Path) -> None:
     path.write_bytes(roundel.encode(scene(9, 9), model=EXACT))
     with pytest.raises(RoundelError, match="already a roundel file"):
         roundel.encode(path, model=EXACT)
+    with pytest.raises(RoundelError, match="already a roundel file"):
+        roundel.encode(io.BytesIO(path.read_bytes()), model=EXACT)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What users hand in, checked: pictures, files, numbers. A mistake is a RoundelError that says what was expected."""
 
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -16,6 +17,8 @@ from roundel.image import Picture
 if TYPE_CHECKING:
     import torch
     from PIL import Image
+
+_ALREADY = "already a roundel file; decode it first, if it is to be encoded anew"
 
 Pictured = Union[Picture, "Image.Image", np.ndarray, "torch.Tensor", str, PathLike[str], IO[bytes]]
 """What can be encoded."""
@@ -45,7 +48,7 @@ def picture(source: Any, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> Picture:
     if isinstance(source, str | PathLike):
         return _picture_file(source, max_pixels)
     if callable(getattr(source, "read", None)):
-        return image.read(source, max_pixels=max_pixels)
+        return _picture_stream(source, max_pixels)
     if callable(getattr(source, "getbands", None)):  # a PIL image, without importing Pillow here
         return image.from_pil(source)
     if all(hasattr(source, name) for name in ("detach", "cpu", "numpy", "is_floating_point")):
@@ -164,8 +167,18 @@ def named(path: Any) -> Iterator[None]:
 
 def _picture_file(path: Any, max_pixels: int) -> Picture:
     if is_file(path):
-        raise ImageError(f"{path}: already a roundel file; decode it first, if it is to be encoded anew")
+        raise ImageError(f"{path}: {_ALREADY}")
     return image.read(path, max_pixels=max_pixels)
+
+
+def _picture_stream(file: Any, max_pixels: int) -> Picture:
+    """The picture in a file object, which may be unable to seek."""
+    data = file.read()
+    if not isinstance(data, bytes):
+        raise ImageError(f"the file object gives {type(data).__name__}, not bytes: open it in binary mode")
+    if data.startswith(MAGIC):
+        raise ImageError(_ALREADY)
+    return image.read(io.BytesIO(data), max_pixels=max_pixels)
 
 
 def _samples(tensor: Any) -> np.ndarray:

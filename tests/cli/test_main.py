@@ -110,6 +110,16 @@ def test_a_reader_that_leaves_early_is_no_drama(packed: Path) -> None:
     assert done.stderr == b""
 
 
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text there")
+def test_names_that_are_no_text_are_printed_as_they_are(packed: Path) -> None:
+    name = os.fsencode(packed.parent) + b"/\xff.rndl"
+    os.rename(packed, name)
+    for arguments in (["verify"], ["info"], ["info", "--json"], ["decode", "-v"]):
+        done = subprocess.run([*PROGRAM, *arguments, name], capture_output=True, cwd=ROOT, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert b"\xff" in done.stdout or rb"\udcff" in done.stdout + done.stderr
+
+
 # ---- errors
 
 

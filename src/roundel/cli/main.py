@@ -1,5 +1,6 @@
 """The command `roundel`: subcommands that load when they are called, and one place where errors become exit codes."""
 
+import io
 import os
 import sys
 import warnings
@@ -102,7 +103,15 @@ def main() -> None:
     """Entry point of the command `roundel`."""
     # Threads that spin while they wait for each other take 40 times as long once another program wants the processor.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    _print_any_name()
     sys.exit(run())
+
+
+def _print_any_name() -> None:
+    """Let names of files go to stdout that are no text of its encoding: as they are in UTF-8, else escaped."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+        sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "backslashreplace")
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
