@@ -20,6 +20,7 @@ from roundel.image import colour, jpeg, plugins, png, pnm, resolution, tiff, xmp
 from roundel.image.kinds import HEAD_BYTES, kind_of
 from roundel.image.picture import Picture, reduce_depth, to_array
 from roundel.image.pil import EXIF_PREFIX
+from roundel.image.profile import profile_of
 
 MAX_PIXELS = 1 << 29
 SUFFIXES = {
@@ -220,9 +221,12 @@ def _fit(picture: Picture, format: str) -> Picture:
             lost.append(name)
             without[field] = None
     if picture.colour and "colour" not in holds:
-        if not (picture.icc or colour.is_srgb(picture.colour)):
-            lost.append(f"colours ({colour.named(picture.colour)})")
         without["colour"] = {}
+        if not (picture.icc or colour.is_srgb(picture.colour)):
+            made = profile_of(picture.colour, grey=picture.channels == 1) if "icc" in holds else None
+            without["icc"] = made
+            if made is None or b"mDCV" in picture.colour or b"cLLI" in picture.colour:
+                lost.append(f"colours ({colour.named(picture.colour)})")
     unitless = picture.resolution is not None and picture.resolution.unit == resolution.NONE
     if picture.resolution and ("resolution" not in holds or (format == "BMP" and unitless)):
         if picture.resolution != tiff.exif_resolution(without.get("exif", picture.exif)):
