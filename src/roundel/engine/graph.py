@@ -25,6 +25,7 @@ class Graph:
 
     def __init__(self, data: bytes) -> None:
         self.data = data
+        """The ONNX file."""
         self._session: Any = None
         self._lock = threading.Lock()
 

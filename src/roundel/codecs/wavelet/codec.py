@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from roundel.codecs.protocol import Decoded, Encoded, Window
 from roundel.codecs.wavelet import analysis, stored, synthesis
 from roundel.codecs.wavelet.folding import LATENTS, fold, unfold
+from roundel.codecs.wavelet.masking import price_maps
+from roundel.codecs.wavelet.places import LEVELS
 from roundel.codecs.wavelet.reduced import REACH, ReducedWavelet
-from roundel.codecs.wavelet.symbols import LEVELS, Prices, Reading, Writing
+from roundel.codecs.wavelet.symbols import Prices, Reading, Writing
 from roundel.codecs.wavelet.walk import walk
 from roundel.codecs.weights import Weights
 from roundel.container import Kind
@@ -79,7 +81,9 @@ class WaveletModel:
         tuning, prices = self.tuning, self.prices if self.effort else None
         y = self.coefficients(pixels, window, quality)
         limits = self.stored.limits(tuning, quality)
-        writing = Writing(y, limits, self.stored.tables, prices, self.stored.bit_price(tuning))
+        writing = Writing(
+            y, limits, self.stored.tables, prices, self.stored.bit_price(tuning), self.price_maps(pixels, window)
+        )
         height, width = y[0].shape[:2]
         parts = walk(self.stored.contexts(tuning, quality), writing, height, width, self.passes)
         settings = tuning | (FILTERED if self._filter_helps(parts, pixels, window, quality) else 0)
@@ -89,8 +93,9 @@ class WaveletModel:
     def coefficients(self, pixels: np.ndarray, window: Window, quality: int) -> list[NDArray[np.float32]]:
         """Of a tile, in rounding steps, (h, w, C) for each part; arguments as `encode`."""
         cell = self.latent_px
-        height, width = pixels.shape[:2]
-        x = np.pad(pixels, ((0, -height % cell), (0, -width % cell), (0, 0)), mode="edge").astype(np.float32)
+        x = self._padded(pixels)
+        if preparation := self.stored.preparation(self.tuning, quality):
+            x = preparation.prepared(x)
         top, left = window.top // cell, window.left // cell
         rows, columns = -(-window.height // cell), -(-window.width // cell)
         parts = []
@@ -100,6 +105,24 @@ class WaveletModel:
             own = part[top * scale : (top + rows) * scale, left * scale : (left + columns) * scale]
             parts.append(own * (np.float32(UNITS) / multipliers.astype(np.float32)))
         return parts
+
+    def price_maps(self, pixels: np.ndarray, window: Window) -> list[NDArray[np.float32]] | None:
+        """Factors of a bit's price in a tile for the details of every level, see `masking`; None for 1 everywhere."""
+        power = self.stored.masking(self.tuning)
+        if not power:
+            return None
+        maps, own = price_maps(self._padded(pixels), power), []
+        rows, columns = -(-window.height // self.latent_px), -(-window.width // self.latent_px)
+        for level, found in enumerate(maps):
+            scale = 2**level
+            top, left = (start // self.latent_px * scale for start in (window.top, window.left))
+            own.append(found[top : top + rows * scale, left : left + columns * scale])
+        return own
+
+    def _padded(self, pixels: np.ndarray) -> NDArray[np.float32]:
+        """Pixels up to whole cells, the last ones repeated."""
+        cell, (height, width) = self.latent_px, pixels.shape[:2]
+        return np.pad(pixels, ((0, -height % cell), (0, -width % cell), (0, 0)), mode="edge").astype(np.float32)
 
     def decode(self, passes: Sequence[bytes], height: int, width: int, quality: int) -> Decoded:
         """See `Model.decode`."""
@@ -111,26 +134,26 @@ class WaveletModel:
         reading = Reading(data, self.stored.limits(tuning, quality), self.stored.tables)
         parts = walk(self.stored.contexts(tuning, quality), reading, height, width, len(passes))
         crc = _crc(settings, parts) if len(passes) == self.passes else None
-        return Decoded(fold(self._dequantized(parts, tuning, quality), settings), crc)
+        return Decoded(fold(parts, self.stored.multipliers(tuning, quality), settings), crc)
 
     def render(self, latents: np.ndarray, window: Window, quality: int) -> np.ndarray:
         """See `Model.render`."""
         cell = self.latent_px
         settings = int(latents[-1, window.top // cell, window.left // cell])
-        rgb = synthesis.synthesis(unfold(latents))
-        return self._finished(rgb, window, settings, quality)
+        drawn = synthesis.draw(synthesis.synthesis(unfold(latents)))
+        return self._finished(drawn, window, settings, quality)
 
-    def _finished(self, rgb: NDArray[np.int16], window: Window, settings: int, quality: int) -> NDArray[np.uint8]:
+    def _finished(self, drawn: synthesis.Drawn, window: Window, settings: int, quality: int) -> NDArray[np.uint8]:
         """A window of a synthesised picture, filtered if the tile's settings say so."""
         rows, columns = slice(window.top, window.top + window.height), slice(window.left, window.left + window.width)
         if not settings & FILTERED:
-            return synthesis.to_bytes(rgb[:, rows, columns])
-        top, bottom = self._around(window.top, window.height, rgb.shape[1])
-        left, right = self._around(window.left, window.width, rgb.shape[2])
+            return np.ascontiguousarray(drawn.pixels[rows, columns])
+        top, bottom = self._around(window.top, window.height, drawn.pixels.shape[0])
+        left, right = self._around(window.left, window.width, drawn.pixels.shape[1])
         repair = self.stored.filter(settings & (FILTERED - 1), quality)
-        near = synthesis.to_bytes(rgb[:, top:bottom, left:right])
-        changes = repair.corrections(near)[window.top - top :, window.left - left :][: window.height, : window.width]
-        return synthesis.repaired(rgb[:, rows, columns], changes, repair.gain)
+        changes = repair.corrections(drawn.pixels[top:bottom, left:right])
+        own = changes[window.top - top :, window.left - left :][: window.height, : window.width]
+        return synthesis.repaired(drawn.samples[rows, columns], own, repair.gain)
 
     def _around(self, start: int, length: int, size: int) -> tuple[int, int]:
         """What the filter sees along an axis: the window and its reach, in whole cells of the filter."""
@@ -146,21 +169,15 @@ class WaveletModel:
             raise FormatError(f"a tile's settings are {data[0]}, which names no tuning; the file is damaged")
         return data[0]
 
-    def _dequantized(self, parts: Sequence[NDArray[np.int32]], tuning: int, quality: int) -> list[NDArray[np.int16]]:
-        return [
-            synthesis.dequantize(part, multipliers)
-            for part, multipliers in zip(parts, self.stored.multipliers(tuning, quality), strict=False)
-        ]
-
     def _filter_helps(
         self, parts: Sequence[NDArray[np.int32]], pixels: np.ndarray, window: Window, quality: int
     ) -> bool:
         """Whether the filter brings a tile nearer to what it should be."""
-        found = [p.transpose(2, 0, 1) for p in self._dequantized(parts, self.tuning, quality)]
-        rgb = synthesis.synthesis(found)
+        latents = fold(parts, self.stored.multipliers(self.tuning, quality), self.tuning)
+        drawn = synthesis.draw(synthesis.synthesis(unfold(latents)))
         whole = Window(0, 0, window.height, window.width)
         wanted = pixels[window.top :, window.left :][: window.height, : window.width].astype(np.int32)
-        plain, filtered = (self._finished(rgb, whole, self.tuning | on, quality) for on in (0, FILTERED))
+        plain, filtered = (self._finished(drawn, whole, self.tuning | on, quality) for on in (0, FILTERED))
         return bool(np.square(filtered - wanted).sum() <= np.square(plain - wanted).sum())
 
     @cached_property

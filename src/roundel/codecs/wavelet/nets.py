@@ -1,5 +1,6 @@
 """The nets of the wavelet model as it runs them: contexts at a quality and a tuning, and the filter."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,12 +11,25 @@ from roundel.engine import Graph
 Bytes = NDArray[np.uint8]
 
 
+def with_biases(graph: Graph, places: NDArray[np.int64], biases: Sequence[NDArray[np.int32]]) -> Graph:
+    """The graph with other biases in it.
+
+    They are written into the file, which is the quickest way that all versions of ONNX Runtime are exact with.
+
+    Args:
+        places: (N,) where in the file each array of biases begins.
+    """
+    data = bytearray(graph.data)
+    for place, bias in zip(places.tolist(), biases, strict=True):
+        raw = bias.astype("<i4").tobytes()
+        data[place : place + len(raw)] = raw
+    return Graph(bytes(data))
+
+
 class LevelContext(NamedTuple):
-    """The three nets of a level, and what the quality adds to their biases."""
+    """The three nets of a level."""
 
     graphs: tuple[Graph, Graph, Graph]
-    up_bias: NDArray[np.int32]
-    head_biases: tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int32]]
 
     def white(self, known: Bytes, features: Bytes | None) -> tuple[Bytes, Bytes]:
         """Features (1, h, w, C) of this level and what they say of luma on white fields, (h, w, 6).
@@ -24,17 +38,17 @@ class LevelContext(NamedTuple):
             known: signed magnitudes (1, h, w, C) of the coarser level. features: of the coarser level, if there is one.
         """
         inputs = {} if features is None else {"features": features}
-        found, said = self.graphs[0].run(known=known, up=self.up_bias, head=self.head_biases[0], **inputs)
+        found, said = self.graphs[0].run(known=known, **inputs)
         return found, said[0]
 
     def black(self, features: Bytes, luma: Bytes) -> tuple[Bytes, Bytes]:
         """The next features, and what they say of luma on black fields, (h, w, 6); luma: signed magnitudes so far."""
-        found, said = self.graphs[1].run(features=features, known=luma, head=self.head_biases[1])
+        found, said = self.graphs[1].run(features=features, known=luma)
         return found, said[0]
 
     def colours(self, features: Bytes, luma: Bytes) -> tuple[Bytes, Bytes]:
         """The last features, and what they say of the colours, (h, w, 12)."""
-        found, said = self.graphs[2].run(features=features, known=luma, head=self.head_biases[2])
+        found, said = self.graphs[2].run(features=features, known=luma)
         return found, said[0]
 
 
@@ -51,8 +65,6 @@ class Filter(NamedTuple):
     """Repairs decoded pictures, at a quality."""
 
     graph: Graph
-    bias: NDArray[np.int32]
-    """Of its first layer."""
     gain: int
     """What its output is multiplied by, in 1/4096 of a pixel value."""
 
@@ -60,8 +72,23 @@ class Filter(NamedTuple):
         """Of pixels (H, W, 3), sides multiples of 8: (H, W, 3) with zero point 128, in units of `gain`."""
         height, width, _ = pixels.shape
         cells = pixels.reshape(height // 4, 4, width // 4, 12).transpose(0, 2, 1, 3)
-        (out,) = self.graph.run(
-            pixels=np.ascontiguousarray(cells).reshape(1, height // 4, width // 4, 48), bias=self.bias
-        )
+        (out,) = self.graph.run(pixels=np.ascontiguousarray(cells).reshape(1, height // 4, width // 4, 48))
         back = out.reshape(height // 4, width // 4, 4, 12).transpose(0, 2, 1, 3)
         return np.ascontiguousarray(back).reshape(height, width, 3)
+
+
+class Preparation(NamedTuple):
+    """What the encoder does to pictures before it codes them, at a quality."""
+
+    graph: Graph
+    gain: NDArray[np.float32]
+    shift: NDArray[np.float32]
+    """(1, C, 1, 1): of the first features."""
+    scale: NDArray[np.float32]
+    """(1,): of the change."""
+
+    def prepared(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Of pixels (H, W, 3) in 0 … 255, sides multiples of 8: those to code, which may lie beyond."""
+        x = np.ascontiguousarray(pixels.transpose(2, 0, 1))[None] / np.float32(255)
+        (out,) = self.graph.run(pixels=x, gain=self.gain, shift=self.shift, scale=self.scale)
+        return np.ascontiguousarray(out[0].transpose(1, 2, 0)) * np.float32(255)

@@ -7,7 +7,8 @@ import numpy as np
 
 from roundel.codecs.protocol import Decoded, Window
 from roundel.codecs.wavelet import synthesis
-from roundel.codecs.wavelet.folding import LEVELS, unfold
+from roundel.codecs.wavelet.folding import unfold
+from roundel.codecs.wavelet.places import LEVELS
 from roundel.codecs.wavelet.walk import COLOURS, DETAILS
 
 if TYPE_CHECKING:
@@ -37,4 +38,4 @@ class ReducedWavelet:
         """See `Reduced.render`."""
         rgb = synthesis.synthesis(unfold(latents, self.merged))
         rows, columns = slice(window.top, window.top + window.height), slice(window.left, window.left + window.width)
-        return synthesis.to_bytes(rgb[:, rows, columns])
+        return np.ascontiguousarray(synthesis.draw(rgb).pixels[rows, columns])

@@ -2,20 +2,24 @@
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roundel.codecs.wavelet.nets import Contexts, Filter, LevelContext
-from roundel.codecs.wavelet.symbols import LEVELS, SYMBOL_MAX, TABLES
+from roundel.codecs.wavelet.nets import Contexts, Filter, LevelContext, Preparation, with_biases
+from roundel.codecs.wavelet.places import INDICES, LEVELS, TABLES, Places
+from roundel.codecs.wavelet.symbols import SYMBOL_MAX
 from roundel.codecs.wavelet.synthesis import LIMIT
-from roundel.codecs.wavelet.walk import COLOURS, DETAILS, INDICES, Group, walk
+from roundel.codecs.wavelet.walk import COLOURS, DETAILS, Group, walk
 from roundel.codecs.weights import Weights
 from roundel.coding import Tables
 from roundel.errors import ModelError
 
 ARCHITECTURE = "wavelet/1"
 QUALITIES = 101
+QUALITIES_AT_HAND = 6
+"""Nets are kept for so many qualities and tunings."""
 NETS = ("white", "black", "colours")
 TABLE_ARRAYS = ("frequencies", "starts", "offsets")
 SELFTEST_CELLS = (2, 3)
@@ -45,22 +49,55 @@ class Stored:
 
     def contexts(self, tuning: int, quality: int) -> Contexts:
         """The nets that say how uncertain coefficients are."""
-        levels = []
-        for k in range(LEVELS):
-            shift = self.weights.tensor(f"context{k}.shift")[tuning, quality].astype(np.int32)
-            base, bits = self.weights.tensor(f"context{k}.up_bias"), self.weights.tensor(f"context{k}.up_bits")
-            up = base + (np.tile(shift, base.size // shift.size) << bits)
-            heads = [self.weights.tensor(f"context{k}.{net}_bias")[tuning, quality] for net in NETS]
-            graphs = [self.weights.graph(f"context{k}.{net}") for net in NETS]
-            levels.append(LevelContext((graphs[0], graphs[1], graphs[2]), up, (heads[0], heads[1], heads[2])))
-        low = self.weights.tensor("low_index")[tuning, quality]
-        return Contexts(tuple(levels), low.reshape(COLOURS, -1))
+        return _contexts(self, tuning, quality)
 
     def filter(self, tuning: int, quality: int) -> Filter:
         """What repairs decoded pictures."""
-        name = f"filter.{self.tunings[tuning]}"
-        bias, gain = self.weights.tensor(f"{name}.bias"), self.weights.tensor(f"{name}.gain")
-        return Filter(self.weights.graph(name), bias[quality], int(gain[quality]))
+        return _filter(self, tuning, quality)
+
+    def preparation(self, tuning: int, quality: int) -> Preparation | None:
+        """What the encoder does to pictures first; not every tuning has it."""
+        name = f"prefilter.{self.tunings[tuning]}"
+        if name not in self.weights.graphs:
+            return None
+        gain, shift = (
+            self.weights.tensor(f"{name}.{part}")[quality].astype(np.float32)[None, :, None, None]
+            for part in ("gain", "shift")
+        )
+        scale = self.weights.tensor(f"{name}.scale")[quality : quality + 1]
+        return Preparation(self.weights.graph(name), gain, shift, scale)
+
+    def masking(self, tuning: int) -> float:
+        """The power of contrast by which a bit's price rises, see `masking`; 0 for not at all."""
+        found = self.weights.tensors.get("masking")
+        return 0.0 if found is None else float(found[tuning])
+
+
+@lru_cache(maxsize=QUALITIES_AT_HAND)
+def _contexts(stored: Stored, tuning: int, quality: int) -> Contexts:
+    tensor = stored.weights.tensor
+    levels = []
+    for k in range(LEVELS):
+        shift = tensor(f"context{k}.shift")[tuning, quality].astype(np.int32)
+        base, bits = tensor(f"context{k}.up_bias"), tensor(f"context{k}.up_bits")
+        up = base + (np.tile(shift, base.size // shift.size) << bits)
+        graphs = []
+        for net in NETS:
+            name = f"context{k}.{net}"
+            biases = [up] if net == "white" else []
+            biases.append(tensor(f"{name}_bias")[tuning, quality])
+            graphs.append(with_biases(stored.weights.graph(name), tensor(f"{name}_at"), biases))
+        levels.append(LevelContext((graphs[0], graphs[1], graphs[2])))
+    return Contexts(tuple(levels), tensor("low_index")[tuning, quality].reshape(COLOURS, -1))
+
+
+@lru_cache(maxsize=QUALITIES_AT_HAND)
+def _filter(stored: Stored, tuning: int, quality: int) -> Filter:
+    name = f"filter.{stored.tunings[tuning]}"
+    tensor = stored.weights.tensor
+    biases = [tensor(f"{name}.bias")[quality]]
+    graph = with_biases(stored.weights.graph(name), tensor(f"{name}.at"), biases)
+    return Filter(graph, int(tensor(f"{name}.gain")[quality]))
 
 
 def read(weights: Weights) -> Stored:
@@ -107,14 +144,15 @@ class _Hashing:
     def __init__(self) -> None:
         self.digest = hashlib.sha256()
 
-    def next(
-        self, group: Group, scale: NDArray[np.uint8], skew: NDArray[np.uint8], guess: NDArray[np.int32] | int
-    ) -> NDArray[np.int32]:
+    def next(self, group: Group, places: Places, guess: NDArray[np.int32] | int) -> NDArray[np.int32]:
         """See `walk.Symbols.next`."""
-        self.digest.update(scale.tobytes() + skew.tobytes() + np.asarray(guess, "<i4").tobytes())
-        count = np.arange(scale.size, dtype=np.int64).reshape(scale.shape) + group.part
+        self.digest.update(places.table.astype("<i4").tobytes() + places.turned.tobytes())
+        self.digest.update(np.asarray(guess, "<i4").tobytes())
+        channels = group.channels.stop - group.channels.start
+        count = np.arange(places.table.size, dtype=np.int64) + group.part
         noise = (count * 2654435761 % 2**32 >> 8) % 15 - 7
-        return np.where((count // 7) % 5 == 0, noise * 37, np.where(noise > 3, noise, 0)).astype(np.int32)
+        value = np.where((count // 7) % 5 == 0, noise * 37, np.where(noise > 3, noise, 0))
+        return value.astype(np.int32).reshape(-1, channels)
 
 
 def selftest(stored: Stored) -> str:

@@ -5,59 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from roundel.codecs.wavelet.walk import BANDS, INDICES, NO_SKEW, SKEWS, Group
-from roundel.coding import Reader, Tables, Writer
+from roundel.codecs.wavelet.places import FLAG_TABLES, RUN, Places, flag_table
+from roundel.codecs.wavelet.walk import Group, pick
+from roundel.coding import Reader, Tables, Writer, compiled
 from roundel.errors import FormatError
 
-RUN = 32
-"""So many coefficients of scale index 0 share a flag that says whether all of them are 0."""
-TILTS = SKEWS - NO_SKEW
-"""Tables of a scale index, by how far the skew is from saying nothing."""
-FLAG_TABLES = 1 + (INDICES - 1) * TILTS
-"""The first of the tables of flags: of luma and colours of each level."""
-LEVELS = 5
-TABLES = FLAG_TABLES + 2 * LEVELS
 SYMBOL_MAX = 2**15 - 1
-
-
-def _table_of() -> NDArray[np.int32]:
-    index, skew = np.arange(INDICES)[:, None], np.arange(SKEWS)[None]
-    return np.where(index == 0, 0, 1 + (index - 1) * TILTS + np.abs(skew - NO_SKEW)).astype(np.int32).ravel()
-
-
-_TABLE_OF = _table_of()
-
-
-class Places:
-    """Where the symbols of a group stand in the tables, in the group's order (N, C), flattened.
-
-    Args:
-        scale, skew: see `walk.Symbols.next`.
-    """
-
-    def __init__(self, group: Group, scale: NDArray[np.uint8], skew: NDArray[np.uint8]) -> None:
-        index = scale.ravel()
-        self.table = _TABLE_OF.take(index * np.uint16(SKEWS) + skew.ravel())
-        self.flipped = skew.ravel() < NO_SKEW
-        """Where a symbol is coded with the other sign."""
-        self.still = np.flatnonzero(index == 0) if group.part else np.empty(0, np.intp)
-        """Places of scale index 0; of the low band all are coded."""
-        self.flag_table = FLAG_TABLES + 2 * (group.part - 1) + (group.channels.start >= BANDS)
-
-    @property
-    def runs(self) -> int:
-        """How many flags there are."""
-        return -(-self.still.size // RUN)
-
-    def coded(self, flags: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Which symbols of the group the stream holds, given its flags."""
-        held = np.ones(self.table.size, np.bool_)
-        held[self.still] = np.repeat(flags != 0, RUN)[: self.still.size]
-        return held
-
-    def flags(self, values: NDArray[np.int32]) -> NDArray[np.int32]:
-        """(runs,) 1 where one of a run's values is not 0."""
-        return (np.add.reduceat(values[self.still] != 0, np.arange(0, self.still.size, RUN)) > 0).astype(np.int32)
 
 
 class Writing:
@@ -68,6 +21,7 @@ class Writing:
         limits: (C,) for each part, the largest |symbol|.
         prices: bits of symbols, see `Prices`; None rounds to the nearest.
         bit_price: squared error, in steps², that a bit is worth.
+        maps: factors of it (h, w) for the details of each level, see `masking`; None for 1 everywhere.
     """
 
     def __init__(
@@ -77,21 +31,17 @@ class Writing:
         tables: Tables,
         prices: "Prices | None",
         bit_price: float,
+        maps: Sequence[NDArray[np.float32]] | None = None,
     ) -> None:
         self._y, self._limits, self._tables = y, limits, tables
-        self._prices, self._bit_price = prices, bit_price
+        self._prices, self._bit_price, self._maps = prices, bit_price, maps
         self._writers = [Writer() for _ in range(len(y) - 1)]
 
-    def next(
-        self, group: Group, scale: NDArray[np.uint8], skew: NDArray[np.uint8], guess: NDArray[np.int32] | int
-    ) -> NDArray[np.int32]:
+    def next(self, group: Group, places: Places, guess: NDArray[np.int32] | int) -> NDArray[np.int32]:
         """See `walk.Symbols.next`."""
-        part = self._y[group.part]
-        y = part[..., group.channels] if group.fields is None else part[(*group.fields, group.channels)]
-        places = Places(group, scale, skew)
-        y = y.reshape(scale.shape)
+        y = pick(self._y[group.part], group)
         if group.part and self._prices is not None:
-            values = self._decide(y.ravel(), places).reshape(scale.shape)
+            values = self._decide(y.ravel(), places, self._worth(group)).reshape(y.shape)
         else:
             values = np.rint(y).astype(np.int32)
         limit = self._limits[group.part][group.channels]
@@ -99,31 +49,40 @@ class Writing:
         self.put(group, places, (values - guess).ravel())
         return values
 
+    def _worth(self, group: Group) -> NDArray[np.float32]:
+        """(N,) or (1,): squared error that a bit is worth, at the fields of a group."""
+        if self._maps is None:
+            return np.array([self._bit_price], np.float32)
+        own = Group(group.part, slice(0, 1), group.fields)
+        return pick(self._maps[group.part - 1][:, :, None], own)[:, 0] * np.float32(self._bit_price)
+
     def put(self, group: Group, places: Places, symbols: NDArray[np.int32]) -> None:
         """Write a group's symbols."""
         writer = self._writers[max(group.part - 1, 0)]
-        flags = places.flags(symbols) if places.runs else np.empty(0, np.int32)
-        if flags.size:
-            writer.put(flags, np.full(flags.size, places.flag_table, np.int32), self._tables)
+        flags = places.flags(symbols)
+        writer.put(flags, np.full(flags.size, flag_table(group.part, group.channels), np.int32), self._tables)
         held = places.coded(flags)
-        writer.put(np.where(places.flipped, -symbols, symbols)[held], places.table[held], self._tables)
+        writer.put(np.where(places.turned, -symbols, symbols)[held], places.table[held], self._tables)
 
     def passes(self) -> list[bytes]:
         """What was written."""
         return [writer.close() for writer in self._writers]
 
-    def _decide(self, y: NDArray[np.float32], places: Places) -> NDArray[np.int32]:
+    def _decide(
+        self, y: NDArray[np.float32], places: Places, worth: NDArray[np.float32]
+    ) -> NDArray[np.int32]:  # fmt: skip
         """The nearest integer, or the one before it where that saves more than it costs."""
         assert self._prices is not None
         values = np.zeros(y.shape, np.int32)
         at = np.flatnonzero(np.abs(y) >= 0.5)  # few: the rest is zero
-        exact, table, flipped = y[at], places.table[at], places.flipped[at]
+        exact, table, turned = y[at], places.table[at], places.turned[at] != 0
         magnitude = np.abs(exact)
         nearest = np.floor(magnitude + 0.5)
-        positive = (exact > 0) != flipped
+        positive = (exact > 0) != turned
         saved = self._prices.saved(nearest.astype(np.int32), table, positive)
         worse = (magnitude - nearest + 1) ** 2 - (magnitude - nearest) ** 2
-        values[at] = np.copysign(nearest - (worse < self._bit_price * saved), exact)
+        own = worth[at // (y.size // worth.size)] if worth.size > 1 else worth
+        values[at] = np.copysign(nearest - (worse < own * saved), exact)
         return values
 
 
@@ -167,19 +126,31 @@ class Reading:
     def __init__(self, passes: Sequence[bytes], limits: Sequence[NDArray[np.int32]], tables: Tables) -> None:
         self._readers, self._limits, self._tables = [Reader(data) for data in passes], limits, tables
 
-    def next(
-        self, group: Group, scale: NDArray[np.uint8], skew: NDArray[np.uint8], guess: NDArray[np.int32] | int
-    ) -> NDArray[np.int32]:
+    def next(self, group: Group, places: Places, guess: NDArray[np.int32] | int) -> NDArray[np.int32]:
         """See `walk.Symbols.next`. Raises: FormatError."""
-        reader, places = self._readers[max(group.part - 1, 0)], Places(group, scale, skew)
-        flags = reader.take(np.full(places.runs, places.flag_table, np.int32), self._tables)
-        held = np.flatnonzero(places.coded(flags))
+        reader = self._readers[max(group.part - 1, 0)]
+        flags = reader.take(np.full(places.runs, flag_table(group.part, group.channels), np.int32), self._tables)
+        held = places.coded(flags)
         found = reader.take(places.table[held], self._tables)
-        if found.size and (found.max() > 2 * SYMBOL_MAX or found.min() < -2 * SYMBOL_MAX):
+        limits = self._limits[group.part][group.channels]
+        if found.size and max(int(found.max()), -int(found.min())) > 2 * SYMBOL_MAX:
             raise FormatError(f"a coefficient is beyond ±{SYMBOL_MAX}; the file is damaged")
-        symbols = np.zeros(scale.size, np.int32)
-        symbols[held] = np.where(places.flipped[held], -found, found)
-        values = symbols.reshape(scale.shape) + guess
-        if (np.abs(values) > self._limits[group.part][group.channels]).any():
+        values = _spread(found, held, places.turned, len(limits)) + guess
+        extremes = int(values.max(initial=0)), -int(values.min(initial=0))
+        if max(extremes) > limits.min() and (np.abs(values) > limits).any():
             raise FormatError("a coefficient is beyond what pictures have; the file is damaged")
         return values
+
+
+def _spread(
+    found: NDArray[np.int32], held: NDArray[np.bool_], turned: NDArray[np.uint8], channels: int
+) -> NDArray[np.int32]:
+    """(N, C) symbols of all places: those held, in their order, with their own signs, and 0 elsewhere."""
+    native = compiled.native()
+    if native:
+        out = np.empty((held.size // channels, channels), np.int32)
+        native.scatter(found, held.view(np.uint8), turned, out, len(out), 1, channels, 2, channels, 0)
+        return out
+    symbols = np.zeros(held.size, np.int32)
+    symbols[held] = found
+    return np.where(turned, -symbols, symbols).reshape(-1, channels)

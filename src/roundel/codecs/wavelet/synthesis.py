@@ -5,8 +5,12 @@ of the usual range: the wavelet's lengths are in the multipliers that dequantise
 bounds by which no sum leaves 32 bits.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
+
+from roundel.coding import compiled
 
 UNIT = 32
 """Of a sample, to a pixel value."""
@@ -37,32 +41,50 @@ def dequantize(symbols: NDArray[np.int32], multipliers: NDArray[np.int32]) -> ND
 
 
 def synthesis(parts: list[NDArray[np.int16]]) -> NDArray[np.int16]:
-    """Coefficients to the picture, relative to middle grey.
+    """Coefficients to the picture (3, H, W) in opponent colours, relative to middle grey.
 
     Args:
         parts: (3, h, w) of the low band, then (9, 2^k·h, 2^k·w) of the details of level k: the bands horizontal,
             vertical, diagonal of luma, then of the two colours.
-
-    Returns:
-        (3, H, W) red, green and blue in 1/32 of a pixel value.
     """
     low = parts[0]
     for details in parts[1:]:
         low = merge(low, details)
-    return to_rgb(low)
+    return low
 
 
 def merge(low: NDArray[np.int16], details: NDArray[np.int16]) -> NDArray[np.int16]:
     """One level: (3, h, w) and (9, h, w) to (3, 2h, 2w)."""
-    bands = details.reshape(3, 3, *details.shape[1:]).astype(np.int32)
+    height, width = low.shape[1:]
+    native = compiled.native()
+    if native:
+        out = np.empty((3, 2 * height, 2 * width), np.int16)
+        native.merge(np.ascontiguousarray(low), np.ascontiguousarray(details), out, height, width)
+        return out
+    bands = details.reshape(3, 3, height, width).astype(np.int32)
     scaled = _times(low.astype(np.int32), LOW_GAIN)
     left = _joined(scaled, bands[:, 1], 1)
     right = _joined(bands[:, 0], bands[:, 2], 1)
     return _joined(left.astype(np.int32), right.astype(np.int32), 2)
 
 
-def to_rgb(opponent: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Luma, orange–blue and green–magenta to red, green and blue, (3, H, W)."""
+class Drawn(NamedTuple):
+    """A picture before the filter."""
+
+    samples: NDArray[np.int16]
+    """(H, W, 3) red, green and blue relative to middle grey, in 1/32 of a pixel value."""
+    pixels: NDArray[np.uint8]
+    """(H, W, 3) the same, rounded to pixels."""
+
+
+def draw(opponent: NDArray[np.int16]) -> Drawn:
+    """Luma, orange–blue and green–magenta (3, H, W) to red, green and blue."""
+    height, width = opponent.shape[1:]
+    native = compiled.native()
+    if native:
+        samples, pixels = np.empty((height, width, 3), np.int16), np.empty((height, width, 3), np.uint8)
+        native.rgb(np.ascontiguousarray(opponent), samples, pixels, height * width)
+        return Drawn(samples, pixels)
     luma, orange, green = (plane.astype(np.int32) for plane in opponent)
     grey = luma * RED_GREEN_BLUE
     rgb = (
@@ -70,13 +92,26 @@ def to_rgb(opponent: NDArray[np.int16]) -> NDArray[np.int16]:
         grey + green * (2 * GREEN_MAGENTA),
         grey - orange * ORANGE_BLUE - green * GREEN_MAGENTA,
     )
-    return np.stack([_saturated(_times(plane, 1)) for plane in rgb])
+    samples = np.stack([_saturated(_times(plane, 1)) for plane in rgb], 2)
+    whole = (samples.astype(np.int32) + (GREY + UNIT // 2)) >> 5
+    return Drawn(samples, whole.clip(0, 255).astype(np.uint8))
 
 
-def to_bytes(rgb: NDArray[np.int16]) -> NDArray[np.uint8]:
-    """(3, H, W) samples to pixels (H, W, 3)."""
-    whole = (rgb.astype(np.int32) + (GREY + UNIT // 2)) >> 5
-    return np.ascontiguousarray(whole.clip(0, 255).astype(np.uint8).transpose(1, 2, 0))
+def repaired(samples: NDArray[np.int16], corrections: NDArray[np.uint8], gain: int) -> NDArray[np.uint8]:
+    """Samples (H, W, 3) plus what the filter says of them, to pixels.
+
+    Args:
+        corrections: (H, W, 3) with zero point 128, in units of `gain` / 4096 of a pixel value.
+    """
+    native = compiled.native()
+    if native:
+        pixels = np.empty(samples.shape, np.uint8)
+        own, changes = np.ascontiguousarray(samples), np.ascontiguousarray(corrections)
+        native.repair(own, changes, pixels, gain, pixels.size)
+        return pixels
+    exact = (samples.astype(np.int32) + GREY) << 7
+    exact += (corrections.astype(np.int32) - 128) * gain + (1 << 11)
+    return (exact >> 12).clip(0, 255).astype(np.uint8)
 
 
 def _joined(low: NDArray[np.int32], high: NDArray[np.int32], axis: int) -> NDArray[np.int16]:
@@ -110,14 +145,3 @@ def _next(x: NDArray[np.int32], axis: int) -> NDArray[np.int32]:
 def _last(x: NDArray[np.int32], axis: int) -> NDArray[np.int32]:
     """Each sample's predecessor; the first is its own."""
     return np.take(x, np.maximum(np.arange(-1, x.shape[axis] - 1), 0), axis)
-
-
-def repaired(rgb: NDArray[np.int16], corrections: NDArray[np.uint8], gain: int) -> NDArray[np.uint8]:
-    """Samples (3, H, W) plus what the filter says of them, to pixels (H, W, 3).
-
-    Args:
-        corrections: (H, W, 3) with zero point 128, in units of `gain` / 4096 of a pixel value.
-    """
-    exact = (rgb.transpose(1, 2, 0).astype(np.int32) + GREY) << 7
-    exact += (corrections.astype(np.int32) - 128) * gain + (1 << 11)
-    return (exact >> 12).clip(0, 255).astype(np.uint8)

@@ -5,19 +5,21 @@ luma on the white fields of a chessboard, luma on the black ones, the colours. T
 an encoder decides them, a decoder reads them.
 """
 
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roundel.codecs.wavelet import interpolation
 from roundel.codecs.wavelet.nets import Contexts
+from roundel.codecs.wavelet.places import INDICES, NO_SKEW, SKEWS, TABLE_OF, Places
+from roundel.coding import compiled
+
+T = TypeVar("T", bound=np.generic)
 
 COLOURS, BANDS = 3, 3
 DETAILS = COLOURS * BANDS
 MAGNITUDE_MAX = 127
-INDICES, SKEWS = 64, 7
-NO_SKEW = SKEWS // 2
 
 
 def _magnitudes() -> NDArray[np.uint8]:
@@ -29,26 +31,29 @@ MAGNITUDES = _magnitudes()
 """Of sizes 0 … 255: round(16·log2(1 + size)), at most 127; larger ones count as 255."""
 
 
+WHITE, BLACK, ALL = 0, 1, 2
+"""Fields of a chessboard: those whose row and column sum to an even number, the others, all."""
+Fields = int | tuple[NDArray[np.intp], NDArray[np.intp]]
+
+
 class Group(NamedTuple):
     """Coefficients that are coded together: those at some fields of some channels of a part."""
 
     part: int
     """0 the low band, then levels, coarsest first."""
     channels: slice
-    fields: tuple[NDArray[np.intp], NDArray[np.intp]] | None
-    """Rows and columns of the fields, in raster order; None for all."""
+    fields: Fields
+    """Of a chessboard, or rows and columns; values come in raster order."""
 
 
 class Symbols(Protocol):
     """Where the walk gets symbols from."""
 
-    def next(
-        self, group: Group, scale: NDArray[np.uint8], skew: NDArray[np.uint8], guess: NDArray[np.int32] | int
-    ) -> NDArray[np.int32]:
-        """Values of a group, (N, C) for its N fields in raster order and its channels.
+    def next(self, group: Group, places: Places, guess: NDArray[np.int32] | int) -> NDArray[np.int32]:
+        """Values of a group, (N, C) for its N fields and its channels.
 
         Args:
-            scale: indices 0 … 63, (N, C). skew: places 0 … 6, (N, C).
+            places: what the nets say of each, in the same order.
             guess: what is predicted; the symbols to code are the difference.
         """
         ...
@@ -63,27 +68,83 @@ def walk(contexts: Contexts, symbols: Symbols, height: int, width: int, levels: 
     low, residual = _low_band(contexts, symbols, height, width)
     parts = [low]
     known, features = signed(residual), None
+    luma, colours = slice(0, BANDS), slice(BANDS, DETAILS)
     for number, level in enumerate(contexts.levels[:levels], 1):
         features, said = level.white(known, features)
         rows, columns = features.shape[1:3]
-        white, black = _fields(rows, columns)
         values = np.zeros((rows, columns, DETAILS), np.int32)
-        luma, colours = slice(0, BANDS), slice(BANDS, DETAILS)
-        values[(*white, luma)] = symbols.next(Group(number, luma, white), *_split(said[white]), 0)
+        group = Group(number, luma, WHITE)
+        put(values, group, symbols.next(group, said_places(said, WHITE), 0))
         features, said = level.black(features, signed(values[:, :, luma]))
-        values[(*black, luma)] = symbols.next(Group(number, luma, black), *_split(said[black]), 0)
+        group = Group(number, luma, BLACK)
+        put(values, group, symbols.next(group, said_places(said, BLACK), 0))
         features, said = level.colours(features, signed(values[:, :, luma]))
-        found = symbols.next(Group(number, colours, None), *_split(said.reshape(-1, said.shape[2])), 0)
-        values[:, :, colours] = found.reshape(rows, columns, DETAILS - BANDS)
+        group = Group(number, colours, ALL)
+        put(values, group, symbols.next(group, said_places(said, ALL), 0))
         known = signed(values)
         parts.append(values)
     return parts
 
 
+def pick(array: NDArray[T], group: Group) -> NDArray[T]:
+    """The values (N, C) of a group in its part (h, w, C')."""
+    own = array[..., group.channels]
+    if not isinstance(group.fields, int):
+        return own[group.fields]
+    height, width, channels = own.shape
+    if group.fields == ALL:
+        return np.ascontiguousarray(own).reshape(-1, channels)
+    if width % 2:
+        return own[_board(height, width, group.fields)]
+    out = np.empty((height, width // 2, channels), array.dtype)
+    for row in (0, 1):
+        out[row::2] = own[row::2, (row + group.fields) % 2 :: 2]
+    return out.reshape(-1, channels)
+
+
+def put(array: NDArray[T], group: Group, values: NDArray[T]) -> None:
+    """The inverse of `pick`: write the values (N, C) of a group into its part."""
+    own = array[..., group.channels]
+    if not isinstance(group.fields, int):
+        own[group.fields] = values
+        return
+    height, width, channels = own.shape
+    if group.fields == ALL:
+        own[...] = values.reshape(own.shape)
+    elif width % 2:
+        own[_board(height, width, group.fields)] = values
+    else:
+        found = values.reshape(height, width // 2, channels)
+        for row in (0, 1):
+            own[row::2, (row + group.fields) % 2 :: 2] = found[row::2]
+
+
 def signed(values: NDArray[np.int32]) -> NDArray[np.uint8]:
     """(h, w, C) integers to (1, h, w, 2·C): the magnitudes of positive ones, then those of negative ones."""
+    height, width, channels = values.shape
+    native = compiled.native()
+    if native:
+        out = np.empty((1, height, width, 2 * channels), np.uint8)
+        native.signed(np.ascontiguousarray(values), MAGNITUDES, out, height * width, channels)
+        return out
     sizes = MAGNITUDES.take(np.minimum(np.abs(values), 255))
-    return np.concatenate([np.where(values > 0, sizes, 0), np.where(values < 0, sizes, 0)], 2)[None]
+    zero = np.uint8(0)
+    return np.concatenate([np.where(values > 0, sizes, zero), np.where(values < 0, sizes, zero)], 2)[None]
+
+
+def said_places(said: NDArray[np.uint8], fields: int) -> Places:
+    """Of what a head says, (h, w, 2·C), scale indices first, that of the fields of a chessboard."""
+    height, width, both = said.shape
+    channels = both // 2
+    native = compiled.native()
+    if native is None:
+        own = pick(said, Group(1, slice(0, both), fields))
+        return Places.of(np.minimum(own[:, :channels], INDICES - 1), np.minimum(own[:, channels:], SKEWS - 1))
+    area = height * width
+    count = channels * (area if fields == ALL else (area + 1 - fields) // 2)
+    table, turned = np.empty(count, np.int32), np.empty(count, np.uint8)
+    native.places(said, TABLE_OF, table, turned, height, width, channels, fields)
+    return Places(table, turned)
 
 
 def _low_band(
@@ -96,18 +157,11 @@ def _low_band(
         fields = (stage.rows, stage.columns)
         guess = interpolation.predict(low, stage)
         scale = np.broadcast_to(contexts.low_index[:, stage.kind], guess.shape)
-        values = symbols.next(Group(0, slice(0, COLOURS), fields), scale, np.full_like(scale, NO_SKEW), guess)
+        places = Places.of(scale, np.full_like(scale, NO_SKEW))
+        values = symbols.next(Group(0, slice(0, COLOURS), fields), places, guess)
         low[fields], residual[fields] = values, values - guess
     return low, residual
 
 
-def _fields(height: int, width: int) -> tuple[tuple[NDArray[np.intp], ...], tuple[NDArray[np.intp], ...]]:
-    """White fields of a chessboard, whose row and column sum to an even number, and black ones."""
-    odd = (np.arange(height)[:, None] + np.arange(width)[None]) % 2 == 1
-    return np.nonzero(~odd), np.nonzero(odd)
-
-
-def _split(said: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """What a head says of N fields, (N, 2·C), as scale indices and skews (N, C)."""
-    channels = said.shape[1] // 2
-    return np.minimum(said[:, :channels], INDICES - 1), np.minimum(said[:, channels:], SKEWS - 1)
+def _board(height: int, width: int, fields: int) -> NDArray[np.bool_]:
+    return (np.arange(height)[:, None] + np.arange(width)[None]) % 2 == fields

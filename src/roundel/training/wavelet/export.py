@@ -2,7 +2,7 @@
 
 import math
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,13 @@ from torch import Tensor
 from roundel.codecs.protocol import Window
 from roundel.codecs.wavelet import stored, synthesis
 from roundel.codecs.wavelet.codec import UNITS, WaveletModel
+from roundel.codecs.wavelet.places import FLAG_TABLES, LEVELS, TABLES, TILTS, Places, flag_table
 from roundel.codecs.wavelet.stored import QUALITIES, TABLE_ARRAYS
-from roundel.codecs.wavelet.symbols import FLAG_TABLES, LEVELS, TABLES, TILTS, Places, Prices, Writing
+from roundel.codecs.wavelet.symbols import Prices, Writing
 from roundel.codecs.wavelet.walk import Group, walk
 from roundel.codecs.weights import read
 from roundel.coding import Tables
+from roundel.errors import ModelError
 from roundel.training import weights as files
 from roundel.training.graphs import Builder, prove
 from roundel.training.wavelet import density
@@ -69,10 +71,13 @@ def parts_of(net: WaveletNet) -> tuple[dict[str, NDArray[Any]], dict[str, bytes]
     graphs: dict[str, bytes] = {}
     offsets = torch.stack([_at_qualities(net.offset, k) for k in _all()])
     for k, level in enumerate(net.contexts.steps()):
-        tensors |= {
-            f"context{k}.{name}": array for name, array in _level_tensors(level, offsets[..., k * DETAILS :]).items()
-        }
-        graphs |= {f"context{k}.{name}": data for name, data in level_graphs(level).items()}
+        own = _level_tensors(level, offsets[..., k * DETAILS :])
+        tensors |= {f"context{k}.{name}": array for name, array in own.items()}
+        for name, data in level_graphs(level, own).items():
+            graphs[f"context{k}.{name}"] = data
+            biases = [own["first"], own[f"{name}_bias"][0, 0]] if name == "white" else [own[f"{name}_bias"][0, 0]]
+            tensors[f"context{k}.{name}_at"] = _where(data, biases)
+        del tensors[f"context{k}.first"]
     for k, tuning in enumerate(TUNINGS):
         found, graph = _filter_parts(net, _filter(net, k))
         tensors |= {f"filter.{tuning.name}.{name}": array for name, array in found.items()}
@@ -110,15 +115,15 @@ class Counting(Writing):
     def put(self, group: Group, places: Places, symbols: NDArray[np.int32]) -> None:
         """See `Writing.put`."""
         super().put(group, places, symbols)
-        flags = places.flags(symbols) if places.runs else np.empty(0, np.int32)
+        flags = places.flags(symbols)
         held = places.coded(flags)
-        found = np.where(places.flipped, -symbols, symbols)[held]
+        found = np.where(places.turned, -symbols, symbols)[held]
         table = places.table[held]
         self._count(found, table)
         # Where nothing is said of the sign, both are alike.
         even = (table - 1) % TILTS == 0
         self._count(-found[even], table[even])
-        self._count(flags, np.full(flags.size, places.flag_table))
+        self._count(flags, np.full(flags.size, flag_table(group.part, group.channels)))
 
     def _count(self, symbols: NDArray[np.int32], table: NDArray[np.int32]) -> None:
         tables = self._tables
@@ -153,8 +158,23 @@ def refitted(model: WaveletModel, pictures: NDArray[np.uint8], prior: Tables) ->
     return Tables.from_pmfs(pmfs, tables.offsets, escapes)
 
 
-def level_graphs(level: LevelContext) -> dict[str, bytes]:
-    """The three graphs of a level's contexts; names of inputs are those of `nets.LevelContext`."""
+def _where(graph: bytes, biases: Sequence[NDArray[np.int32]]) -> NDArray[np.int64]:
+    """Where in an ONNX file biases begin that a quality replaces."""
+    found = []
+    for bias in biases:
+        raw = bias.astype("<i4").tobytes()
+        if graph.count(raw) != 1:
+            raise ModelError(f"biases of {bias.size} channels stand {graph.count(raw)} times in a graph")
+        found.append(graph.index(raw))
+    return np.array(found, np.int64)
+
+
+def level_graphs(level: LevelContext, biases: Mapping[str, NDArray[Any]]) -> dict[str, bytes]:
+    """The three graphs of a level's contexts, at quality 0 of the first tuning.
+
+    Args:
+        biases: from `_level_tensors`. Names of inputs are those of `nets.LevelContext`.
+    """
     width = level.white.weight.shape[0]
     fine = 2 * BANDS
     graphs = {}
@@ -165,25 +185,25 @@ def level_graphs(level: LevelContext) -> dict[str, bytes]:
     if before:
         x = b.node("Concat", [known, b.input("features", np.uint8, [1, "h", "w", before])], axis=3)
     up = level.up.integers()
-    x = b.conv8(x, up.weight, b.input("up", np.int32, [len(up.bias)]), up.shift)
+    x = b.conv8(x, up.weight, biases["first"], up.shift)
     if level.finer > 1:
         x = _shuffled(b, x, 2, width)
-    _context(b, x, level.white, level.white_out)
+    _context(b, x, level.white, level.white_out, biases["white_bias"][0, 0])
     graphs["white"] = b.to_bytes()
     for name, layer, head in (("black", level.black, level.black_out), ("colours", level.chroma, level.chroma_out)):
         b = Builder()
         features = b.input("features", np.uint8, [1, "h", "w", width])
         known = b.input("known", np.uint8, [1, "h", "w", fine])
-        _context(b, b.node("Concat", [features, known], axis=3), layer, head)
+        _context(b, b.node("Concat", [features, known], axis=3), layer, head, biases[f"{name}_bias"][0, 0])
         graphs[name] = b.to_bytes()
     return graphs
 
 
-def _context(b: Builder, x: str, layer: Narrow, head: Narrow) -> None:
+def _context(b: Builder, x: str, layer: Narrow, head: Narrow, bias: NDArray[np.int32]) -> None:
     own, out = layer.integers(), head.integers()
     f = b.conv8(x, own.weight, own.bias, own.shift)
     b.output(f, "features_out", np.uint8)
-    b.output(b.conv8(f, out.weight, b.input("head", np.int32, [len(out.shift)]), out.shift), "said", np.uint8)
+    b.output(b.conv8(f, out.weight, bias, out.shift), "said", np.uint8)
 
 
 def _shuffled(b: Builder, x: str, finer: int, channels: int) -> str:
@@ -208,6 +228,7 @@ def _level_tensors(level: LevelContext, offsets: Tensor) -> dict[str, NDArray[An
         "up_bits": up.shift,
         "shift": shifts.round().numpy().astype(np.int16),
     }
+    found["first"] = up.bias + (np.tile(found["shift"][0, 0].astype(np.int32), level.finer**2) << up.shift)
     most = np.abs(up.bias) + np.abs(found["shift"]).max(initial=0) * 2.0**up.shift
     prove(up.weight, most, 255, narrow=True)
     luma, colours = offsets[..., :BANDS], offsets[..., BANDS:DETAILS]
@@ -245,17 +266,19 @@ def _filter_parts(net: WaveletNet, own: PostFilter) -> tuple[dict[str, NDArray[A
     exact = (own.enter.bias + own.shift(t)).double() * UNIT
     bias = torch.round(exact * torch.exp2(torch.from_numpy(enter.shift).double())).numpy().astype(np.int32)
     prove(enter.weight, np.abs(bias).max(0), 128, narrow=True)
+    graph = filter_graph(own, bias[0])
     gain = torch.exp(own.log_scale(t)[:, 0]) * net.step(t) * 255 / OUT_UNIT * 4096
-    return {"bias": bias, "gain": gain.round().clamp(1, 2**20).numpy().astype(np.int32)}, filter_graph(own)
+    gains = gain.round().clamp(1, 2**20).numpy().astype(np.int32)
+    return {"bias": bias, "gain": gains, "at": _where(graph, [bias[0]])}, graph
 
 
-def filter_graph(own: PostFilter) -> bytes:
-    """The graph of a filter; names of inputs are those of `nets.Filter`."""
+def filter_graph(own: PostFilter, bias: NDArray[np.int32]) -> bytes:
+    """The graph of a filter, with the biases of its first layer at a quality; its input is that of `nets.Filter`."""
     b = Builder()
     enter = own.enter.integers()
     width = len(enter.bias)
     x = b.input("pixels", np.uint8, [1, "h", "w", enter.weight.shape[1]])
-    h = b.conv8(x, enter.weight, b.input("bias", np.int32, [width]), enter.shift, signed_in=True, signed_out=True)
+    h = b.conv8(x, enter.weight, bias, enter.shift, signed_in=True, signed_out=True)
     for block in own.blocks4:
         h = _block(b, h, block)
     g = _signed(b, h, own.down.integers(), stride=2)

@@ -1,0 +1,70 @@
+"""Which table codes each coefficient: by its scale and by what is known of its sign."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+INDICES, SKEWS = 64, 7
+NO_SKEW = SKEWS // 2
+"""This skew says nothing of the sign; with a smaller one a coefficient is rather negative, and coded with its sign
+turned."""
+TILTS = SKEWS - NO_SKEW
+"""Tables of a scale index, by how far the skew is from saying nothing."""
+RUN = 32
+"""So many coefficients of scale index 0 share a flag that says whether one of them is not 0."""
+LEVELS, LUMA_BANDS = 5, 3
+FLAG_TABLES = 1 + (INDICES - 1) * TILTS
+"""The first of the tables of flags: of luma and colours of each level."""
+TABLES = FLAG_TABLES + 2 * LEVELS
+
+
+def _table_of() -> NDArray[np.int32]:
+    index, skew = np.arange(INDICES)[:, None], np.arange(SKEWS)[None]
+    tables = np.where(index == 0, 0, 1 + (index - 1) * TILTS + np.abs(skew - NO_SKEW))
+    return np.ascontiguousarray(tables, np.int32)
+
+
+TABLE_OF = _table_of()
+"""(INDICES, SKEWS)."""
+
+
+def flag_table(part: int, channels: slice) -> int:
+    """The table of a group's flags."""
+    return FLAG_TABLES + 2 * max(part - 1, 0) + (channels.start >= LUMA_BANDS)
+
+
+class Places(NamedTuple):
+    """Where coefficients stand in the tables, in the order in which they are coded."""
+
+    table: NDArray[np.int32]
+    """(N,)."""
+    turned: NDArray[np.uint8]
+    """(N,) 1 where a symbol is coded with the other sign."""
+
+    @classmethod
+    def of(cls, scale: NDArray[np.uint8], skew: NDArray[np.uint8]) -> "Places":
+        """Of scale indices and skews of any one shape."""
+        flat = skew.ravel()
+        return cls(TABLE_OF[scale.ravel(), flat], (flat < NO_SKEW).astype(np.uint8))
+
+    @property
+    def runs(self) -> int:
+        """How many flags there are."""
+        return -(-int(np.count_nonzero(self.table == 0)) // RUN)
+
+    def coded(self, flags: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """Which symbols the stream holds, given the flags."""
+        held = self.table != 0
+        if flags.any():
+            still = np.flatnonzero(~held)
+            held[still] = np.repeat(flags != 0, RUN)[: still.size]
+        return held
+
+    def flags(self, symbols: NDArray[np.int32]) -> NDArray[np.int32]:
+        """(runs,) 1 where one of a run's symbols is not 0."""
+        still = symbols[self.table == 0] != 0
+        return np.logical_or.reduceat(still, np.arange(0, still.size, RUN)).astype(np.int32) if still.size else _NONE
+
+
+_NONE = np.empty(0, np.int32)
