@@ -63,12 +63,14 @@ def command(
     """Measure codecs over the pictures in FOLDER, from the bytes of real files.
 
     PSNR is of RGB, of each picture and then averaged, as are MS-SSIM and (where installed) SSIMULACRA2; BD-rates are
-    by PCHIP over log-rate. Codecs: roundel, roundel:MODEL, jpeg, jpeg420, webp, avif (tuned for the eye: its rows by
-    SSIMULACRA2 are the fair ones), avif-psnr (its rows by PSNR), jpeg2000, jxl; with --lossless roundel, png,
-    webp-lossless, webp-lossless-m6, jpeg2000-lossless, jpegls, jxl-e3, jxl-e7, jxl-e9.
+    by PCHIP over log-rate. Codecs: roundel, roundel:MODEL (a name, or a weights file of your own), jpeg, jpeg420,
+    webp, avif (tuned for the eye: its rows by SSIMULACRA2 are the fair ones), avif-psnr (its rows by PSNR), jpeg2000,
+    jxl; with --lossless roundel, png, webp-lossless, webp-lossless-m6, jpeg2000-lossless, jpegls, jxl-e3, jxl-e7,
+    jxl-e9.
 
     \b
       roundel eval kodak -c roundel -c jpeg -c webp=50,75,90 --bd-anchor jpeg --plot curves.png
+      roundel eval kodak -c roundel:runs/x/weights.safetensors=30,60,90 -c roundel=30,60,90
       roundel eval scans --lossless -c roundel -c png -c jxl-e7
     """
     from roundel.measure import rd, rd_table
