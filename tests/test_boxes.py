@@ -11,12 +11,14 @@ from roundel import boxes, image
 from roundel.container import Box, Kind
 from roundel.errors import RoundelWarning
 from roundel.image import Picture, Resolution
+from roundel.image.picture import scale_samples
+from roundel.image.shrink import shrink
 from roundel.tiling import Rect
 
 RNG = np.random.default_rng(6)
 FULL = Picture(
-    RNG.integers(0, 65536, (9, 7, 3), np.uint16),
-    RNG.integers(0, 65536, (9, 7), np.uint16),
+    scale_samples(RNG.integers(0, 4096, (9, 7, 3), np.uint16), 4095),
+    scale_samples(RNG.integers(0, 4096, (9, 7), np.uint16), 4095),
     icc=b"profile",
     exif=b"II*\0\x08\0\0\0\0\0\0\0\0\0",
     xmp=b"<xmp/>",
@@ -101,3 +103,29 @@ def test_damaged_planes_and_boxes_are_named() -> None:
         changed = {int(box.tag): b"nonsense" if box.tag == tag else box.data for box in [*found, Box(0, b"")]}
         with pytest.raises(FormatError):
             boxes.from_boxes(pixels, whole, depth, changed.get, whole)
+
+
+@pytest.mark.parametrize("largest", [256, 1000, 1023, 4095, 16383, 32767, 32768, 65534])
+def test_samples_of_fewer_bits_take_fewer_bits(largest: int) -> None:
+    source = RNG.integers(0, largest + 1, (64, 300, 1), np.uint16)
+    source[0, :2, 0] = 0, largest
+    picture = Picture(scale_samples(source, largest), sample_max=largest)
+    assert_equal(through(picture, Kind.LOSSLESS), picture)
+    low = boxes.to_boxes(picture, Kind.LOSSLESS, strip=False)[2][-1].data
+    plain = boxes.to_boxes(replace(picture, sample_max=None), Kind.LOSSLESS, strip=False)[2][-1].data
+    if largest <= 4095:
+        assert len(low) < 0.72 * len(plain)  # 4 bits of noise and PNG's Huffman codes, in place of 7 or more
+
+
+def test_a_largest_sample_that_does_not_hold_is_not_noted() -> None:
+    wrong = Picture(RNG.integers(0, 65536, (9, 7, 3), np.uint16), sample_max=4095)
+    assert_equal(through(wrong, Kind.LOSSLESS), replace(wrong, sample_max=None))
+
+
+def test_a_reduced_picture_has_fewer_pixels_per_inch() -> None:
+    pixels, depth, found = boxes.to_boxes(FULL, Kind.LOSSLESS, strip=False)
+    whole = Rect(0, 0, 9, 7)
+    small = boxes.from_boxes(pixels[::2, ::2], whole, depth, {int(b.tag): b.data for b in found}.get, whole, 2)
+    assert small.resolution == Resolution(Fraction(600, 7), Fraction(150), 2)
+    np.testing.assert_array_equal(small.pixels, FULL.pixels[::2, ::2])
+    assert shrink(FULL, 1).resolution == small.resolution

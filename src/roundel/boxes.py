@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from roundel.container.contents import (
 )
 from roundel.errors import RoundelWarning
 from roundel.image import Picture, Resolution, lowbytes, reduce_depth
+from roundel.image.picture import is_scaled
 from roundel.image.planes import pack_plane, unpack_plane
 from roundel.tiling import Rect
 
@@ -42,13 +44,15 @@ def to_boxes(picture: Picture, kind: Kind, *, strip: bool) -> tuple[np.ndarray, 
         warnings.warn(f"{picture.depth} bits a sample are reduced to 8", RoundelWarning, stacklevel=4)
         boxes.append(Box(Tag.ORIGINAL_DEPTH, bytes([picture.depth])))
         picture = reduce_depth(picture)
+    if picture.sample_max is not None and not _holds(picture, picture.sample_max):
+        picture = replace(picture, sample_max=None)
     if picture.sample_max is not None:
         boxes.append(Box(Tag.SAMPLE_MAX, pack_sample_max(picture.sample_max)))
     if not strip:
         boxes += _metadata(picture)
     pixels = picture.pixels
     if picture.depth > 8:
-        pixels, low = lowbytes.split(pixels)
+        pixels, low = lowbytes.split(pixels, lowbytes.ranked(picture.sample_max))
         depth = picture.depth
         boxes.append(Box(Tag.LOW_BYTES, low))
     if picture.alpha is not None:
@@ -73,9 +77,11 @@ def from_boxes(pixels: np.ndarray, whole: Rect, depth: int, box: Boxes, part: Re
     alpha = None
     if packed is not None:
         alpha = np.ascontiguousarray(unpack_plane(packed, whole.height, whole.width)[rows, columns])
-    if depth > 8:
-        pixels = lowbytes.join(pixels, box(Tag.LOW_BYTES), whole.height, whole.width, rows, columns)
     density, colour, texts, largest = map(box, (Tag.RESOLUTION, Tag.COLOUR, Tag.TEXT, Tag.SAMPLE_MAX))
+    sample_max = None if largest is None else unpack_sample_max(largest)
+    if depth > 8:
+        low, ranked = box(Tag.LOW_BYTES), lowbytes.ranked(sample_max)
+        pixels = lowbytes.join(pixels, low, whole.height, whole.width, rows, columns, ranked)
     return Picture(
         pixels,
         alpha,
@@ -84,11 +90,17 @@ def from_boxes(pixels: np.ndarray, whole: Rect, depth: int, box: Boxes, part: Re
         xmp=box(Tag.XMP),
         xmp_extension=box(Tag.XMP_EXTENSION),
         colour={} if colour is None else unpack_colour(colour),
-        resolution=None if density is None else Resolution(*unpack_resolution(density)),
+        resolution=None if density is None else Resolution(*unpack_resolution(density)).reduced(step),
         texts=() if texts is None else unpack_texts(texts),
         photoshop=box(Tag.PHOTOSHOP),
-        sample_max=None if largest is None else unpack_sample_max(largest),
+        sample_max=sample_max,
     )
+
+
+def _holds(picture: Picture, sample_max: int) -> bool:
+    """Whether the samples are those of 0 … sample_max, scaled."""
+    planes = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
+    return 0 < sample_max < 65535 and all(is_scaled(plane, sample_max) for plane in planes)
 
 
 def _metadata(picture: Picture) -> list[Box]:

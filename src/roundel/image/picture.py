@@ -139,6 +139,11 @@ def scale_samples(samples: np.ndarray, largest: int) -> np.ndarray:
     return table.astype(goal)[samples]
 
 
+def is_scaled(samples: np.ndarray, largest: int) -> bool:
+    """Whether samples of 0 … largest, scaled, are all that there is among these."""
+    return np.array_equal(scale_samples(source_samples(samples, largest), largest), samples)
+
+
 def source_samples(samples: np.ndarray, largest: int) -> np.ndarray:
     """Inverse of `scale_samples`: samples of 0 … largest, of the same type."""
     whole = int(np.iinfo(samples.dtype).max)

@@ -26,6 +26,10 @@ class Resolution(NamedTuple):
         scale = _IN_METRES[unit] / _IN_METRES[self.unit]
         return Resolution(self.x * scale, self.y * scale, unit)
 
+    def reduced(self, factor: int) -> "Resolution":
+        """That of the picture with so many times fewer pixels along each axis."""
+        return self if self.unit == NONE else Resolution(self.x / factor, self.y / factor, self.unit)
+
     def turned(self) -> "Resolution":
         """That of the picture with rows and columns exchanged."""
         return Resolution(self.y, self.x, self.unit)

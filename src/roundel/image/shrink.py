@@ -18,7 +18,9 @@ def shrink(picture: Picture, level: int) -> Picture:
     if level == 0:
         return picture
     alpha = None if picture.alpha is None else _means(picture.alpha[..., None], level)[..., 0]
-    return replace(picture, pixels=_means(picture.pixels, level), alpha=alpha)
+    density = picture.resolution and picture.resolution.reduced(1 << level)
+    # means are no longer samples that were scaled
+    return replace(picture, pixels=_means(picture.pixels, level), alpha=alpha, resolution=density, sample_max=None)
 
 
 def _means(samples: np.ndarray, level: int) -> np.ndarray:

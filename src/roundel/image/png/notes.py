@@ -11,12 +11,10 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
 from roundel.errors import RoundelWarning
 from roundel.image import resolution
 from roundel.image.colour import CHUNK_BYTES
-from roundel.image.picture import Picture, scale_samples, source_samples, to_array
+from roundel.image.picture import Picture, is_scaled, to_array
 from roundel.image.pil import EXIF_PREFIX
 from roundel.image.png.chunks import Chunk, Header
 from roundel.image.png.pixels import OF_PIXELS
@@ -112,11 +110,7 @@ def _significant(picture: Picture, bits: int) -> int | None:
     """The largest sample of a source of so many bits, if scaling it is what gave the samples."""
     largest = 2**bits - 1
     samples = to_array(picture)
-    return largest if 8 < bits < 16 and _is_scaled(samples, largest) else None
-
-
-def _is_scaled(samples: np.ndarray, largest: int) -> bool:
-    return np.array_equal(scale_samples(source_samples(samples, largest), largest), samples)
+    return largest if 8 < bits < 16 and is_scaled(samples, largest) else None
 
 
 def to_chunks(picture: Picture, xmp: bytes | None) -> list[tuple[bytes, bytes]]:
