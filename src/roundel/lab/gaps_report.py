@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from roundel.errors import UnsupportedError
 from roundel.lab.gaps import Histogram
@@ -98,7 +99,7 @@ def _cycle(count: int) -> list[str]:
     return [_COLOURS[k % len(_COLOURS)] for k in range(count)]
 
 
-def _bars(axes, title: str, names: Sequence[str], groups: dict[str, list[float]]) -> None:
+def _bars(axes: Any, title: str, names: Sequence[str], groups: dict[str, list[float]]) -> None:
     axes.set_title(title, loc="left", fontsize=10, color=_INK)
     width = 0.8 / len(groups)
     for k, (label, values) in enumerate(groups.items()):
@@ -108,7 +109,7 @@ def _bars(axes, title: str, names: Sequence[str], groups: dict[str, list[float]]
     axes.legend(frameon=False, fontsize=8)
 
 
-def _latents(axes, title: str, found: Histogram) -> None:
+def _latents(axes: Any, title: str, found: Histogram) -> None:
     axes.set_title(title, loc="left", fontsize=10, color=_INK)
     middles = [found.first + k * found.width for k in range(len(found.shares))]
     axes.bar(middles, found.shares, found.width, color=_COLOURS[0])

@@ -80,7 +80,7 @@ class Codec(nn.Module):
         """Bits and mean squared error (S,) of samples x (N, D), as in training or as at test."""
         x = x.expand(len(self.gain), *x.shape)
         y = (self.analysis(x) * self.gain.exp()).transpose(0, 2)[..., None].transpose(1, 2)
-        act: Callable = quantizer.train if self.training else quantizer.test
+        act: Callable[..., tuple[Tensor, Tensor]] = quantizer.train if self.training else quantizer.test
         first, second = act(y, torch.zeros_like(y), self.density.bits)
         decoder, rate = (first, second) if self.training else (second, second)
         bits = self.density.bits(rate).mean((0, 2, 3))

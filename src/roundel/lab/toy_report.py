@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -47,7 +48,7 @@ def plot(points: Sequence[Point], path: Path) -> None:
         raise UnsupportedError(f"cannot draw {path}: {error}") from error
 
 
-def _curves(axes, points: Sequence[Point]) -> None:
+def _curves(axes: Any, points: Sequence[Point]) -> None:
     source = source_of(points[0].source)
     highest = 1.15 * max(p.rate_bits for p in points)
     rates = np.linspace(0, highest, 200)
@@ -66,7 +67,7 @@ def _curves(axes, points: Sequence[Point]) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-def _excess(axes, points: Sequence[Point]) -> None:
+def _excess(axes: Any, points: Sequence[Point]) -> None:
     for k, name in enumerate(dict.fromkeys(p.quantizer for p in points)):
         own = [p for p in points if p.quantizer == name]
         excess = [100 * p.excess for p in own]

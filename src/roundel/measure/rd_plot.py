@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def plot(points: Sequence[Point], path: Path, *, title: str, max_bpp: float = 2.
         raise UnsupportedError(f"cannot draw {path}: {error}") from error
 
 
-def _panel(axes, points: Sequence[Point], label: str, max_bpp: float, value: Callable[[Point], float]) -> None:
+def _panel(axes: Any, points: Sequence[Point], label: str, max_bpp: float, value: Callable[[Point], float]) -> None:
     shown = {name + MARK for name in LANDMARKS}
     names = list(dict.fromkeys(p.codec for p in points if not p.codec.endswith(MARK) or p.codec in shown))
     rivals = [name for name in names if not name.endswith(MARK) and not name.startswith("roundel")]
@@ -73,7 +74,7 @@ def _panel(axes, points: Sequence[Point], label: str, max_bpp: float, value: Cal
     _label(axes, ends)
 
 
-def _label(axes, ends: Sequence[tuple[tuple[float, float], str, str]]) -> None:
+def _label(axes: Any, ends: Sequence[tuple[tuple[float, float], str, str]]) -> None:
     """Names beside the curves' ends, moved apart where they would overlap."""
     low, high = axes.get_ylim()
     right = axes.get_xlim()[1] * 1.04
