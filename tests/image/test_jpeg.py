@@ -86,6 +86,18 @@ def test_a_jpeg_that_lacks_more_is_damaged(options: dict[str, object]) -> None:
             image.read(io.BytesIO(data[:-lacking]))
 
 
+@pytest.mark.parametrize("lacking", [0, 2])
+def test_cmyk_is_converted_and_its_profile_not_claimed(lacking: int) -> None:
+    inks = RNG.integers(0, 256, (16, 24, 4), np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(inks, "CMYK").save(buffer, "JPEG", quality=100, subsampling=0, icc_profile=b"not a profile")
+    data = buffer.getvalue()
+    with pytest.warns(RoundelWarning, match="CMYK was converted to sRGB"):
+        found = image.read(io.BytesIO(data[: len(data) - lacking]))
+    assert found.icc is None
+    np.testing.assert_array_equal(found.pixels, np.asarray(Image.open(buffer).convert("RGB")))
+
+
 def test_no_thread_sees_another_s_leniency() -> None:
     cut, failures = saved()[:-200], []
 

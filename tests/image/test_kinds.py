@@ -149,6 +149,13 @@ def test_bmp_keeps_its_resolution() -> None:
     assert out.getvalue()[38:46] == data[38:46]
 
 
+def test_a_bmp_of_a_kind_that_nobody_reads_is_not_called_damaged() -> None:
+    data = bytearray(saved("BMP"))
+    data[28:30] = struct.pack("<H", 64)  # bits a pixel
+    with pytest.raises(ImageError, match="not supported"):
+        image.read(io.BytesIO(bytes(data)))
+
+
 @pytest.mark.parametrize("format", ["WEBP", "GIF", "BMP", "AVIF"])
 def test_pillow_s_limit_never_strikes_and_stays_as_it_was(format: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # Pillow would raise from 200 on

@@ -53,6 +53,8 @@ def read(file: BinaryIO, format: str, check_size: Callable[[int, int], None]) ->
             check_size(image.width, image.height)
             picture = plain_picture(image)
         except (SyntaxError, OSError, ValueError) as error:
+            if "support" in str(error):  # "Unsupported BMP pixel depth"
+                raise ImageError(f"a {format} of a kind that is not supported ({error}); convert it to PNG") from error
             raise ImageError(f"damaged {format} ({error}); get a whole copy of the file") from error
     frames = getattr(image, "n_frames", 1)
     if frames > 1:

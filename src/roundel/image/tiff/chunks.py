@@ -143,7 +143,7 @@ def _through_libtiff(data: bytes, tree: Tree, order: str, compression: int, rows
     head = (b"II*\0" if order == "<" else b"MM\0*") + place.to_bytes(4, "little" if order == "<" else "big")
     file = io.BytesIO(head + data.ljust(place - 8, b"\0") + lay_out(whole, order, place))
     image = TiffImagePlugin.TiffImageFile(file)
-    image.im = Image.core.new(image.mode, image.size)  # else Pillow's own limit of pixels has its say
+    image.im = Image.new(image.mode, image.size).im  # else Pillow's own limit of pixels has its say
     try:
         image.load()
     except OSError as error:

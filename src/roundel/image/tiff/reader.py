@@ -184,7 +184,7 @@ def _old_jpeg(file: BinaryIO) -> np.ndarray:
     file.seek(0)
     image = TiffImagePlugin.TiffImageFile(io.BytesIO(file.read()))
     image.tag_v2.pop(exif.ORIENTATION, None)
-    image.im = Image.core.new(image.mode, image.size)  # else Pillow's own limit of pixels has its say
+    image.im = Image.new(image.mode, image.size).im  # else Pillow's own limit of pixels has its say
     image.load()
     samples = np.asarray(image if image.mode == "L" else image.convert("RGB"))
     return samples if samples.ndim == 3 else samples[:, :, None]
