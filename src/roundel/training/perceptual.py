@@ -68,11 +68,18 @@ def score(distance: Tensor) -> Tensor:
     return 100 - 10 * d.clamp_min(0) ** 0.6276336467831387
 
 
-def ms_ssim_loss(first: Tensor, second: Tensor) -> Tensor:
-    """1 − MS-SSIM (B,), the mean over R, G and B; sides of at least 161 px."""
+def ms_ssim_loss(first: Tensor, second: Tensor, finest: int = 0) -> Tensor:
+    """1 − MS-SSIM (B,), the mean over R, G and B; sides of at least 161 px.
+
+    Args:
+        finest: the first of the five scales that counts; without scale 0, which weighs 4 %, it is three times as quick.
+    """
     out = torch.ones_like(first[:, :, 0, 0])
     a, b = first, second
     for scale, weight in enumerate(_MS_SSIM_WEIGHTS):
+        if scale < finest:
+            a, b = F.avg_pool2d(a, 2), F.avg_pool2d(b, 2)
+            continue
         n = len(a)
         blurred = _blur(torch.cat([a, b, a * a + b * b, a * b]), pad=False)
         mu_a, mu_b, squares, products = blurred.split(n)

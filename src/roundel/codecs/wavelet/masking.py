@@ -1,0 +1,78 @@
+"""Where errors are seen less: what a bit may cost there, in the encoder's choice of symbols.
+
+By measures of structure an error counts relative to the contrast around it: texture hides what a plain wall shows.
+Decoders know nothing of it.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from roundel.codecs.wavelet.places import LEVELS
+
+CONTRAST = 0.0009
+"""Variance of Y that counts as none: C2 of SSIMULACRA2."""
+RANGE = (0.2, 4.0)
+"""Least and greatest of the factors."""
+SCALES = (4, 8)
+"""Contrast is that of means over so many pixels: the finer scale's for the finer levels, the other for the rest."""
+COARSE_LEVELS = 2
+_REACH = 2
+_LONG_MIDDLE = ((0.30, 0.622, 0.078), (0.23, 0.692, 0.078))
+_BIAS = 0.0037930732552754493
+
+
+def price_maps(pixels: NDArray[np.float32], power: float) -> list[NDArray[np.float32]]:
+    """Factors of a bit's price (h, w) for the details of every level, coarsest first.
+
+    Args:
+        pixels: (H, W, 3) in 0 … 255, sides multiples of 2^LEVELS.
+        power: of the contrast; 0 makes all factors 1.
+    """
+    fine, coarse = (_factors(pixels, scale, power) for scale in SCALES)
+    height, width = pixels.shape[:2]
+    maps = []
+    for level in range(LEVELS):
+        cell = 2 ** (LEVELS - level)
+        own = coarse if level < COARSE_LEVELS else fine
+        maps.append(_resized(own, height // cell, width // cell))
+    return maps
+
+
+def _factors(pixels: NDArray[np.float32], scale: int, power: float) -> NDArray[np.float32]:
+    height, width, _ = pixels.shape
+    means = pixels.reshape(height // scale, scale, width // scale, scale, 3).mean((1, 3)) / np.float32(255)
+    y = _y(means)
+    mean = _box(y)
+    variance = np.maximum(_box(y * y) - mean * mean, 0)
+    weight = 1 / (2 * variance + CONTRAST)
+    return np.clip((weight / weight.mean()) ** -power, *RANGE).astype(np.float32)
+
+
+def _y(srgb: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Y of XYB: what the eye's cones say of lightness."""
+    light = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    cones = np.cbrt(np.maximum(light @ np.array(_LONG_MIDDLE).T + _BIAS, 0)) - np.cbrt(_BIAS)
+    return cones.mean(2)
+
+
+def _box(x: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Means over 5 × 5, borders mirrored."""
+    for axis in (0, 1):
+        pad = [(0, 0), (0, 0)]
+        pad[axis] = (_REACH, _REACH)
+        wide, size = np.pad(x, pad, "symmetric"), x.shape[axis]
+        parts: Sequence[NDArray[np.floating]] = [
+            np.take(wide, range(start, start + size), axis) for start in range(2 * _REACH + 1)
+        ]
+        x = sum(parts[1:], parts[0]) / len(parts)
+    return x
+
+
+def _resized(x: NDArray[np.float32], height: int, width: int) -> NDArray[np.float32]:
+    """To other sides, which are multiples or fractions of x's."""
+    if height < x.shape[0]:
+        return x.reshape(height, x.shape[0] // height, width, x.shape[1] // width).mean((1, 3))
+    times = height // x.shape[0]
+    return x.repeat(times, 0).repeat(times, 1)
