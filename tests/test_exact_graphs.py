@@ -23,24 +23,19 @@ def divided(sums: np.ndarray, shift: np.ndarray) -> np.ndarray:
     return np.rint(sums / np.exp2(shift)).astype(np.int64)
 
 
-@pytest.mark.parametrize("outside", [False, True])
 @pytest.mark.parametrize("signed_in", [False, True])
 @pytest.mark.parametrize("signed_out", [False, True])
 @pytest.mark.parametrize(("kernel", "stride"), [(3, 1), (1, 1), (3, 2), (5, 1)])
-def test_int8_layers_are_plain_integer_arithmetic(
-    signed_in: bool, signed_out: bool, kernel: int, stride: int, outside: bool
-) -> None:
-    """Also with biases that come from outside, which ONNX Runtime before 1.29 does not add in QLinearConv."""
+def test_int8_layers_are_plain_integer_arithmetic(signed_in: bool, signed_out: bool, kernel: int, stride: int) -> None:
     rng = np.random.default_rng(kernel)
     weight = rng.choice([-64, 64, 3, 0], (16, 32, kernel, kernel))
     bias, shift = rng.integers(-50000, 50000, 16), rng.integers(4, 12, 16)
     x = rng.choice([0, 255, 128, 77], (2, 12, 10, 32)).astype(np.uint8)
     b = Builder()
-    given = b.input("bias", np.int32, (16,)) if outside else bias
-    y = b.conv8(b.input("x", np.uint8, ("b", "h", "w", 32)), weight, given, shift,
+    y = b.conv8(b.input("x", np.uint8, ("b", "h", "w", 32)), weight, bias, shift,
                 signed_in=signed_in, signed_out=signed_out, stride=stride)  # fmt: skip
     b.output(y, "y", np.uint8)
-    found = Graph(b.to_bytes()).run(x=x, **({"bias": bias.astype(np.int32)} if outside else {}))[0]
+    found = Graph(b.to_bytes()).run(x=x)[0]
     sums = conv(x.astype(np.int64) - 128 * signed_in, weight, stride) + bias
     expected = np.clip(divided(sums, shift) + 128 * signed_out, 0, 255)
     assert np.array_equal(found, expected)
@@ -77,6 +72,16 @@ def test_sums_of_bytes_saturate() -> None:
     assert z.tolist() == [12, 255, 0]
 
 
+@pytest.mark.parametrize("scales", [(1, 2), (2, 2), (4, 1)])
+def test_sums_of_scaled_bytes_are_exact(scales: tuple[int, int]) -> None:
+    b = Builder()
+    x, y = (b.input(name, np.uint8, ("n",)) for name in "xy")
+    b.output(b.add8(x, y, signed=(False, True, False), scales=scales), "z", np.uint8)
+    x8, y8 = (m.ravel().astype(np.uint8) for m in np.meshgrid(np.arange(256), np.arange(256)))
+    z = Graph(b.to_bytes()).run(x=x8, y=y8)[0]
+    assert np.array_equal(z, np.clip(scales[0] * x8.astype(int) + scales[1] * (y8.astype(int) - 128), 0, 255))
+
+
 @pytest.mark.parametrize(
     ("weight", "what"), [(np.full((1, 1, 1, 1), 65), "±64"), (np.full((1, 1200, 1, 1), 64), "2\\^24")]
 )
@@ -95,13 +100,3 @@ def test_a_graph_pickles_and_names_what_does_not_fit() -> None:
         graph.run(x=np.array([3], np.uint8))
     with pytest.raises(ModelError, match="ONNX Runtime cannot load"):
         Graph(b"no graph").run()
-
-
-def test_biases_from_outside_never_reach_a_qlinearconv() -> None:
-    """Where QLinearConv leaves them out (before 1.29), nothing but a wrong picture would say so."""
-    b = Builder()
-    y = b.conv8(
-        b.input("x", np.uint8, (1, "h", "w", 8)), np.ones((8, 8, 3, 3), int), b.input("bias", np.int32, (8,)), 4
-    )
-    b.output(y, "y", np.uint8)
-    assert b"QLinearConv" not in b.to_bytes()

@@ -82,7 +82,7 @@ class Builder:
         self,
         x: str,
         weight: NDArray[np.integer],
-        bias: ArrayLike | str,
+        bias: ArrayLike,
         shift: ArrayLike,
         *,
         signed_in: bool = False,
@@ -94,7 +94,7 @@ class Builder:
 
         Args:
             weight: (C_out, C_in, k, k) within ±64, k odd; zeros lie around the picture.
-            bias: (C_out,) integers, or the name of an int32 array, such as an input, checked by the caller.
+            bias: (C_out,) integers. They are constants: before 1.29, ONNX Runtime leaves out those from elsewhere.
             shift: (C_out,) or one for all.
             signed_in, signed_out: read and written with zero point 128, for values −128 … 127; else for 0 … 255.
             stride: with stride 2, sides must be even; taps lie as PyTorch puts them with padding k // 2.
@@ -105,42 +105,13 @@ class Builder:
         """
         out, _, kernel, _ = weight.shape
         shifts = np.broadcast_to(np.asarray(shift, np.int64), (out,))
-        stored = None if isinstance(bias, str) else np.asarray(bias, np.int64)
-        prove(weight, 0 if stored is None else stored, max(max_input, 128 if signed_in else 0), narrow=True)
-        if isinstance(bias, str):
-            return self._conv8_open(x, weight, bias, shifts, signed_in, signed_out, stride)
+        prove(weight, bias, max(max_input, 128 if signed_in else 0), narrow=True)
         inputs = self._scaled8(x, weight.astype(np.int8), shifts, signed_in, signed_out)
-        inputs.append(self.store(stored, np.int32, "bias"))  # type: ignore[arg-type]
+        inputs.append(self.store(np.asarray(bias, np.int64), np.int32, "bias"))
         return self.node(
             "QLinearConv", inputs, domain="com.microsoft", channels_last=1, kernel_shape=[kernel, kernel],
             pads=[kernel // 2] * 4, strides=[stride, stride],
         )  # fmt: skip
-
-    def _conv8_open(
-        self, x: str, weight: NDArray[Any], bias: str, shifts: NDArray[Any], signed_in: bool, signed_out: bool,
-        stride: int,
-    ) -> str:  # fmt: skip
-        """`conv8` with a bias from outside, step by step: before 1.29, ONNX Runtime's QLinearConv leaves such out."""
-        out, width, kernel, _ = weight.shape
-        zero = self.scalar(128 if signed_in else 0, np.uint8)
-        taps = x if kernel == 1 and stride == 1 else self._taps(x, kernel, stride, zero)
-        rows = self.store(weight.transpose(2, 3, 1, 0).reshape(kernel * kernel * width, out), np.int8, "weight")
-        sums = self.cast(self.node("Add", [self.node("MatMulInteger", [taps, rows, zero]), bias]), np.float32)
-        scale = self.store(np.exp2(-shifts.astype(np.float64)), np.float32, "scale")
-        return self.quantize8(self.node("Mul", [sums, scale]), signed=signed_out)
-
-    def _taps(self, x: str, kernel: int, stride: int, zero: str) -> str:
-        """What each place of the kernel sees, row by row: (B, H, W, C) to (B, ⌈H/stride⌉, ⌈W/stride⌉, kernel²·C)."""
-        pad = kernel // 2
-        around = self.node("Pad", [x, self.store([0, pad, pad, 0, 0, pad, pad, 0], np.int64), zero])
-        axes, step = self.store([1, 2], np.int64), self.store([stride, stride], np.int64)
-        seen = []
-        for row in range(kernel):
-            for column in range(kernel):
-                ends = [place - (kernel - 1) or np.iinfo(np.int64).max for place in (row, column)]
-                bounds = [self.store(b, np.int64) for b in ([row, column], ends)]
-                seen.append(self.node("Slice", [around, *bounds, axes, step]))
-        return self.node("Concat", seen, axis=3)
 
     def _scaled8(
         self, x: str, weight: NDArray[Any], shift: NDArray[Any], signed_in: bool, signed_out: bool
@@ -161,11 +132,15 @@ class Builder:
         """
         return self.conv8(x, weight[:, :, None, None], bias, shift, max_input=max_input, signed_out=signed_out)
 
-    def add8(self, a: str, b: str, *, signed: tuple[bool, bool, bool]) -> str:
-        """clamp(a + b), all uint8; `signed` says which of a, b and the sum have zero point 128."""
-        one = self.scalar(1.0, np.float32)
+    def add8(self, a: str, b: str, *, signed: tuple[bool, bool, bool], scales: tuple[float, float] = (1.0, 1.0)) -> str:
+        """clamp(a + b), all uint8; `signed` says which of a, b and the sum have zero point 128.
+
+        Args:
+            scales: powers of two from 1 on by which a and b are multiplied first.
+        """
+        one, scale_a, scale_b = (self.scalar(scale, np.float32) for scale in (1.0, *scales))
         zero_a, zero_b, zero = (self.scalar(128 if s else 0, np.uint8) for s in signed)
-        return self.node("QLinearAdd", [a, one, zero_a, b, one, zero_b, one, zero], domain="com.microsoft")
+        return self.node("QLinearAdd", [a, scale_a, zero_a, b, scale_b, zero_b, one, zero], domain="com.microsoft")
 
     def conv32(
         self, x: str, weight: NDArray[np.integer], bias: ArrayLike, shift: ArrayLike, *, max_input: int,
