@@ -24,7 +24,7 @@ from roundel.errors import ModelError
 from roundel.training import weights as files
 from roundel.training.graphs import Builder, prove
 from roundel.training.wavelet import density
-from roundel.training.wavelet.narrow import Integers, Narrow
+from roundel.training.wavelet.narrow import Narrow
 from roundel.training.wavelet.net import WaveletNet
 from roundel.training.wavelet.postfilter import OUT_UNIT, UNIT, Block, PostFilter
 from roundel.training.wavelet.subbands import DETAILS, LevelContext
@@ -185,6 +185,7 @@ def level_graphs(level: LevelContext, biases: Mapping[str, NDArray[Any]]) -> dic
     if before:
         x = b.node("Concat", [known, b.input("features", np.uint8, [1, "h", "w", before])], axis=3)
     up = level.up.integers()
+    b.layer = "up"
     x = b.conv8(x, up.weight, biases["first"], up.shift)
     if level.finer > 1:
         x = _shuffled(b, x, 2, width)
@@ -201,8 +202,10 @@ def level_graphs(level: LevelContext, biases: Mapping[str, NDArray[Any]]) -> dic
 
 def _context(b: Builder, x: str, layer: Narrow, head: Narrow, bias: NDArray[np.int32]) -> None:
     own, out = layer.integers(), head.integers()
+    b.layer = "context"
     f = b.conv8(x, own.weight, own.bias, own.shift)
     b.output(f, "features_out", np.uint8)
+    b.layer = "said"
     b.output(b.conv8(f, out.weight, bias, out.shift), "said", np.uint8)
 
 
@@ -278,28 +281,33 @@ def filter_graph(own: PostFilter, bias: NDArray[np.int32]) -> bytes:
     enter = own.enter.integers()
     width = len(enter.bias)
     x = b.input("pixels", np.uint8, [1, "h", "w", enter.weight.shape[1]])
+    b.layer = "enter"
     h = b.conv8(x, enter.weight, bias, enter.shift, signed_in=True, signed_out=True)
-    for block in own.blocks4:
-        h = _block(b, h, block)
-    g = _signed(b, h, own.down.integers(), stride=2)
-    for block in own.blocks8:
-        g = _block(b, g, block)
-    g = _shuffled(b, _signed(b, g, own.up.integers()), 2, width)
-    h = _block(b, b.add8(h, g, signed=(True, True, True)), own.last)
-    b.output(_signed(b, h, own.leave.integers()), "corrections", np.uint8)
+    for k, block in enumerate(own.blocks4):
+        h = _block(b, h, block, f"blocks4.{k}")
+    g = _signed(b, h, own.down, "down", stride=2)
+    for k, block in enumerate(own.blocks8):
+        g = _block(b, g, block, f"blocks8.{k}")
+    g = _shuffled(b, _signed(b, g, own.up, "up"), 2, width)
+    h = _block(b, b.add8(h, g, signed=(True, True, True)), own.last, "last")
+    b.output(_signed(b, h, own.leave, "leave"), "corrections", np.uint8)
     return b.to_bytes()
 
 
-def _block(b: Builder, x: str, block: Any) -> str:
+def _block(b: Builder, x: str, block: Any, name: str) -> str:
     assert isinstance(block, Block)
     first, second = block.conv1.integers(), block.conv2.integers()
+    b.layer = f"{name}.conv1"
     inner = b.conv8(x, first.weight, first.bias, first.shift, signed_in=True)
+    b.layer = f"{name}.conv2"
     change = b.conv8(inner, second.weight, second.bias, second.shift, signed_out=True)
     return b.add8(x, change, signed=(True, True, True))
 
 
-def _signed(b: Builder, x: str, layer: Integers, stride: int = 1) -> str:
-    return b.conv8(x, layer.weight, layer.bias, layer.shift, signed_in=True, signed_out=True, stride=stride)
+def _signed(b: Builder, x: str, layer: Narrow, name: str, stride: int = 1) -> str:
+    own = layer.integers()
+    b.layer = name
+    return b.conv8(x, own.weight, own.bias, own.shift, signed_in=True, signed_out=True, stride=stride)
 
 
 def _all() -> range:
