@@ -221,6 +221,13 @@ def test_bigtiff_and_many_strips() -> None:
     )
 
 
+def test_a_compression_that_pillow_s_libtiff_may_lack_is_named() -> None:
+    data = tiff(samples(1), compression="zstd").getvalue()
+    (start,) = tifffile.TiffFile(io.BytesIO(data)).pages[0].dataoffsets
+    with pytest.raises(ImageError, match="damaged, or the libtiff of this Pillow lacks compression 50000"):
+        image.read(io.BytesIO(data[:start] + bytes(8) + data[start + 8 :]))
+
+
 def test_pixels_under_jpeg_and_fax() -> None:
     smooth = np.add.outer(np.arange(64), np.arange(96)).astype(np.uint8)
     rgb = np.dstack([smooth, smooth[::-1], 255 - smooth])

@@ -14,7 +14,7 @@ from PIL import Image, TiffImagePlugin, WebPImagePlugin
 
 from roundel.errors import ImageError
 from roundel.image.tiff.directory import LONG, SHORT, Directory, Entry, Tree, integers, lay_out
-from roundel.image.tiff.layout import BYTE_CODES, DEFLATE, JPEG, PIXEL_CODES, RAW, WEBP, YCBCR, Layout
+from roundel.image.tiff.layout import BYTE_CODES, DEFLATE, JPEG, OPTIONAL, PIXEL_CODES, RAW, WEBP, YCBCR, Layout
 
 _REVERSED = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, ::-1], axis=1)[:, 0]
 _BAND_SAMPLES = 2**20
@@ -147,5 +147,10 @@ def _through_libtiff(data: bytes, tree: Tree, order: str, compression: int, rows
     try:
         image.load()
     except OSError as error:
+        if compression in OPTIONAL:
+            raise ImageError(
+                f"a part of the TIFF does not decompress ({error}): it is damaged, or the libtiff of this Pillow lacks "
+                f"compression {compression} ({OPTIONAL[compression]}); update Pillow, or store it with deflate"
+            ) from error
         raise ImageError(f"a part of the TIFF is damaged ({error}); get a whole copy of the file") from error
     return np.asarray(image)

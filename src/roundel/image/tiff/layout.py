@@ -13,6 +13,8 @@ BYTE_CODES = frozenset({5, 8, 32773, 32946, 34925, 50000})
 """Compressions of bytes: LZW, deflate, PackBits, LZMA, zstd."""
 PIXEL_CODES = frozenset({2, 3, 4, JPEG, 32771, WEBP})
 """Compressions of pixels: CCITT fax, JPEG, WebP."""
+OPTIONAL = {34925: "LZMA", 50000: "zstd"}
+"""What libtiff may be built without."""
 _COLOURS = {WHITE_IS_ZERO: 1, BLACK_IS_ZERO: 1, RGB: 3, PALETTE: 1, CMYK: 4, YCBCR: 3}
 _OTHER_COLOURS = {
     4: "transparency mask", 8: "CIELAB", 9: "ICCLAB", 10: "ITULAB", 32803: "colour filter array", 32844: "LogL",
