@@ -11,6 +11,8 @@ _ALPHA, _BETA, _GAMMA, _DELTA = (
 # Lifting steps and scale of the CDF 9/7 wavelet (Daubechies & Sweldens 1998, table 2).
 _LOW_SCALE = np.float32(1.149604398860241**2 / 2)
 
+GREY = np.float32(127.5)
+"""What samples are relative to."""
 _OPPONENT = np.array(
     [
         [1 / math.sqrt(3), 1 / math.sqrt(3), 1 / math.sqrt(3)],
@@ -27,7 +29,7 @@ def analysis(pixels: NDArray[np.float32], levels: int) -> list[NDArray[np.float3
     Returns:
         In pixel values: (h, w, 3) of the low band, then (2^k·h, 2^k·w, 9) of the details of level k.
     """
-    low = ((pixels - np.float32(127.5)) @ _OPPONENT.T).transpose(2, 0, 1)
+    low = ((pixels - GREY) @ _OPPONENT.T).transpose(2, 0, 1)
     parts: list[NDArray[np.float32]] = []
     for _ in range(levels):
         low, details = split(low)

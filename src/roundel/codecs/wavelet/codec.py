@@ -3,7 +3,7 @@
 import copy
 import zlib
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +14,15 @@ from roundel.codecs.wavelet.folding import LATENTS, fold, unfold
 from roundel.codecs.wavelet.masking import price_maps
 from roundel.codecs.wavelet.places import LEVELS
 from roundel.codecs.wavelet.reduced import REACH, ReducedWavelet
+from roundel.codecs.wavelet.refine import Aim, refine
 from roundel.codecs.wavelet.symbols import Prices, Reading, Writing
 from roundel.codecs.wavelet.walk import walk
 from roundel.codecs.weights import Weights
 from roundel.container import Kind
 from roundel.errors import FormatError, ModelError
 
+ROUNDS = (0, 0, 2, 4, 6, 8, 12, 16, 24, 40)
+"""Of refinement, by effort. Effort 0 rounds to the nearest, 1 looks at what a symbol costs, the others refine that."""
 USUAL_EFFORT = 1
 FILTER_PX = 8
 """Sides of what the filter sees are multiples of this."""
@@ -78,14 +81,19 @@ class WaveletModel:
 
     def encode(self, pixels: np.ndarray, window: Window, quality: int) -> Encoded:
         """See `Model.encode`."""
-        tuning, prices = self.tuning, self.prices if self.effort else None
+        tuning, stored = self.tuning, self.stored
+        contexts, limits = stored.contexts(tuning, quality), stored.limits(tuning, quality)
+        price, maps = stored.bit_price(tuning), self.price_maps(pixels, window)
         y = self.coefficients(pixels, window, quality)
-        limits = self.stored.limits(tuning, quality)
-        writing = Writing(
-            y, limits, self.stored.tables, prices, self.stored.bit_price(tuning), self.price_maps(pixels, window)
-        )
         height, width = y[0].shape[:2]
-        parts = walk(self.stored.contexts(tuning, quality), writing, height, width, self.passes)
+        prices = self.prices if self.effort else None
+        if rounds := ROUNDS[self.effort]:
+            begin = Writing(y, limits, stored.tables, prices, price, maps)
+            aim = Aim(partial(self._errors, pixels, window, quality), limits, price, maps)
+            refined = refine(walk(contexts, begin, height, width, self.passes), contexts, self.prices, aim, rounds)
+            y, prices = [part.astype(np.float32) for part in refined], None
+        writing = Writing(y, limits, stored.tables, prices, price, maps)
+        parts = walk(contexts, writing, height, width, self.passes)
         settings = tuning | (FILTERED if self._filter_helps(parts, pixels, window, quality) else 0)
         passes = writing.passes()
         return Encoded([bytes([settings]) + passes[0], *passes[1:]], _crc(settings, parts))
@@ -96,15 +104,36 @@ class WaveletModel:
         x = self._padded(pixels)
         if preparation := self.stored.preparation(self.tuning, quality):
             x = preparation.prepared(x)
+        found = analysis.analysis(x, self.passes)
         top, left = window.top // cell, window.left // cell
         rows, columns = -(-window.height // cell), -(-window.width // cell)
         parts = []
-        found = analysis.analysis(x, self.passes)
-        for part, multipliers in zip(found, self.stored.multipliers(self.tuning, quality), strict=True):
+        for part, steps in zip(found, self._per_step(quality), strict=True):
             scale = part.shape[0] * cell // x.shape[0]
             own = part[top * scale : (top + rows) * scale, left * scale : (left + columns) * scale]
-            parts.append(own * (np.float32(UNITS) / multipliers.astype(np.float32)))
+            parts.append(own * steps)
         return parts
+
+    def _per_step(self, quality: int) -> list[NDArray[np.float32]]:
+        """(C,) of every part: rounding steps to a pixel value."""
+        return [np.float32(UNITS) / m.astype(np.float32) for m in self.stored.multipliers(self.tuning, quality)]
+
+    def _errors(
+        self, pixels: np.ndarray, window: Window, quality: int, parts: Sequence[NDArray[np.int32]]
+    ) -> list[NDArray[np.float32]]:
+        """How far a tile decodes from what it should be, as coefficients in rounding steps; see `Aim`."""
+        whole = Window(0, 0, *(side * self.latent_px for side in parts[0].shape[:2]))
+        decoded = self._finished(self._drawn(parts, quality), whole, self.tuning | FILTERED, quality)
+        own = pixels[window.top :, window.left :][: whole.height, : whole.width]
+        missing = [(0, side - there) for side, there in zip(decoded.shape[:2], own.shape[:2], strict=True)]
+        wanted = np.pad(own, [*missing, (0, 0)], mode="edge").astype(np.float32)
+        found = analysis.analysis(decoded - wanted + analysis.GREY, self.passes)
+        return [part * steps for part, steps in zip(found, self._per_step(quality), strict=True)]
+
+    def _drawn(self, parts: Sequence[NDArray[np.int32]], quality: int) -> synthesis.Drawn:
+        """What a tile's symbols alone decode to, before the filter."""
+        latents = fold(parts, self.stored.multipliers(self.tuning, quality), self.tuning)
+        return synthesis.draw(synthesis.synthesis(unfold(latents)))
 
     def price_maps(self, pixels: np.ndarray, window: Window) -> list[NDArray[np.float32]] | None:
         """Factors of a bit's price in a tile for the details of every level, see `masking`; None for 1 everywhere."""
@@ -173,8 +202,7 @@ class WaveletModel:
         self, parts: Sequence[NDArray[np.int32]], pixels: np.ndarray, window: Window, quality: int
     ) -> bool:
         """Whether the filter brings a tile nearer to what it should be."""
-        latents = fold(parts, self.stored.multipliers(self.tuning, quality), self.tuning)
-        drawn = synthesis.draw(synthesis.synthesis(unfold(latents)))
+        drawn = self._drawn(parts, quality)
         whole = Window(0, 0, window.height, window.width)
         wanted = pixels[window.top :, window.left :][: window.height, : window.width].astype(np.int32)
         plain, filtered = (self._finished(drawn, whole, self.tuning | on, quality) for on in (0, FILTERED))

@@ -1,115 +1,89 @@
-"""Encoding harder: coefficients of one picture moved to where rate and distortion together are least.
+"""Encoding harder: symbols of one picture moved to where rate and distortion together are least.
 
-Rounding by rate and distortion takes the transform for orthonormal and knows nothing of the filter behind it. Here the
-error of the decoded picture says, by its slope, which coefficients should rather be one less or one more. Decoders see
-nothing of it.
+Rounding by rate and distortion takes each coefficient by itself, and knows nothing of the filter behind the decoder.
+Here the error of the decoded, filtered picture says, back in the wavelet's coefficients, which of them should rather be
+one less or one more. Decoders see nothing of it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from roundel.codecs.wavelet.surroundings import Surroundings, look, thaw
-from roundel.codecs.wavelet.symbols import Writing
-from roundel.codecs.wavelet.walk import Integers, walk
-from roundel.training.wavelet.net import WaveletNet
-from roundel.training.wavelet.stored import QUALITIES
+from roundel.codecs.wavelet.nets import Contexts
+from roundel.codecs.wavelet.places import LEVELS, Places
+from roundel.codecs.wavelet.symbols import Prices
+from roundel.codecs.wavelet.walk import Group, pick, put, walk
 
-CURVATURE = 26 / 3
-"""Bits that a squared error of one step² costs: λ·Δ²/3 with λ = 26/Δ², in an orthonormal transform."""
-MOVING = (0.2, 0.05)
+Parts = Sequence[NDArray[np.int32]]
+MOVING = (0.5, 0.15)
 """Share of the moves that pay which are made at once, first and last: neighbours share errors, and would all mend the
 same one."""
-LOOK_AGAIN = 4
-"""Rounds after which scales and influences are asked for again; each round they change by little."""
-TRUST = 0.5
-"""Share of a symbol's influence on the bits of others that is believed: others move, too."""
 
 
-class Fidelity(NamedTuple):
-    """How far a refined picture is from the original, in bits, and its slope at each symbol."""
+class Aim(NamedTuple):
+    """What a picture's symbols are refined for."""
 
-    bits: float
-    slopes: list[Tensor]
+    errors: Callable[[Parts], list[NDArray[np.float32]]]
+    """Of symbols: the error of what they decode to, as coefficients in rounding steps."""
+    limits: Sequence[NDArray[np.int32]]
+    """(C,) for each part, the largest |symbol|."""
+    bit_price: float
+    """Squared error, in steps², that a bit is worth."""
+    maps: Sequence[NDArray[np.float32]] | None
+    """Factors of it, see `masking`."""
 
 
-def refine(
-    net: WaveletNet, stored: Integers, prices: NDArray[np.float32], x: Tensor, coefficients: Sequence[Tensor],
-    quality: int, rounds: int,
-) -> list[Tensor]:  # fmt: skip
-    """Symbols (1, C, h, w) float32 of every part of a picture: what to code instead of its coefficients.
-
-    Args:
-        net: frozen. prices: see `wavelet_symbols.prices`. x: (1, 3, H, W) in [0, 1], sides multiples of a cell.
-        coefficients: of x. quality: 0 … 100. rounds: of moves.
-    """
-    y = [p[0].cpu().numpy() for p in coefficients]
-    t = torch.tensor([quality / (QUALITIES - 1)], device=x.device)
-    height, width = y[0].shape[1:]
-    begin = Writing(y, stored.tables, prices)
-    symbols = [torch.from_numpy(p)[None].to(x) for p in walk(net, stored, begin, height, width, quality, net.levels)]
-    # Index 0 is a detail that must be zero; moving it costs more than anything gains.
-    table = torch.from_numpy(np.concatenate([np.full_like(prices[:1], 1e6), prices])).to(x.device)
-    table[0, 0] = 0
-    generator = torch.Generator().manual_seed(0)
-    contexts = thaw(net.contexts)
-    surroundings: list[Surroundings] = []
+def refine(parts: Parts, contexts: Contexts, prices: Prices, aim: Aim, rounds: int) -> list[NDArray[np.int32]]:
+    """Symbols (h, w, C) of every part to code instead of the given ones."""
+    symbols = list(parts)
+    generator = np.random.default_rng(0)
     for number in range(rounds):
-        if number % LOOK_AGAIN == 0:
-            surroundings = look(net, contexts, stored, symbols, quality)
         share = MOVING[0] * (MOVING[1] / MOVING[0]) ** (number / max(1, rounds - 1))
-        slopes = fidelity(net, symbols, x, t).slopes
-        moved = [
-            move(s, around, slope, table, share, generator)
-            for s, around, slope in zip(symbols[1:], surroundings, slopes[1:], strict=True)
-        ]
-        symbols = [symbols[0], *moved]
+        looking = Looking(symbols)
+        walk(contexts, looking, symbols[0].shape[0], symbols[0].shape[1], LEVELS)
+        errors = aim.errors(symbols)
+        for part in range(1, len(symbols)):
+            worth = np.full((1, 1, 1), aim.bit_price, np.float32)
+            if aim.maps is not None:
+                worth = worth * aim.maps[part - 1][:, :, None]
+            chosen = generator.random(symbols[part].shape, np.float32) < share
+            moves = gainful(symbols[part], errors[part], prices, looking.tables[part], looking.turned[part], worth)
+            symbols[part] = np.clip(symbols[part] + moves * chosen, -aim.limits[part], aim.limits[part])
     return symbols
 
 
-def fidelity(net: WaveletNet, symbols: Sequence[Tensor], x: Tensor, t: Tensor) -> Fidelity:
-    """λ·D of the decoded picture in bits of the whole picture."""
-    with torch.inference_mode(False), torch.enable_grad():
-        at = [s.clone().requires_grad_() for s in symbols]
-        linear = net.picture(at, t.clone()).contiguous(memory_format=torch.channels_last)
-        # A slope need not be exact, and where matrix units are it is several times as quick.
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=multiplies_bfloat16(x.device)):
-            decoded = net.filter(linear, t.clone()).float()
-        pixels = x.shape[2] * x.shape[3]
-        bits = (net.lmbda(t.clone()) * pixels * 255**2 * (x.clone() - decoded).square().mean()).sum()
-        return Fidelity(bits.item(), list(torch.autograd.grad(bits, at)))
-
-
-def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether a device has matrix units for bfloat16; processors without are slower with it than with float32."""
-    try:
-        return device.type == "cuda" or bool(torch.cpu.get_capabilities().get("amx_bf16"))
-    except (AttributeError, RuntimeError):  # older versions of torch do not tell
-        return False
-
-
-@torch.no_grad()
-def move(
-    symbols: Tensor, around: Surroundings, slope: Tensor, table: Tensor, share: float, generator: torch.Generator
-) -> Tensor:
-    """A random share of the symbols that gain from it, one step down or up; all (1, 9, h, w).
+def gainful(
+    symbols: NDArray[np.int32],
+    errors: NDArray[np.float32],
+    prices: Prices,
+    table: NDArray[np.int32],
+    turned: NDArray[np.uint8],
+    worth: NDArray[np.float32],
+) -> NDArray[np.int32]:
+    """−1, 0 or 1 for each symbol: the step that lowers squared error and worth · bits the most, if one does.
 
     Args:
-        slope: of the distortion, in bits a step. table: (T, N) bits of |symbol| at each place.
+        symbols: (h, w, C). errors: of the coefficients, in steps, with these symbols; a step changes its own by one.
+        table, turned: see `Places`.
     """
-    last = table.shape[1] - 1
-    flat, row = table.flatten(), around.place.long() * (last + 1)
-    now, size = flat[row + symbols.abs().clamp(max=last).long()], symbols.abs()
+    now = prices.of(symbols, table, turned)
+    down, up = (worth * (prices.of(symbols + step, table, turned) - now) + (1 + 2 * step * errors) for step in (-1, 1))
+    return np.where(np.minimum(down, up) < 0, np.where(down < up, -1, 1), 0).astype(np.int32)
 
-    def cost(step: int) -> Tensor:
-        other = (symbols + step).abs()
-        own = flat[row + other.clamp(max=last).long()] - now
-        return own + TRUST * around.influence * (other - size) + step * slope + CURVATURE
 
-    down, up = cost(-1), cost(1)
-    chosen = torch.rand(symbols.shape, generator=generator).to(symbols) < share
-    return torch.where((torch.minimum(down, up) < 0) & chosen, symbols + torch.where(down < up, -1, 1), symbols)
+class Looking:
+    """Walks over known symbols, and keeps their places."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.tables = [np.zeros(part.shape, np.int32) for part in parts]
+        self.turned = [np.zeros(part.shape, np.uint8) for part in parts]
+
+    def next(self, group: Group, places: Places, guess: NDArray[np.int32] | int) -> NDArray[np.int32]:
+        """See `walk.Symbols.next`."""
+        values = pick(self._parts[group.part], group)
+        put(self.tables[group.part], group, places.table.reshape(values.shape))
+        put(self.turned[group.part], group, places.turned.astype(np.uint8).reshape(values.shape))
+        return values

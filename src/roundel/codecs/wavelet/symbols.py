@@ -105,6 +105,13 @@ class Prices:
         self.bits[0] += flag + (RUN - 1) * self.bits[0, largest]
         self.bits[0, largest] = 0
 
+    def of(
+        self, symbols: NDArray[np.int32], table: NDArray[np.int32], turned: NDArray[np.uint8]
+    ) -> NDArray[np.float32]:  # fmt: skip
+        """Bits of symbols at their places; all of one shape."""
+        written = np.where(turned, -symbols, symbols).clip(-self._largest, self._largest)
+        return self.bits.ravel().take(table * self.bits.shape[1] + self._largest + written)
+
     def saved(
         self, sizes: NDArray[np.int32], table: NDArray[np.int32], positive: NDArray[np.bool_]
     ) -> NDArray[np.float32]:
