@@ -65,7 +65,8 @@ def shuffled(x: np.ndarray, n: int) -> np.ndarray:
 
 def signed(v: np.ndarray) -> np.ndarray:
     m = np.minimum(np.floor(16 * np.log2(1 + np.minimum(np.abs(v), 255)) + 0.5), 127).astype(np.int64)
-    return np.concatenate([m * (v > 0), m * (v < 0)])
+    filling = np.zeros((-2 * len(m) % 4, *m.shape[1:]), np.int64)
+    return np.concatenate([m * (v > 0), m * (v < 0), filling])
 
 
 def stages(h: int, w: int) -> list[tuple[int, int, tuple[tuple[int, int], ...], Coordinates]]:
@@ -97,7 +98,9 @@ class Stream:
 
     def group(self, scale: np.ndarray, skew: np.ndarray, flag_table: int) -> list[int]:
         """Coefficients of a group in its order: flags of runs of 32 of scale index 0, then the symbols."""
-        table = [0 if i == 0 else 1 + 4 * (i - 1) + abs(j - 3) for i, j in zip(scale.tolist(), skew.tolist(), strict=True)]
+        table = [
+            0 if i == 0 else 1 + 4 * (i - 1) + abs(j - 3) for i, j in zip(scale.tolist(), skew.tolist(), strict=True)
+        ]
         still = [n for n, t in enumerate(table) if t == 0]
         runs = [still[k : k + 32] for k in range(0, len(still), 32)]
         flags = self.take([flag_table] * len(runs))
@@ -217,7 +220,9 @@ def pixels(model: Model, parts: Sequence[np.ndarray], settings: int, quality: in
         return plain.transpose(1, 2, 0).astype(np.uint8)
     name = f"filter.{model.tunings[tuning]}"
     height, width = plain.shape[1:]
-    cells = plain.reshape(3, height // 4, 4, width // 4, 4).transpose(2, 4, 0, 1, 3).reshape(48, height // 4, width // 4)
+    cells = (
+        plain.reshape(3, height // 4, 4, width // 4, 4).transpose(2, 4, 0, 1, 3).reshape(48, height // 4, width // 4)
+    )
     h = layer(model, f"{name}/enter", cells - 128, -128, 127, bias=model.tensors[f"{name}.bias"][quality])
     block = 0
     while f"{name}/blocks4.{block}.conv1.weight" in model.constants:

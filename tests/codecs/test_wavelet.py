@@ -225,7 +225,8 @@ def test_fields_of_a_chessboard_are_in_raster_order(shape: tuple[int, int]) -> N
 
 def test_magnitudes_tell_the_signs_apart() -> None:
     found = signed(np.array([[[0, 1, -3, 7, -100000]]], np.int32))
-    assert found.tolist() == [[[[0, 16, 0, 48, 0, 0, 0, 32, 0, 127]]]]
+    assert found.tolist() == [[[[0, 16, 0, 48, 0, 0, 0, 32, 0, 127, 0, 0]]]]
+    assert signed(np.array([[[1, -1, 5]]], np.int32), 2).tolist() == [[[[16, 0, 0, 16]]]]
 
 
 def test_runs_of_zeros_cost_one_flag() -> None:

@@ -20,6 +20,8 @@ T = TypeVar("T", bound=np.generic)
 COLOURS, BANDS = 3, 3
 DETAILS = COLOURS * BANDS
 MAGNITUDE_MAX = 127
+FOLD = 4
+"""Nets see so many channels at a time, or they are slow."""
 
 
 def _magnitudes() -> NDArray[np.uint8]:
@@ -75,10 +77,10 @@ def walk(contexts: Contexts, symbols: Symbols, height: int, width: int, levels: 
         values = np.zeros((rows, columns, DETAILS), np.int32)
         group = Group(number, luma, WHITE)
         put(values, group, symbols.next(group, said_places(said, WHITE), 0))
-        features, said = level.black(features, signed(values[:, :, luma]))
+        features, said = level.black(features, signed(values, BANDS))
         group = Group(number, luma, BLACK)
         put(values, group, symbols.next(group, said_places(said, BLACK), 0))
-        features, said = level.colours(features, signed(values[:, :, luma]))
+        features, said = level.colours(features, signed(values, BANDS))
         group = Group(number, colours, ALL)
         put(values, group, symbols.next(group, said_places(said, ALL), 0))
         known = signed(values)
@@ -119,17 +121,23 @@ def put(array: NDArray[T], group: Group, values: NDArray[T]) -> None:
             own[row::2, (row + group.fields) % 2 :: 2] = found[row::2]
 
 
-def signed(values: NDArray[np.int32]) -> NDArray[np.uint8]:
-    """(h, w, C) integers to (1, h, w, 2·C): the magnitudes of positive ones, then those of negative ones."""
-    height, width, channels = values.shape
+def signed(values: NDArray[np.int32], channels: int | None = None) -> NDArray[np.uint8]:
+    """Integers (h, w, C) to what nets see of the first of their channels, (1, h, w, 2·channels and zeros).
+
+    The magnitudes of positive ones, those of negative ones, and zeros up to a multiple of 4.
+    """
+    height, width, stride = values.shape
+    count = stride if channels is None else channels
+    wide = -(-2 * count // FOLD) * FOLD
     native = compiled.native()
     if native:
-        out = np.empty((1, height, width, 2 * channels), np.uint8)
-        native.signed(np.ascontiguousarray(values), MAGNITUDES, out, height * width, channels)
+        out = np.empty((1, height, width, wide), np.uint8)
+        native.signed(values, MAGNITUDES, out, height * width, count, stride, wide)
         return out
-    sizes = MAGNITUDES.take(np.minimum(np.abs(values), 255))
-    zero = np.uint8(0)
-    return np.concatenate([np.where(values > 0, sizes, zero), np.where(values < 0, sizes, zero)], 2)[None]
+    own = values[:, :, :count]
+    sizes = MAGNITUDES.take(np.minimum(np.abs(own), 255))
+    zero, rest = np.uint8(0), np.zeros((height, width, wide - 2 * count), np.uint8)
+    return np.concatenate([np.where(own > 0, sizes, zero), np.where(own < 0, sizes, zero), rest], 2)[None]
 
 
 def said_places(said: NDArray[np.uint8], fields: int) -> Places:

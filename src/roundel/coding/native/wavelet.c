@@ -135,15 +135,17 @@ void rndl_unfold(const int16_t *cells, int16_t *out, size_t h, size_t w, size_t 
 
 /* ---- Contexts ---- */
 
-void rndl_signed(const int32_t *values, const uint8_t *table, uint8_t *out, size_t n, size_t c) {
-    for (size_t i = 0; i < n; i++)
+void rndl_signed(const int32_t *values, const uint8_t *table, uint8_t *out, size_t n, size_t c, size_t stride, size_t wide) {
+    for (size_t i = 0; i < n; i++, values += stride, out += wide) {
         for (size_t k = 0; k < c; k++) {
-            int32_t v = values[i * c + k];
+            int32_t v = values[k];
             uint32_t size = v < 0 ? 0u - (uint32_t)v : (uint32_t)v;
             uint8_t m = table[size > 255 ? 255 : size];
-            out[i * 2 * c + k] = v > 0 ? m : 0;
-            out[i * 2 * c + c + k] = v < 0 ? m : 0;
+            out[k] = v > 0 ? m : 0;
+            out[c + k] = v < 0 ? m : 0;
         }
+        for (size_t k = 2 * c; k < wide; k++) out[k] = 0;
+    }
 }
 
 size_t rndl_places(const uint8_t *said, size_t h, size_t w, size_t c, int fields, const int32_t *table, int32_t *index,

@@ -22,8 +22,9 @@ void rndl_fold(const int32_t *symbols, const int32_t *multipliers, int16_t *out,
 /* The inverse arrangement: (c, s, s, h, w) to (c, h*s, w*s). */
 void rndl_unfold(const int16_t *cells, int16_t *out, size_t h, size_t w, size_t c, size_t s);
 
-/* Integers (n, c) to (n, 2c): magnitudes of positive ones, then of negative ones. `table` has 256 entries. */
-void rndl_signed(const int32_t *values, const uint8_t *table, uint8_t *out, size_t n, size_t c);
+/* c of `stride` integers (n, stride) to (n, wide): magnitudes of positive ones, then of negative ones, then zeros.
+   `table` has 256 entries. */
+void rndl_signed(const int32_t *values, const uint8_t *table, uint8_t *out, size_t n, size_t c, size_t stride, size_t wide);
 
 /* What a head says of the fields (h, w, 2c) of a colour (0 white, 1 black, 2 all), in their order: the coder's table of
    each place and whether its sign is turned. Gives the number of places, n <= h*w*c. `table` is (64, 7). */

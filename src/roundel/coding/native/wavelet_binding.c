@@ -127,14 +127,15 @@ static PyObject *unfold(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 }
 
 static PyObject *signed_(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
-    Py_ssize_t n[2]; /* places, c */
+    Py_ssize_t n[4]; /* places, c, stride, wide */
     Py_buffer v[MOST];
     (void)self;
-    if (numbers(args, nargs, 3, 2, n)) return NULL;
-    Py_ssize_t sizes[] = {n[0] * n[1], 256, 2 * n[0] * n[1]};
+    if (numbers(args, nargs, 3, 4, n)) return NULL;
+    if (n[1] > n[2] || 2 * n[1] > n[3]) return PyErr_Format(PyExc_ValueError, "channels do not fit");
+    Py_ssize_t sizes[] = {n[0] * n[2], 256, n[0] * n[3]};
     if (open_all(args, v, 3, sizes, (const int[]){4, 1, 1}, 2)) return NULL;
     Py_BEGIN_ALLOW_THREADS
-    rndl_signed(v[0].buf, v[1].buf, v[2].buf, (size_t)n[0], (size_t)n[1]);
+    rndl_signed(v[0].buf, v[1].buf, v[2].buf, (size_t)n[0], (size_t)n[1], (size_t)n[2], (size_t)n[3]);
     Py_END_ALLOW_THREADS
     close_all(v, 3);
     Py_RETURN_NONE;
@@ -187,7 +188,7 @@ PyMethodDef rndl_wavelet_functions[] = {
     {"repair", (PyCFunction)(void (*)(void))repair, METH_FASTCALL, "repair(samples, corrections, pixels, gain, n)"},
     {"fold", (PyCFunction)(void (*)(void))fold, METH_FASTCALL, "fold(symbols, multipliers, out, h, w, c, s)"},
     {"unfold", (PyCFunction)(void (*)(void))unfold, METH_FASTCALL, "unfold(cells, out, h, w, c, s)"},
-    {"signed", (PyCFunction)(void (*)(void))signed_, METH_FASTCALL, "signed(values, table, out, n, c)"},
+    {"signed", (PyCFunction)(void (*)(void))signed_, METH_FASTCALL, "signed(values, table, out, n, c, stride, wide)"},
     {"places", (PyCFunction)(void (*)(void))places, METH_FASTCALL, "places(said, table, index, turned, h, w, c, fields)"},
     {"scatter", (PyCFunction)(void (*)(void))scatter, METH_FASTCALL,
      "scatter(symbols, held, turned, values, h, w, c, fields, stride, first)"},

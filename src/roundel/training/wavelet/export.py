@@ -17,16 +17,17 @@ from roundel.codecs.wavelet.codec import UNITS, WaveletModel
 from roundel.codecs.wavelet.places import FLAG_TABLES, LEVELS, TABLES, TILTS, Places, flag_table
 from roundel.codecs.wavelet.stored import QUALITIES, TABLE_ARRAYS
 from roundel.codecs.wavelet.symbols import Prices, Writing
-from roundel.codecs.wavelet.walk import Group, walk
+from roundel.codecs.wavelet.walk import FOLD, Group, walk
 from roundel.codecs.weights import read
 from roundel.coding import Tables
 from roundel.errors import ModelError
 from roundel.training import weights as files
 from roundel.training.graphs import Builder, prove
 from roundel.training.wavelet import density
-from roundel.training.wavelet.narrow import Narrow
+from roundel.training.wavelet.narrow import Integers, Narrow
 from roundel.training.wavelet.net import WaveletNet
 from roundel.training.wavelet.postfilter import OUT_UNIT, UNIT, Block, PostFilter
+from roundel.training.wavelet.prefilter import PreFilter, prefilter_parts
 from roundel.training.wavelet.subbands import DETAILS, LevelContext
 from roundel.training.wavelet.transform import BANDS, COLOURS
 from roundel.training.wavelet.tunings import TUNINGS
@@ -38,14 +39,26 @@ CROP_PX = 256
 _ZETA = 1.149604398860241
 
 
-def export(net: WaveletNet, pictures: NDArray[np.uint8], path: Path, notes: Mapping[str, str]) -> None:
+def export(
+    net: WaveletNet,
+    pictures: NDArray[np.uint8],
+    path: Path,
+    notes: Mapping[str, str],
+    prefilters: Mapping[str, PreFilter] | None = None,
+) -> None:
     """Write the weights file of a trained network.
 
     Args:
         pictures: uint8 (N, S, S, 3) of the training data, to count symbols in; S a multiple of 32.
+        prefilters: of tunings, by name.
     """
     net = net.cpu().eval()
     tensors, graphs = parts_of(net)
+    for k, tuning in enumerate(TUNINGS):
+        if prefilters and tuning.name in prefilters:
+            name = f"prefilter.{tuning.name}"
+            found, graphs[name] = prefilter_parts(prefilters[tuning.name].eval(), _qualities(net, k))
+            tensors |= {f"{name}.{part}": array for part, array in found.items()}
     tables = family_tables()
     shape = {"tunings": [t.name for t in TUNINGS], "filter_reach_px": _filter(net, 0).reach_px}
     with tempfile.TemporaryDirectory() as folder:
@@ -65,13 +78,14 @@ def parts_of(net: WaveletNet) -> tuple[dict[str, NDArray[Any]], dict[str, bytes]
     tensors: dict[str, NDArray[Any]] = {
         "multipliers": np.stack([_multipliers(net, k) for k in range(len(TUNINGS))]),
         "bit_price": np.array([t.bit_price for t in TUNINGS], np.float32),
-        "low_index": np.stack([_at_qualities(net.low_index, k).round().clamp(1, 63).flatten(1).numpy() for k in _all()])
-        .astype(np.uint8),
+        "masking": np.array([t.masking for t in TUNINGS], np.float32),
+        "low_index": torch.stack([_at_qualities(net, net.low_index, k) for k in _all()])
+        .round().clamp(1, 63).flatten(2).numpy().astype(np.uint8),
     }  # fmt: skip
     graphs: dict[str, bytes] = {}
-    offsets = torch.stack([_at_qualities(net.offset, k) for k in _all()])
+    offsets = torch.stack([_at_qualities(net, net.offset, k) for k in _all()])
     for k, level in enumerate(net.contexts.steps()):
-        own = _level_tensors(level, offsets[..., k * DETAILS :])
+        own = _level_tensors(net, level, offsets[..., k * DETAILS :])
         tensors |= {f"context{k}.{name}": array for name, array in own.items()}
         for name, data in level_graphs(level, own).items():
             graphs[f"context{k}.{name}"] = data
@@ -79,7 +93,7 @@ def parts_of(net: WaveletNet) -> tuple[dict[str, NDArray[Any]], dict[str, bytes]
             tensors[f"context{k}.{name}_at"] = _where(data, biases)
         del tensors[f"context{k}.first"]
     for k, tuning in enumerate(TUNINGS):
-        found, graph = _filter_parts(net, _filter(net, k))
+        found, graph = _filter_parts(net, k)
         tensors |= {f"filter.{tuning.name}.{name}": array for name, array in found.items()}
         graphs[f"filter.{tuning.name}"] = graph
     return tensors, graphs
@@ -145,9 +159,11 @@ def refitted(model: WaveletModel, pictures: NDArray[np.uint8], prior: Tables) ->
     for number, picture in enumerate(pictures):
         quality = (number * 37 + 5) % QUALITIES
         own = model.tuned(model.stored.tunings[number % len(TUNINGS)])
-        y = own.coefficients(picture, Window(0, 0, *picture.shape[:2]), quality)
+        window = Window(0, 0, *picture.shape[:2])
+        y = own.coefficients(picture, window, quality)
         limits = model.stored.limits(own.tuning, quality)
-        counting = Counting(y, limits, tables, prices, model.stored.bit_price(own.tuning))
+        price, maps = model.stored.bit_price(own.tuning), own.price_maps(picture, window)
+        counting = Counting(y, limits, tables, prices, price, maps)
         counting.counts = counts
         walk(model.stored.contexts(own.tuning, quality), counting, *y[0].shape[:2], LEVELS)
     pmfs, escapes = [], []
@@ -176,32 +192,44 @@ def level_graphs(level: LevelContext, biases: Mapping[str, NDArray[Any]]) -> dic
         biases: from `_level_tensors`. Names of inputs are those of `nets.LevelContext`.
     """
     width = level.white.weight.shape[0]
-    fine = 2 * BANDS
     graphs = {}
     b = Builder()
     before = level.up.weight.shape[1] - (2 * DETAILS if level.finer > 1 else 2 * len(COLOURS))
-    known = b.input("known", np.uint8, [1, "h", "w", level.up.weight.shape[1] - before])
+    seen = level.up.weight.shape[1] - before
+    known = b.input("known", np.uint8, [1, "h", "w", _filled(seen)])
     x = known
     if before:
         x = b.node("Concat", [known, b.input("features", np.uint8, [1, "h", "w", before])], axis=3)
     up = level.up.integers()
     b.layer = "up"
-    x = b.conv8(x, up.weight, biases["first"], up.shift)
+    x = b.conv8(x, _spread(up.weight, seen, 0), biases["first"], up.shift)
     if level.finer > 1:
         x = _shuffled(b, x, 2, width)
-    _context(b, x, level.white, level.white_out, biases["white_bias"][0, 0])
+    _context(b, x, level.white.integers(), level.white_out, biases["white_bias"][0, 0])
     graphs["white"] = b.to_bytes()
     for name, layer, head in (("black", level.black, level.black_out), ("colours", level.chroma, level.chroma_out)):
         b = Builder()
         features = b.input("features", np.uint8, [1, "h", "w", width])
-        known = b.input("known", np.uint8, [1, "h", "w", fine])
-        _context(b, b.node("Concat", [features, known], axis=3), layer, head, biases[f"{name}_bias"][0, 0])
+        known = b.input("known", np.uint8, [1, "h", "w", _filled(2 * BANDS)])
+        own = layer.integers()
+        own = own._replace(weight=_spread(own.weight, 2 * BANDS, width))
+        _context(b, b.node("Concat", [features, known], axis=3), own, head, biases[f"{name}_bias"][0, 0])
         graphs[name] = b.to_bytes()
     return graphs
 
 
-def _context(b: Builder, x: str, layer: Narrow, head: Narrow, bias: NDArray[np.int32]) -> None:
-    own, out = layer.integers(), head.integers()
+def _filled(channels: int) -> int:
+    return -(-channels // FOLD) * FOLD
+
+
+def _spread(weight: NDArray[np.int8], known: int, before: int) -> NDArray[np.int8]:
+    """Weights (O, C, k, k) with zeros for the channels that fill up those of the `known` ones after `before` others."""
+    zeros = np.zeros((len(weight), _filled(known) - known, *weight.shape[2:]), np.int8)
+    return np.concatenate([weight[:, : before + known], zeros, weight[:, before + known :]], 1)
+
+
+def _context(b: Builder, x: str, own: Integers, head: Narrow, bias: NDArray[np.int32]) -> None:
+    out = head.integers()
     b.layer = "context"
     f = b.conv8(x, own.weight, own.bias, own.shift)
     b.output(f, "features_out", np.uint8)
@@ -222,10 +250,10 @@ def _shuffled(b: Builder, x: str, finer: int, channels: int) -> str:
     return b.node("Reshape", [rows, b.node("Concat", [one, *size, last], axis=0)])
 
 
-def _level_tensors(level: LevelContext, offsets: Tensor) -> dict[str, NDArray[Any]]:
+def _level_tensors(net: WaveletNet, level: LevelContext, offsets: Tensor) -> dict[str, NDArray[Any]]:
     """Biases of a level. Args: offsets: (tunings, 101, ≥ 9), of this level first."""
     up = level.up.integers()
-    shifts = torch.stack([_at_qualities(level.shifts, k) for k in _all()])
+    shifts = torch.stack([_at_qualities(net, level.shifts, k) for k in _all()])
     found: dict[str, NDArray[Any]] = {
         "up_bias": up.bias,
         "up_bits": up.shift,
@@ -250,7 +278,7 @@ def _level_tensors(level: LevelContext, offsets: Tensor) -> dict[str, NDArray[An
 
 def _multipliers(net: WaveletNet, tuning: int) -> NDArray[np.int32]:
     """(101, 48): of the low band, then of the levels, coarsest first; see `synthesis`."""
-    steps = [s.flatten(1) for s in net.steps(_qualities(), torch.full((QUALITIES,), tuning))]
+    steps = [s.flatten(1) for s in net.steps(_qualities(net, tuning), torch.full((QUALITIES,), tuning))]
     columns = [steps[0] / 2**LEVELS]
     diagonal = torch.tensor([1.0, 1.0, _ZETA**2]).repeat(len(COLOURS))
     for k, step in enumerate(steps[1:]):
@@ -262,9 +290,9 @@ def _filter(net: WaveletNet, tuning: int) -> PostFilter:
     return net.filters[tuning]  # type: ignore[return-value]
 
 
-def _filter_parts(net: WaveletNet, own: PostFilter) -> tuple[dict[str, NDArray[Any]], bytes]:
+def _filter_parts(net: WaveletNet, tuning: int) -> tuple[dict[str, NDArray[Any]], bytes]:
     """Biases and gains of a filter at all qualities, and its graph."""
-    t = _qualities()
+    own, t = _filter(net, tuning), _qualities(net, tuning)
     enter = own.enter.integers()
     exact = (own.enter.bias + own.shift(t)).double() * UNIT
     bias = torch.round(exact * torch.exp2(torch.from_numpy(enter.shift).double())).numpy().astype(np.int32)
@@ -314,12 +342,12 @@ def _all() -> range:
     return range(len(TUNINGS))
 
 
-def _qualities() -> Tensor:
-    return torch.linspace(0, 1, QUALITIES)
+def _qualities(net: WaveletNet, tuning: int) -> Tensor:
+    return net.t_of_quality[tuning]
 
 
-def _at_qualities(function: Any, tuning: int) -> Tensor:
-    return function(_qualities(), torch.full((QUALITIES,), tuning))
+def _at_qualities(net: WaveletNet, function: Any, tuning: int) -> Tensor:
+    return function(_qualities(net, tuning), torch.full((QUALITIES,), tuning))
 
 
 def _arrays(tables: Tables) -> dict[str, NDArray[Any]]:
