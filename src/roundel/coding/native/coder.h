@@ -26,7 +26,7 @@ enum rndl_result {
 /* Checked tables: each has >= 2 slots, frequencies >= 1 that sum to 2^24, and symbols within int32. */
 typedef struct {
     int32_t count;
-    const uint32_t *frequencies; /* all tables one after the other */
+    const uint32_t *frequencies; /* all tables one after the other; eight numbers behind them can be read too */
     const int64_t *starts;       /* count + 1: where each table begins */
     const int32_t *offsets;      /* count: symbol of each table's first slot */
     const uint32_t *cumulative;  /* like frequencies: sum of those before in the table */

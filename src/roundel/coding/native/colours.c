@@ -4,6 +4,7 @@
 
 #define CLASSES RNDL_SEEN_CLASSES
 #define CONTEXTS RNDL_SEEN_CONTEXTS
+#define BEYOND 15      /* the class of values behind a window */
 #define LANES 16      /* CLASSES and some more that are empty: whole vectors */
 #define ONE (1u << RNDL_PRECISION)
 #define UNIT 256     /* logarithms come in 1/256 */
@@ -17,6 +18,7 @@
 #define NARROW 2368  /* tables before it: scale below 0.7; before WIDE: below 2; from UNIFORM on: no window */
 #define WIDE 2816
 #define UNIFORM 3288
+#define FEWEST_BITS 10 /* log2 of the entries that a hash table has at first */
 #define AHEAD 32     /* samples whose memory is fetched before they are coded */
 
 /* Weights to start with, log2 in 1/16: context by the amount unseen, class. */
@@ -67,7 +69,8 @@ struct rndl_colours {
     uint64_t cost[3][2];
     size_t room;                 /* samples of Cg that are still to come, at most */
     uint32_t lines_used, capacity_bits;
-    entry *entries;              /* hash table of lines */
+    entry *entries;              /* hash table of lines, at most half full; it grows, so that it stays in the caches */
+    uint32_t *keys;              /* of the lines */
     uint8_t (*lines)[WINDOW];    /* counts hC of 64 neighbouring Cg of one Y and Co; line 0 stays empty */
     uint8_t luma[ROW];           /* counts hY */
     uint8_t co[256][ROW];        /* counts hCo of Co by Y */
@@ -79,7 +82,7 @@ struct rndl_colours {
 static size_t lines_of(size_t pixels) { return (pixels < (1u << 20) ? pixels : (1u << 20)) + 1; }
 
 static uint32_t capacity_of(size_t pixels) {
-    uint32_t bits = 6;
+    uint32_t bits = FEWEST_BITS;
     while ((size_t)1 << bits < 2 * lines_of(pixels)) bits++;
     return bits;
 }
@@ -87,15 +90,18 @@ static uint32_t capacity_of(size_t pixels) {
 static size_t aligned(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 
 size_t rndl_colours_bytes(size_t pixels) {
-    return aligned(sizeof(rndl_colours)) + (sizeof(entry) << capacity_of(pixels)) + WINDOW * lines_of(pixels) + 128;
+    return aligned(sizeof(rndl_colours)) + (sizeof(entry) << capacity_of(pixels)) +
+           (WINDOW + sizeof(uint32_t)) * lines_of(pixels) + 128;
 }
 
 rndl_colours *rndl_colours_start(void *memory, size_t pixels) {
     rndl_colours *colours = memory;
     uint8_t *rest = (uint8_t *)memory + aligned(sizeof(rndl_colours));
-    colours->capacity_bits = capacity_of(pixels);
+    colours->capacity_bits = FEWEST_BITS;
     colours->entries = (entry *)rest;
-    rest += sizeof(entry) << colours->capacity_bits;
+    rest += sizeof(entry) << capacity_of(pixels);
+    colours->keys = (uint32_t *)rest;
+    rest += sizeof(uint32_t) * lines_of(pixels);
     colours->lines = (uint8_t(*)[WINDOW])(rest + (-(uintptr_t)rest & 63));
     colours->lines_used = 1;
     colours->room = pixels;
@@ -160,13 +166,24 @@ static inline uint32_t find_line(const rndl_colours *colours, uint32_t key) {
 }
 
 static uint8_t *make_line(rndl_colours *colours, uint32_t key) {
-    uint32_t mask = (1u << colours->capacity_bits) - 1, at = hash_of(colours, key);
-    while (colours->entries[at].key && colours->entries[at].key != key + 1) at = (at + 1) & mask;
-    if (!colours->entries[at].key) {
-        colours->entries[at].key = key + 1;
-        colours->entries[at].line = colours->lines_used++;
+    uint32_t line = find_line(colours, key);
+    if (line) return colours->lines[line];
+    line = colours->lines_used++;
+    colours->keys[line] = key;
+    uint32_t first = line;
+    if (2 * (size_t)line >= (size_t)1 << colours->capacity_bits) { /* twice as large; all lines find a new place */
+        colours->capacity_bits++;
+        for (size_t at = 0; at < (size_t)1 << colours->capacity_bits; at++) colours->entries[at].key = 0;
+        first = 1;
     }
-    return colours->lines[colours->entries[at].line];
+    uint32_t mask = (1u << colours->capacity_bits) - 1;
+    for (; first <= line; first++) {
+        uint32_t at = hash_of(colours, colours->keys[first]);
+        while (colours->entries[at].key) at = (at + 1) & mask;
+        colours->entries[at].key = colours->keys[first] + 1;
+        colours->entries[at].line = first;
+    }
+    return colours->lines[line];
 }
 
 /* Values that a colour of 8-bit RGB can have, given those before it: [*low, *high], possibly empty. */
@@ -194,44 +211,66 @@ typedef struct {
     int32_t split; /* counts of the window from here on are at `more`; those before end a line */
 } sources;
 
+/* What a window is made of: its values are base, base + 1, … */
+typedef struct {
+    int32_t length;     /* values that are looked at */
+    int32_t low, high;  /* those before and from there on are impossible */
+} extent;
+
 #if defined(__GNUC__)
 typedef uint8_t bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
 
-/* Classes of 16 values by how often they were seen; of those never seen, what `others` says. */
-static inline void classes_of(uint8_t *classes, const uint8_t *counts, const uint8_t *others) {
-    bytes16 n = *(const bytes16 *)counts;
+/* Classes of 16 values from the place-th on; those that are beyond the window get the class BEYOND. Whether any of the
+   others is above 0. */
+static inline bytes16 classes_of(uint8_t *classes, const uint8_t *counts, const uint8_t *others, extent window, int place) {
+    const bytes16 steps = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    bytes16 n = *(const bytes16 *)counts, at = steps + (uint8_t)place;
     bytes16 seen = (bytes16)(n >= 1) + (bytes16)(n >= 2) + (bytes16)(n >= 3) + (bytes16)(n >= 5) + (bytes16)(n >= 9) +
-                   (bytes16)(n >= 17) + (bytes16)(n >= 49);
-    *(bytes16 *)classes = (*(const bytes16 *)others & (bytes16)(n == 0)) - seen; /* true is -1 */
+                   (bytes16)(n >= 17) + (bytes16)(n >= 49); /* true is -1 */
+    bytes16 found = (*(const bytes16 *)others & (bytes16)(n == 0)) - seen;
+    bytes16 not = (bytes16)(at < (uint8_t)window.low) | (bytes16)(at >= (uint8_t)window.high);
+    bytes16 beyond = (bytes16)(at >= (uint8_t)window.length);
+    found = (found & ~not) | (not & (uint8_t)(CLASSES - 1));
+    *(bytes16 *)classes = (found & ~beyond) | (beyond & (uint8_t)BEYOND);
+    return found & ~beyond;
+}
+
+static inline int is_zero(bytes16 x) {
+    typedef uint64_t pair __attribute__((vector_size(16), may_alias));
+    return !(((pair)x)[0] | ((pair)x)[1]);
 }
 #else
-static inline void classes_of(uint8_t *classes, const uint8_t *counts, const uint8_t *others) {
+typedef uint8_t bytes16;
+
+static inline bytes16 classes_of(uint8_t *classes, const uint8_t *counts, const uint8_t *others, extent window, int place) {
+    uint8_t any = 0;
     for (int i = 0; i < 16; i++) {
         uint8_t n = counts[i];
         uint8_t seen = (uint8_t)((n >= 1) + (n >= 2) + (n >= 3) + (n >= 5) + (n >= 9) + (n >= 17) + (n >= 49));
-        classes[i] = n ? seen : others[i];
+        uint8_t found = n ? seen : others[i];
+        if (place + i < window.low || place + i >= window.high) found = CLASSES - 1;
+        classes[i] = place + i < window.length ? found : BEYOND;
+        any |= place + i < window.length ? found : 0;
     }
+    return any;
 }
+
+static inline int is_zero(bytes16 x) { return !x; }
 #endif
 
-/* Classes of the window's values base, base + 1, ...; whether any of the first `length` is not 0. */
-static inline int classify(uint8_t *classes, const sources *from, int32_t base, int32_t length, int32_t low,
-                           int32_t high) {
+/* Classes of a window's values; whether any of them is above 0. */
+static inline int classify(uint8_t *classes, const sources *from, extent window) {
     uint8_t both[2 * WINDOW];
     const uint8_t *counts = from->counts;
-    if (from->split < length) {
+    if (from->split < window.length) {
         memory_copy(both, from->counts - (WINDOW - from->split));
         memory_copy(both + WINDOW, from->more);
         counts = both + WINDOW - from->split;
     }
-    for (int32_t i = 0; i < length; i += 16) classes_of(classes + i, counts + i, from->others + i);
-    if (base < low)
-        for (int32_t i = 0; i < low - base && i < length; i++) classes[i] = CLASSES - 1;
-    if (base + length - 1 > high)
-        for (int32_t i = high + 1 > base ? high + 1 - base : 0; i < length; i++) classes[i] = CLASSES - 1;
-    for (int32_t i = 0; i < length; i++)
-        if (classes[i]) return 1;
-    return 0;
+    bytes16 any = classes_of(classes, counts, from->others, window, 0);
+    for (int32_t i = 16; i < window.length; i += 16)
+        any |= classes_of(classes + i, counts + i, from->others + i, window, i);
+    return !is_zero(any);
 }
 
 /* ---- One sample's distribution ---- */
@@ -257,19 +296,29 @@ typedef struct {
     uint8_t touched[CONTEXTS];
 } band_memory;
 
-static inline void correct(distribution *d, band_memory *band, int width) {
-    /* Four sums side by side: each waits for its own last addition only. */
-    uint32_t part[4][LANES] = {{0}}, mass[LANES], inside = 0;
-    const uint32_t *f = d->f + d->first;
-    int32_t i = 0;
-    for (; i + 4 <= d->length; i += 4) {
+/* Mass of each class in a window, in four parts side by side: each addition waits for few others. */
+typedef uint32_t masses[4][LANES];
+
+static inline void weigh(const distribution *d, masses part) {
+    for (int k = 0; k < LANES; k++) part[0][k] = part[1][k] = part[2][k] = part[3][k] = 0;
+    const uint32_t *f = d->f + d->first; /* what lies behind the window goes to BEYOND */
+    for (int32_t i = 0; i < d->length; i += 8) {
         part[0][d->classes[i]] += f[i];
         part[1][d->classes[i + 1]] += f[i + 1];
         part[2][d->classes[i + 2]] += f[i + 2];
         part[3][d->classes[i + 3]] += f[i + 3];
+        part[0][d->classes[i + 4]] += f[i + 4];
+        part[1][d->classes[i + 5]] += f[i + 5];
+        part[2][d->classes[i + 6]] += f[i + 6];
+        part[3][d->classes[i + 7]] += f[i + 7];
     }
-    for (; i < d->length; i++) part[0][d->classes[i]] += f[i];
-    for (int k = 0; k < LANES; k++) inside += mass[k] = part[0][k] + part[1][k] + part[2][k] + part[3][k];
+}
+
+static inline void correct(distribution *d, band_memory *band, int width, masses part) {
+    uint32_t mass[LANES], inside = 0;
+    for (int k = 0; k < LANES; k++) mass[k] = part[0][k] + part[1][k] + part[2][k] + part[3][k];
+    mass[BEYOND] = 0;
+    for (int k = 0; k < LANES; k++) inside += mass[k];
     mass[0] += ONE - inside;
     uint32_t unseen = mass[0] + ((mass[8] + mass[9] + mass[10] + mass[11]) >> 1) + mass[12];
     int amount = (unseen >= 503316) + (unseen >= 2516582) + (unseen >= 6710886) + (unseen >= 11744051) +
@@ -282,8 +331,7 @@ static inline void correct(distribution *d, band_memory *band, int width) {
     uint64_t *expected = band->expected[d->context];
     uint32_t scale = (uint32_t)d->scale; /* below 2^32, as no weight is below 1 */
     for (int k = 0; k < LANES; k++) expected[k] += (uint64_t)(uint32_t)(weighted[k] >> 6) * scale >> 26;
-    uint64_t outside = (uint64_t)d->before[d->first] * d->w[0];
-    d->window = outside;
+    d->window = (uint64_t)d->before[d->first] * d->w[0];
     d->after = total - (uint64_t)(ONE - d->before[d->first + d->length]) * d->w[0];
     band->touched[d->context] = 1;
 }
@@ -416,50 +464,51 @@ static void learn_group(rndl_colours *colours, const rndl_group *group) {
     }
 }
 
-/* The lines of counts of the next samples, fetched ahead. */
-typedef struct {
-    uint32_t line[AHEAD][2];
-} fetched;
-
 static inline int32_t window_base(const rndl_group *group, size_t i, const uint8_t *reach) {
     /* A window further out than the margin holds impossible values only, wherever it is. */
     int32_t base = group->centre[i] - reach[group->index[i]];
     return base < -256 - MARGIN ? -256 - MARGIN : base > 256 ? 256 : base;
 }
 
-static void fetch(const rndl_colours *colours, const rndl_group *group, size_t first, size_t count, const uint8_t *reach,
-                  const rndl_tables *tables, fetched *ahead) {
-    for (size_t k = 0; k < count; k++) {
-        size_t i = first + k;
+/* Asks for the memory that samples will need, so that it is there in time. */
+static void fetch(const rndl_colours *colours, const rndl_group *group, size_t first, int count, const rndl_tables *tables,
+                  const uint8_t *reach) {
+    for (int k = 0; k < count; k++) {
+        size_t i = first + (size_t)k;
         int32_t t = group->index[i];
-        if (reach[t] == RNDL_SEEN_NOWHERE) continue;
-        const uint32_t *f = tables->frequencies + tables->starts[t] - tables->offsets[t] - reach[t];
-        __builtin_prefetch(f);
-        __builtin_prefetch(f + 16);
+        const uint32_t *f = tables->frequencies + tables->starts[t] - tables->offsets[t];
+        __builtin_prefetch(f - 8);
+        __builtin_prefetch(f + 8);
+        __builtin_prefetch(tables->cumulative + (f - tables->frequencies));
         if (group->colour != 2) continue;
         uint32_t y = (uint32_t)(group->luma[i] + 128), o = (uint32_t)(group->co[i] + 255);
         int32_t u = window_base(group, i, reach) + 256;
-        __builtin_prefetch(&colours->entries[hash_of(colours, line_key(y, o, (uint32_t)(u >> 6) & 7))]);
-        __builtin_prefetch(&colours->cg_class[o][u + MARGIN]);
-    }
-    if (group->colour != 2) return;
-    for (size_t k = 0; k < count; k++) {
-        size_t i = first + k;
-        int32_t t = group->index[i];
-        if (reach[t] == RNDL_SEEN_NOWHERE) continue;
-        uint32_t y = (uint32_t)(group->luma[i] + 128), o = (uint32_t)(group->co[i] + 255);
-        int32_t block = (window_base(group, i, reach) + 256) >> 6;
         for (int32_t part = 0; part < 2; part++) {
-            int32_t b = block + part;
-            ahead->line[k][part] = b < 0 || b > 7 ? 0 : find_line(colours, line_key(y, o, (uint32_t)b));
-            __builtin_prefetch(colours->lines[ahead->line[k][part]]);
+            uint32_t key = line_key(y, o, (uint32_t)((u >> 6) + part) & 7);
+            __builtin_prefetch(&colours->entries[hash_of(colours, key)]);
         }
+        __builtin_prefetch(&colours->cg_class[o][u + MARGIN]);
     }
 }
 
-/* The distribution of sample i. */
-static inline void predict(const rndl_colours *colours, band_memory *band, const rndl_group *group, size_t i,
-                           const rndl_tables *tables, const uint8_t *reach, const uint32_t *line, distribution *d) {
+/* Counts of a window of Cg lie in two lines. */
+static inline void find_lines(const rndl_colours *colours, const rndl_group *group, size_t i, const uint8_t *reach,
+                              const uint8_t **lines) {
+    uint32_t y = (uint32_t)(group->luma[i] + 128), o = (uint32_t)(group->co[i] + 255);
+    int32_t u = window_base(group, i, reach) + 256, block = u >> 6, last = (u + 2 * reach[group->index[i]] + 1) >> 6;
+    lines[0] = colours->lines[block < 0 || block > 7 ? 0 : find_line(colours, line_key(y, o, (uint32_t)block))];
+    lines[1] = lines[0];
+    if (last != block)
+        lines[1] = colours->lines[last < 0 || last > 7 ? 0 : find_line(colours, line_key(y, o, (uint32_t)last))];
+    __builtin_prefetch(lines[0]);
+    __builtin_prefetch(lines[1]);
+}
+
+static inline int32_t within(int32_t x) { return x < 0 ? 0 : x > WINDOW ? WINDOW : x; }
+
+/* Table and window of sample i, with the classes of its values. */
+static inline void look(const rndl_colours *colours, const rndl_group *group, size_t i, const rndl_tables *tables,
+                        const uint8_t *reach, const uint8_t *const *lines, distribution *d) {
     int32_t t = group->index[i], colour = group->colour;
     d->f = tables->frequencies + tables->starts[t];
     d->before = tables->cumulative + tables->starts[t];
@@ -479,14 +528,34 @@ static inline void predict(const rndl_colours *colours, band_memory *band, const
         from.others = colours->any_co_class + at;
     } else {
         int32_t inside = (base + 256) & 63;
-        from.counts = colours->lines[line[0]] + inside;
-        from.more = colours->lines[line[1]];
+        from.counts = lines[0] + inside;
+        from.more = lines[1];
         from.split = WINDOW - inside;
         from.others = colours->cg_class[co + 255] + at;
     }
-    if (!classify(d->classes, &from, base, d->length, low, high)) return;
-    d->corrected = 1;
-    correct(d, band, (t >= NARROW) + (t >= WIDE));
+    extent window = {d->length, within(low - base), within(high + 1 - base)};
+    d->corrected = classify(d->classes, &from, window);
+}
+
+/* The distributions of `count` samples of a band. One step after the other for all of them: so the processor has other
+   samples to work on while one waits. */
+static void predict(const rndl_colours *colours, band_memory *band, const rndl_group *group, size_t first, int count,
+                    const rndl_tables *tables, const uint8_t *reach, distribution *d) {
+    const uint8_t *lines[AHEAD][2];
+    masses part[AHEAD];
+    fetch(colours, group, first, count, tables, reach);
+    if (group->colour == 2)
+        for (int k = 0; k < count; k++)
+            if (reach[group->index[first + (size_t)k]] != RNDL_SEEN_NOWHERE)
+                find_lines(colours, group, first + (size_t)k, reach, lines[k]);
+    for (int k = 0; k < count; k++) look(colours, group, first + (size_t)k, tables, reach, lines[k], d + k);
+    for (int k = 0; k < count; k++)
+        if (d[k].corrected) weigh(d + k, part[k]);
+    for (int k = 0; k < count; k++)
+        if (d[k].corrected) {
+            int32_t t = group->index[first + (size_t)k];
+            correct(d + k, band, (t >= NARROW) + (t >= WIDE), part[k]);
+        }
 }
 
 /* Whether a group is one that the state has memory for, and its pixels are known to be within their ranges. */
@@ -510,35 +579,49 @@ enum rndl_result rndl_colours_put(rndl_colours *colours, rndl_writer *writer, co
                                   const rndl_tables *tables, const uint8_t *reach) {
     if (!fits(colours, group) || !in_range(group)) return RNDL_BEYOND;
     band_memory band;
-    fetched ahead;
-    size_t length = band_length(group->n), escapes = 0, end = length < group->n ? length : group->n;
+    distribution ahead[AHEAD];
     uint64_t *cost = colours->cost[group->colour];
     open_band(colours, group->colour, &band);
-    for (size_t i = 0; i < group->n; i++) {
-        if (i % AHEAD == 0)
-            fetch(colours, group, i, group->n - i < AHEAD ? group->n - i : AHEAD, reach, tables, &ahead);
-        distribution d;
-        predict(colours, &band, group, i, tables, reach, ahead.line[i % AHEAD], &d);
-        int64_t offset = (int64_t)group->centre[i] + tables->offsets[group->index[i]];
-        int64_t slot = group->values[i] - offset;
-        if (slot < 0 || slot >= d.last) {
-            group->distances[escapes++] = rndl_distance(group->values[i], offset, offset + d.last - 1);
-            slot = d.last;
+    for (size_t i = 0, end; i < group->n; i = end) {
+        size_t escapes = 0;
+        end = i + band_length(group->n) < group->n ? i + band_length(group->n) : group->n;
+        for (int count; i < end; i += (size_t)count) {
+            count = end - i < AHEAD ? (int)(end - i) : AHEAD;
+            predict(colours, &band, group, i, count, tables, reach, ahead);
+            for (int k = 0; k < count; k++) {
+                const distribution *d = ahead + k;
+                int32_t value = group->values[i + (size_t)k];
+                int64_t offset = (int64_t)group->centre[i + (size_t)k] + tables->offsets[group->index[i + (size_t)k]];
+                int64_t slot = value - offset;
+                if (slot < 0 || slot >= d->last) {
+                    group->distances[escapes++] = rndl_distance(value, offset, offset + d->last - 1);
+                    slot = d->last;
+                }
+                uint32_t start, f;
+                interval(d, (int32_t)slot, &start, &f);
+                rndl_encode(writer, start, f);
+                learn_slot(d, &band, (int32_t)slot);
+                cost[0] += (uint64_t)(RNDL_PRECISION * UNIT - log2_of(f));
+                cost[1] += (uint64_t)(RNDL_PRECISION * UNIT - log2_of(d->f[slot]));
+            }
         }
-        uint32_t start, f;
-        interval(&d, (int32_t)slot, &start, &f);
-        rndl_encode(writer, start, f);
-        learn_slot(&d, &band, (int32_t)slot);
-        cost[0] += (uint64_t)(RNDL_PRECISION * UNIT - log2_of(f));
-        cost[1] += (uint64_t)(RNDL_PRECISION * UNIT - log2_of(d.f[slot]));
-        if (i + 1 == end) {
-            rndl_put_distances(writer, group->distances, escapes);
-            close_band(colours, group->colour, &band);
-            escapes = 0;
-            end = end + length < group->n ? end + length : group->n;
-        }
+        rndl_put_distances(writer, group->distances, escapes);
+        close_band(colours, group->colour, &band);
     }
     learn_group(colours, group);
+    return RNDL_OK;
+}
+
+static enum rndl_result take_escapes(rndl_reader *reader, const rndl_group *group, const rndl_tables *tables,
+                                     size_t escapes) {
+    if (rndl_take_distances(reader, group->distances, escapes)) return RNDL_DAMAGED;
+    for (size_t k = 0; k < escapes; k++) {
+        size_t at = group->escaped[k];
+        int32_t t = group->index[at];
+        int64_t first = (int64_t)group->centre[at] + tables->offsets[t];
+        int64_t last = first + tables->starts[t + 1] - tables->starts[t] - 2;
+        if (rndl_beyond_edge(group->distances[k], first, last, group->values + at)) return RNDL_BEYOND;
+    }
     return RNDL_OK;
 }
 
@@ -546,34 +629,30 @@ enum rndl_result rndl_colours_take(rndl_colours *colours, rndl_reader *reader, c
                                    const rndl_tables *tables, const uint8_t *reach) {
     if (!fits(colours, group)) return RNDL_BEYOND;
     band_memory band;
-    fetched ahead;
-    size_t length = band_length(group->n), escapes = 0, end = length < group->n ? length : group->n;
+    distribution ahead[AHEAD];
     open_band(colours, group->colour, &band);
-    for (size_t i = 0; i < group->n; i++) {
-        if (i % AHEAD == 0)
-            fetch(colours, group, i, group->n - i < AHEAD ? group->n - i : AHEAD, reach, tables, &ahead);
-        distribution d;
-        predict(colours, &band, group, i, tables, reach, ahead.line[i % AHEAD], &d);
-        uint64_t unit, q = rndl_quantile(reader, &unit);
-        if (q >> RNDL_PRECISION) return RNDL_DAMAGED;
-        uint32_t start, f;
-        int32_t slot = slot_of(&d, (uint32_t)q, &start, &f);
-        rndl_consume(reader, unit, start, f);
-        learn_slot(&d, &band, slot);
-        group->values[i] = group->centre[i] + tables->offsets[group->index[i]] + slot;
-        if (slot == d.last) group->escaped[escapes++] = (uint32_t)i;
-        if (i + 1 < end) continue;
-        if (rndl_take_distances(reader, group->distances, escapes)) return RNDL_DAMAGED;
-        for (size_t k = 0; k < escapes; k++) {
-            size_t at = group->escaped[k];
-            int32_t t = group->index[at];
-            int64_t first = (int64_t)group->centre[at] + tables->offsets[t];
-            int64_t beyond = first + tables->starts[t + 1] - tables->starts[t] - 2;
-            if (rndl_beyond_edge(group->distances[k], first, beyond, group->values + at)) return RNDL_BEYOND;
+    for (size_t i = 0, end; i < group->n; i = end) {
+        size_t escapes = 0;
+        end = i + band_length(group->n) < group->n ? i + band_length(group->n) : group->n;
+        for (int count; i < end; i += (size_t)count) {
+            count = end - i < AHEAD ? (int)(end - i) : AHEAD;
+            predict(colours, &band, group, i, count, tables, reach, ahead);
+            for (int k = 0; k < count; k++) {
+                const distribution *d = ahead + k;
+                size_t at = i + (size_t)k;
+                uint64_t unit, q = rndl_quantile(reader, &unit);
+                if (q >> RNDL_PRECISION) return RNDL_DAMAGED;
+                uint32_t start, f;
+                int32_t slot = slot_of(d, (uint32_t)q, &start, &f);
+                rndl_consume(reader, unit, start, f);
+                learn_slot(d, &band, slot);
+                group->values[at] = group->centre[at] + tables->offsets[group->index[at]] + slot;
+                if (slot == d->last) group->escaped[escapes++] = (uint32_t)at;
+            }
         }
+        enum rndl_result result = take_escapes(reader, group, tables, escapes);
+        if (result) return result;
         close_band(colours, group->colour, &band);
-        escapes = 0;
-        end = end + length < group->n ? end + length : group->n;
     }
     if (!in_range(group)) return RNDL_BEYOND;
     learn_group(colours, group);
