@@ -149,6 +149,28 @@ def test_bmp_keeps_its_resolution() -> None:
     assert out.getvalue()[38:46] == data[38:46]
 
 
+def test_bmp_keeps_an_embedded_profile() -> None:
+    plain = saved("BMP")
+    profile = b"profile of many bytes"
+    fields = struct.pack("<4I4s36s3I4I", 0xFF0000, 0xFF00, 0xFF, 0, b"DEBM", bytes(36), 0, 0, 0, 4, 0, 0, 0)
+    dib = struct.pack("<I", 124) + plain[18:54] + fields
+    pixels = plain[54:]
+    dib = dib[:112] + struct.pack("<III", 124 + len(pixels), len(profile), 0)
+    whole = b"BM" + struct.pack("<IHHI", 14 + 124 + len(pixels) + len(profile), 0, 0, 14 + 124) + dib + pixels + profile
+    picture = read(whole)
+    np.testing.assert_array_equal(picture.pixels, RGBA[:, :, :3])
+    assert picture.icc == profile
+
+
+@pytest.mark.parametrize("options", [{"lossless": True}, {"quality": 50}, {"lossless": True, "exif": b"Exif\0\0II"}])
+def test_webp_says_its_size_before_anything_is_allocated(
+    options: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(roundel.image.plugins._PLUGINS, "WEBP", None)
+    with pytest.raises(ImageError, match="30×20 pixels are more"):
+        image.read(io.BytesIO(saved("WEBP", **options)), max_pixels=599)
+
+
 def test_a_bmp_of_a_kind_that_nobody_reads_is_not_called_damaged() -> None:
     data = bytearray(saved("BMP"))
     data[28:30] = struct.pack("<H", 64)  # bits a pixel

@@ -64,7 +64,7 @@ def with_info(picture: Picture, image: Image.Image) -> Picture:
     xmp = image.info.get("xmp")
     return replace(
         picture,
-        icc=None if image.mode == "CMYK" else image.info.get("icc_profile") or None,
+        icc=None if image.mode == "CMYK" else image.info.get("icc_profile") or picture.icc,
         exif=_tiff_notes(image) if image.format == "TIFF" else _exif(image.info.get("exif")),
         xmp=(xmp.encode() if isinstance(xmp, str) else xmp) or None,
         colour=_colour(image.info),

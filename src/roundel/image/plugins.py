@@ -59,6 +59,8 @@ def read(file: BinaryIO, format: str, check_size: Callable[[int, int], None]) ->
     frames = getattr(image, "n_frames", 1)
     if frames > 1:
         warnings.warn(f"only the first of {frames} frames is kept", RoundelWarning, stacklevel=5)
+    if format == "BMP":
+        picture = replace(picture, icc=_bmp_profile(file))
     return upright_picture(_with_facts(with_info(picture, image), image, facts))
 
 
@@ -87,9 +89,24 @@ def _size_at_once(file: BinaryIO, format: str) -> tuple[int, int] | None:
     head = file.read(32)
     if format == "GIF" and len(head) >= 10:
         return int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")
-    if format == "WEBP" and head[12:16] == b"VP8X" and len(head) >= 30:
-        return int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1
+    if format == "WEBP" and len(head) >= 30:
+        if head[12:16] == b"VP8X":
+            return int.from_bytes(head[24:27], "little") + 1, int.from_bytes(head[27:30], "little") + 1
+        if head[12:16] == b"VP8 ":
+            return int.from_bytes(head[26:28], "little") & 0x3FFF, int.from_bytes(head[28:30], "little") & 0x3FFF
+        bits = int.from_bytes(head[21:25], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
     return None
+
+
+def _bmp_profile(file: BinaryIO) -> bytes | None:
+    """The colour profile in a BMP of version 5."""
+    file.seek(0)
+    head = file.read(138)
+    if len(head) < 138 or int.from_bytes(head[14:18], "little") < 124 or head[70:74] != b"DEBM":  # MBED, reversed
+        return None
+    file.seek(14 + int.from_bytes(head[126:130], "little"))
+    return file.read(int.from_bytes(head[130:134], "little")) or None
 
 
 @contextmanager

@@ -3,9 +3,13 @@
 Source: W3C, Portable Network Graphics (PNG) Specification, third edition, chapter 5.
 """
 
+import io
 import struct
 import zlib
-from typing import NamedTuple
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any, NamedTuple
 
 from roundel.errors import ImageError
 
@@ -63,6 +67,43 @@ def header_of(chunks: list[Chunk]) -> Header:
         found = f"colour type {header.colour_type} with {header.depth} bits"
         raise ImageError(f"damaged: a PNG of {found}; get a whole copy of the file")
     return header
+
+
+class Pieces(io.RawIOBase):
+    """A file of pieces of memory one after the other, none of them copied."""
+
+    def __init__(self, pieces: Sequence[bytes | memoryview]) -> None:
+        self._pieces = pieces
+        self._starts = [0, *accumulate(map(len, pieces))]
+        self._at = 0
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def seekable(self) -> bool:
+        """It is."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """As of any file."""
+        self._at = offset + (0, self._at, self._starts[-1])[whence]
+        return self._at
+
+    def tell(self) -> int:
+        """As of any file."""
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        """As of any file; up to the end of a piece."""
+        if self._at >= self._starts[-1]:
+            return 0
+        number = bisect_right(self._starts, self._at) - 1
+        within = self._at - self._starts[number]
+        part = self._pieces[number][within : within + len(buffer)]
+        buffer[: len(part)] = part
+        self._at += len(part)
+        return len(part)
 
 
 def chunk(kind: bytes, content: bytes) -> bytes:

@@ -11,7 +11,7 @@ from PIL import ImageFile, PngImagePlugin
 from roundel.errors import ImageError
 from roundel.image.picture import Picture, scale_samples
 from roundel.image.pil import samples_of
-from roundel.image.png.chunks import GREY, GREY_ALPHA, PALETTE, RGBA, SIGNATURE, Chunk, Header, chunk
+from roundel.image.png.chunks import GREY, GREY_ALPHA, PALETTE, RGBA, SIGNATURE, Chunk, Header, Pieces, chunk
 
 OF_PIXELS = (b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS")
 
@@ -24,11 +24,11 @@ def read_pixels(header: Header, chunks: list[Chunk]) -> Picture:
             raise ImageError(f"the PNG needs the chunk {found.kind!r}{what}, which is not supported; convert it first")
     contents = {found.kind: found.content for found in reversed(chunks)}
     plain = [found.whole for found in chunks if found.kind in (b"IHDR", b"PLTE", b"IDAT")]
-    stream = b"".join((SIGNATURE, *plain, chunk(b"IEND", b"")))
+    pieces: list[bytes | memoryview] = [SIGNATURE, *plain, chunk(b"IEND", b"")]
     try:
-        with PngImagePlugin.PngImageFile(io.BytesIO(stream)) as image:
+        with PngImagePlugin.PngImageFile(_file(pieces)) as image:
             if header.depth == 16 and header.colour_type != GREY:
-                with PngImagePlugin.PngImageFile(io.BytesIO(stream)) as again:
+                with PngImagePlugin.PngImageFile(_file(pieces)) as again:
                     samples = _read_deep(image, again)
             else:
                 image.load()
@@ -45,6 +45,10 @@ def read_pixels(header: Header, chunks: list[Chunk]) -> Picture:
     if header.colour_type in (GREY_ALPHA, RGBA):
         return Picture(np.ascontiguousarray(samples[:, :, :-1]), np.ascontiguousarray(samples[:, :, -1]))
     return Picture(samples, None if key is None else _keyed(samples, key, header.depth))
+
+
+def _file(pieces: list[bytes | memoryview]) -> io.BufferedReader:
+    return io.BufferedReader(Pieces(pieces), 2**16)
 
 
 def _read_deep(high: ImageFile.ImageFile, low: ImageFile.ImageFile) -> np.ndarray:
