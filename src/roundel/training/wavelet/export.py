@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from roundel.codecs.protocol import Window
 from roundel.codecs.wavelet import stored, synthesis
@@ -23,6 +23,7 @@ from roundel.coding import Tables
 from roundel.errors import ModelError
 from roundel.training import weights as files
 from roundel.training.graphs import Builder, prove
+from roundel.training.trainer import Task
 from roundel.training.wavelet import density
 from roundel.training.wavelet.narrow import Integers, Narrow
 from roundel.training.wavelet.net import WaveletNet
@@ -70,6 +71,13 @@ def export(
         files.write(draft, stored.ARCHITECTURE, shape, everything, graphs, {})
         selftest = stored.selftest(stored.unchecked(read(draft)))
     files.write(path, stored.ARCHITECTURE, shape, everything, graphs, notes, selftest)
+
+
+def export_trained(model: nn.Module, task: Task, path: Path, notes: dict[str, str]) -> None:
+    """Write the weights file of what a `WaveletTask` trained: see `recipes.Kind.export`."""
+    assert isinstance(model, WaveletNet)
+    pictures = task.batch(CROPS, CROP_PX, np.random.default_rng(0)).permute(0, 2, 3, 1).contiguous().numpy()
+    export(model, pictures, path, notes)
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ from roundel.training.wavelet.tuned import TunedTable
 from roundel.training.wavelet.tunings import TUNINGS
 
 MIDDLE_GREY = 0.5
+QUALITIES = 101
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class WaveletNet(nn.Module):
     per band lead astray: to them a coefficient that rounds to zero looks better with a finer step.
     """
 
+    t_of_quality: Tensor
     table: Tensor
     """(SCALES, N) bits of sizes at each place of the grid, one bit of the sign included."""
 
@@ -73,6 +75,9 @@ class WaveletNet(nn.Module):
         for number in range(len(TUNINGS[0].steps())):
             steps = torch.stack([tuning.steps()[number] for tuning in TUNINGS])
             self.register_buffer(f"relative{number}", steps[:, :, None, None], persistent=False)
+        even = torch.linspace(0, 1, QUALITIES).repeat(count, 1)
+        self.register_buffer("t_of_quality", even, persistent=False)
+        """(tunings, 101): the t of each quality that users name; the export writes tables for these."""
         self.register_buffer("price", torch.tensor([tuning.bit_price for tuning in TUNINGS]), persistent=False)
 
     def step(self, t: Tensor) -> Tensor:

@@ -19,6 +19,8 @@ class Tuning(NamedTuple):
     """Of the levels, coarsest first; the low band has the coarsest one's."""
     diagonal: float
     bit_price: float
+    masking: float = 0.0
+    """The power of contrast by which a bit's price rises, see `codecs.wavelet.masking`."""
 
     def steps(self) -> list[Tensor]:
         """(C,) for every part, coarsest first: relative to the quality's step, the bands' lengths included.
@@ -35,7 +37,7 @@ class Tuning(NamedTuple):
 
 
 TUNINGS = (
-    Tuning("ssimulacra2", (1 / 2.2, 1 / 1.8, 1 / 1.4, 1.0, 1 / 0.9), 1 / 0.95, 0.05),
+    Tuning("ssimulacra2", (1 / 2.2, 1 / 1.8, 1 / 1.4, 1.0, 1 / 0.9), 1 / 0.95, 0.05, masking=0.5),
     Tuning("psnr", (1.0,) * LEVELS, 1.0, 2 * 0.6931 / 12),
 )
 """The order is that of their numbers in files."""
