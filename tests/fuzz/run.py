@@ -5,6 +5,7 @@ import random
 import sys
 import time
 from contextlib import suppress
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from roundel import codec, container
 from roundel.codecs import zoo
 from roundel.codecs.protocol import Model
 from roundel.errors import RoundelError
-from roundel.image import Picture
+from roundel.image import Picture, Resolution
 from roundel.restore import restore
 from tests.fuzz.mutations import BEHIND_CHECKS, BLIND, Mutation
 from tests.standin import BlockMeans, Exact
@@ -47,7 +48,16 @@ SHIPPED_EVERY = 10
 def cases() -> tuple[list[Case], list[Case]]:
     """Small files of every kind that can be written here: of the models for tests, and one of each that ships."""
     alpha = np.arange(90 * 140, dtype=np.uint32).reshape(90, 140).astype(np.uint8)
-    rich = Picture(scene(90, 140), alpha, icc=b"icc" * 20, exif=b"II*\0\x08\0\0\0\0\0\0\0\0\0", xmp=b"<x/>")
+    rich = Picture(
+        scene(90, 140),
+        alpha,
+        icc=b"icc" * 20,
+        exif=b"II*\0\x08\0\0\0\0\0\0\0\0\0",
+        xmp=b"<x/>",
+        colour={b"gAMA": bytes(4)},
+        resolution=Resolution(Fraction(300), Fraction(300), 1),
+        texts=(("Title", "a"),),
+    )
     plain = Picture(scene(33, 50)[..., :1])
     models: list[Model] = [BlockMeans(), Exact()]
     jobs = [(model, picture, 64) for model in models for picture in (rich, plain)]
