@@ -108,18 +108,14 @@ def _photos(
 
 
 def _wavelet() -> Kind:
-    from roundel.training.wavelet import export, stored
-    from roundel.training.wavelet.net import WaveletNet, WaveletShape
+    from roundel.training.wavelet import export, resume, task
+    from roundel.training.wavelet.net import WaveletShape
 
     def build(config: Config, folders: Sequence[Path], seed: int) -> Task:
-        def make(images: list[np.ndarray]) -> nn.Module:
-            model = WaveletNet(record(WaveletShape, config.get("shape", {}), "shape"))
-            model.initialise(data.Crops(images).batch(64, 256, np.random.default_rng(seed)).float().div(255))
-            return model
+        shape = record(WaveletShape, config.get("shape", {}), "shape")
+        return task.build(shape, record(task.Data, config.get("data", {}), "data"), folders, seed)
 
-        return _photos(config, folders, make, bench=False)
-
-    return Kind(build, export.export, stored.trainable)
+    return Kind(build, export.export_trained, resume.trainable)
 
 
 def _lossless() -> Kind:

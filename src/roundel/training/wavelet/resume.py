@@ -1,0 +1,125 @@
+"""From the graphs of a weights file back to parameters that training can go on from."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from roundel.codecs.wavelet.stored import QUALITIES
+from roundel.codecs.weights import Weights, read
+from roundel.errors import ModelError
+from roundel.training.graphs import stored_in
+from roundel.training.wavelet import density
+from roundel.training.wavelet.narrow import Narrow
+from roundel.training.wavelet.net import WaveletNet
+from roundel.training.wavelet.postfilter import OUT_UNIT, UNIT
+from roundel.training.wavelet.subbands import DETAILS, FEATURE_UNIT, LevelContext
+from roundel.training.wavelet.transform import BANDS
+from roundel.training.wavelet.tunings import TUNINGS
+
+Constants = dict[str, NDArray[Any]]
+NETS = (("white", "white"), ("black", "black"), ("colours", "chroma"))
+"""Names of the graphs of a level and of the layers that are in them."""
+
+
+def trainable(path: Path, model: WaveletNet) -> dict[str, Tensor]:
+    """Parameters, by the names of `state_dict`, that export to the integers of a weights file.
+
+    What varies with the quality is read at the knots, at each of which a quality must lie.
+
+    Raises:
+        ModelError: the file is of another shape than the model, or damaged.
+    """
+    weights = read(path)
+    try:
+        return _state(path, weights, model)
+    except (KeyError, IndexError, ValueError) as error:
+        raise ModelError(f"{path}: does not fit the configured shape: {error}") from error
+
+
+def _state(path: Path, weights: Weights, model: WaveletNet) -> dict[str, Tensor]:
+    if weights.shape.get("tunings") != [t.name for t in TUNINGS]:
+        raise ModelError(f"{path}: has the tunings {weights.shape.get('tunings')}, not those that are trained")
+    anchors = model.shape.anchors
+    knots = np.linspace(0, QUALITIES - 1, anchors).round().astype(int)
+    state: dict[str, Tensor] = {}
+    spread = []
+    for k, level in enumerate(model.contexts.steps()):
+        prefix = f"contexts.levels.{k}"
+        state |= _level(weights, k, level, prefix)
+        shift = weights.tensor(f"context{k}.shift")[:, knots] / FEATURE_UNIT
+        state[f"{prefix}.shift.knots"] = torch.from_numpy(shift).float()
+        spread.append(_spread(weights, k, knots))
+    state["spread.knots"] = torch.from_numpy(np.concatenate(spread, 2)).float()
+    low = weights.tensor("low_index")[:, knots] * density.SCALE_STEP + math.log(density.SCALE_MIN)
+    state["low_spread.knots"] = torch.from_numpy(low).float()
+    for number, tuning in enumerate(TUNINGS):
+        state |= _filter(weights, tuning.name, model, number, knots)
+    for name, value in model.state_dict().items():
+        if name not in state or state[name].shape != value.shape:
+            raise ModelError(f"{path}: does not fit the configured shape: {name}")
+    return state
+
+
+def _level(weights: Weights, k: int, level: LevelContext, prefix: str) -> dict[str, Tensor]:
+    state: dict[str, Tensor] = {}
+    for graph, name in NETS:
+        held = stored_in(weights.graph(f"context{k}.{graph}").data)
+        layer: Narrow = getattr(level, name)
+        width = layer.weight.shape[1]
+        state |= _layer(held, "context", layer, f"{prefix}.{name}", slice(0, width))
+        head: Narrow = getattr(level, f"{name}_out")
+        state |= _layer(held, "said", head, f"{prefix}.{name}_out", slice(None))
+    held = stored_in(weights.graph(f"context{k}.white").data)
+    channels = _known_then_features(held["up.weight"].shape[1], level)
+    state |= _layer(held, "up", level.up, f"{prefix}.up", channels)
+    bias = weights.tensor(f"context{k}.up_bias") / np.exp2(weights.tensor(f"context{k}.up_bits")) / level.up.unit
+    state[f"{prefix}.up.bias"] = torch.from_numpy(bias).float()
+    return state
+
+
+def _known_then_features(width: int, level: LevelContext) -> NDArray[np.int64]:
+    """Channels of the first layer without those that fill up the known ones to a multiple of 4."""
+    own = level.up.weight.shape[1]
+    filling = width - own
+    known = 2 * DETAILS if level.finer > 1 else own
+    return np.concatenate([np.arange(known), np.arange(known + filling, width)])
+
+
+def _layer(held: Constants, name: str, layer: Narrow, key: str, channels: Any) -> dict[str, Tensor]:
+    scale = held[f"{name}.scale"].astype(np.float64)
+    weight = held[f"{name}.weight"][:, channels] * scale[:, None, None, None] / layer.scale
+    state = {f"{key}.weight": torch.from_numpy(weight).float()}
+    if layer.bias is not None:
+        state[f"{key}.bias"] = torch.from_numpy(held[f"{name}.bias"] * scale / layer.unit).float()
+    return state
+
+
+def _spread(weights: Weights, k: int, knots: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(tunings, anchors, 9): what a level's heads add to scale indices, as logarithms of scales."""
+    parts = []
+    for net, count in (("white", BANDS), ("colours", 2 * BANDS)):
+        scale = stored_in(weights.graph(f"context{k}.{net}").data)["said.scale"].astype(np.float64)
+        parts.append((weights.tensor(f"context{k}.{net}_bias")[:, knots] * scale)[:, :, :count])
+    return np.concatenate(parts, 2) * density.SCALE_STEP + math.log(density.SCALE_MIN)
+
+
+def _filter(weights: Weights, name: str, model: WaveletNet, number: int, knots: NDArray[np.int64]) -> dict[str, Tensor]:
+    held = stored_in(weights.graph(f"filter.{name}").data)
+    state: dict[str, Tensor] = {}
+    own = model.filters[number]
+    for key, layer in own.named_modules():
+        if isinstance(layer, Narrow):
+            state |= _layer(held, key, layer, f"filters.{number}.{key}", slice(None))
+    bias = weights.tensor(f"filter.{name}.bias")[knots] * held["enter.scale"].astype(np.float64) / UNIT
+    state[f"filters.{number}.enter.bias"] = torch.from_numpy(bias.mean(0)).float()
+    state[f"filters.{number}.shift.knots"] = torch.from_numpy(bias - bias.mean(0)).float()
+    t = torch.from_numpy(knots / (QUALITIES - 1)).float()
+    gain = torch.from_numpy(weights.tensor(f"filter.{name}.gain")[knots].astype(np.float64))
+    log_scale = torch.log(gain * OUT_UNIT / 4096 / 255 / model.step(t).double())
+    state[f"filters.{number}.log_scale.knots"] = log_scale[:, None].float()
+    return state

@@ -1,0 +1,119 @@
+"""Training of the wavelet model: bits by its contexts, fidelity by its filters, all qualities and tunings at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from roundel.training import data
+from roundel.training.wavelet.net import WaveletNet, WaveletShape
+from roundel.training.wavelet.pictures import Mixed
+from roundel.training.wavelet.tunings import TUNINGS
+
+VALIDATION_QUALITIES = (0.1, 0.3, 0.5, 0.7, 0.9)
+USUAL_STEP = 30.0
+"""Rounding step, in pixel values, at which a bit per pixel counts as it is."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """How the pictures are used: `[data]` of a configuration."""
+
+    scales: tuple[float, ...] = (1.0,)
+    """Each picture is used at each of these sizes."""
+    validation_px: int = 256
+    drawn: float = 0.05
+    """Share of the crops that are drawn, not photographed: checkers, text, screens."""
+    patched: float = 0.04
+    """Share with a drawn patch in it."""
+    filters: bool = True
+    """Whether filters are trained along, by squared error; else bits alone are."""
+
+
+class Batches(Protocol):
+    """Where crops come from."""
+
+    def batch(self, count: int, side: int, generator: np.random.Generator) -> Tensor:
+        """uint8 (count, 3, side, side)."""
+        ...
+
+
+@dataclass
+class WaveletTask:
+    """Bits relative to what pictures cost at their quality, and squared errors after the filter in steps².
+
+    The two share no parameter: symbols are the encoder's, so that nothing before them is trained.
+    """
+
+    model: nn.Module
+    crops: Batches
+    validation: Tensor
+    """uint8 (N, 3, H, W), sides multiples of 32."""
+    filters: bool = True
+
+    @property
+    def net(self) -> WaveletNet:
+        """The model by its type."""
+        assert isinstance(self.model, WaveletNet)
+        return self.model
+
+    def batch(self, count: int, side: int, generator: np.random.Generator) -> Tensor:
+        """See `Task.batch`."""
+        return self.crops.batch(count, side, generator)
+
+    def loss(self, model: nn.Module, x: Tensor, progress: float) -> tuple[Tensor, dict[str, float]]:
+        """See `Task.loss`. Qualities are stratified: every batch sees the whole range."""
+        t = (torch.arange(len(x), device=x.device) + torch.rand(len(x), device=x.device)) / len(x)
+        tuning = torch.randint(len(TUNINGS), (len(x),), device=x.device)
+        coded = model(x, t, tuning)
+        step = self.net.step(t)
+        # Bits fall about as the rounding step grows: all qualities weigh the same so.
+        bpp = coded.bpp + coded.low_bpp
+        loss = (bpp * step * 255 / USUAL_STEP).mean()
+        values = {"loss": loss.item(), "bpp": bpp.mean().item()}
+        if self.filters:
+            with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
+                linear = self.net.picture([s.float() for s in coded.symbols], t, tuning)
+            filtered = self.net.filter(linear.contiguous(memory_format=torch.channels_last), t, tuning)
+            error = ((filtered - x).square().mean((1, 2, 3)) / step**2).mean()
+            loss = loss + error
+            values |= {"error": error.item(), "loss": loss.item()}
+        return loss, values
+
+    @torch.no_grad()
+    def validate(self, model: nn.Module) -> tuple[float, dict[str, float]]:
+        """See `Task.validate`: the mean logarithm of the bits a pixel."""
+        device = next(model.parameters()).device
+        total, values = 0.0, {}
+        for number, tuning in enumerate(TUNINGS):
+            for quality in VALIDATION_QUALITIES:
+                parts = []
+                for x in self.validation.split(8):
+                    pixels = x.to(device).float().div(255).contiguous(memory_format=torch.channels_last)
+                    t = torch.full((len(x),), quality, device=device)
+                    with torch.autocast(device.type, torch.bfloat16):
+                        coded = model(pixels, t, torch.full((len(x),), number, device=device))
+                    parts.append(coded.bpp + coded.low_bpp)
+                bpp = torch.cat(parts).mean().item()
+                total += float(np.log(bpp)) / len(VALIDATION_QUALITIES) / len(TUNINGS)
+                values[f"{tuning.name}_{quality}"] = bpp
+        return total, values
+
+
+def build(shape: WaveletShape, settings: Data, folders: Sequence[Path], seed: int) -> WaveletTask:
+    """The task on the pictures in folders, and a model that starts with their spreads.
+
+    Raises:
+        ImageError: a folder holds no pictures, or none large enough.
+    """
+    training, validating = data.split(data.find_images(folders))
+    images = data.load(training, settings.scales)
+    crops = data.Crops(images)
+    model = WaveletNet(shape)
+    model.initialise(crops.batch(64, settings.validation_px, np.random.default_rng(seed)).float().div(255))
+    validation = data.centre_crops(data.load(validating), settings.validation_px)
+    return WaveletTask(model, Mixed(crops, settings.drawn, settings.patched), validation, settings.filters)
