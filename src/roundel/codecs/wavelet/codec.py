@@ -204,14 +204,18 @@ class WaveletModel:
         """Whether the filter brings a tile nearer to what it should be."""
         drawn = self._drawn(parts, quality)
         whole = Window(0, 0, window.height, window.width)
-        wanted = pixels[window.top :, window.left :][: window.height, : window.width].astype(np.int32)
+        wanted = pixels[window.top :, window.left :][: window.height, : window.width].astype(np.float32)
         plain, filtered = (self._finished(drawn, whole, self.tuning | on, quality) for on in (0, FILTERED))
-        return bool(np.square(filtered - wanted).sum() <= np.square(plain - wanted).sum())
+        return _squared(filtered - wanted) <= _squared(plain - wanted)
 
     @cached_property
     def prices(self) -> Prices:
         """Bits of symbols."""
         return Prices(self.stored.tables)
+
+
+def _squared(x: NDArray[np.float32]) -> float:
+    return float(np.dot(x.ravel(), x.ravel()))
 
 
 def _crc(settings: int, parts: Sequence[NDArray[np.int32]]) -> int:
