@@ -67,8 +67,8 @@ def read(source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int | None = 
         ImageError: Not readable, not a picture, damaged, too large, or of a kind that cannot be kept, which is named.
 
     Example:
-        >>> read("photo.jpg").pixels.shape
-        (512, 768, 3)
+        >>> read(io.BytesIO(b"P2 3 1 1000 0 250 500")).pixels[0, :, 0]
+        array([    0, 16384, 32768], dtype=uint16)
     """
     name = source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "picture")
     name = "standard input" if name == "-" else name
