@@ -11,18 +11,19 @@ from roundel.training.pyramid.net import Pyramid, PyramidShape
 SIZES = [(1, 1), (1, 2), (2, 1), (1, 37), (37, 1), (2, 2), (3, 5), (33, 17), (64, 64)]
 
 
-def tiny_net(seed: int = 0) -> Pyramid:
+def tiny_net(seed: int = 0, term_step: int = 2) -> Pyramid:
     """An untrained net whose branches all have a say."""
     torch.manual_seed(seed)
-    net = Pyramid(PyramidShape(widths=(16, 8), blocks=(2, 1, 0), head=8)).eval().requires_grad_(False)
+    shape = PyramidShape(widths=(16, 8), blocks=(2, 1, 0), head=8, term_step=term_step)
+    net = Pyramid(shape).eval().requires_grad_(False)
     for p in net.parameters():
         p.add_(0.02 * torch.randn_like(p))
     return net
 
 
-def tiny_weights(path: Path, seed: int = 0) -> Path:
+def tiny_weights(path: Path, seed: int = 0, term_step: int = 2) -> Path:
     """The same as a weights file."""
-    save(path, tiny_net(seed), {})
+    save(path, tiny_net(seed, term_step), {})
     return path
 
 

@@ -25,11 +25,12 @@ RANGES = ((-128, 127), (-255, 255), (-255, 255))
 
 
 class Model(NamedTuple):
-    """The layers' constants, as GRAPH/LAYER.ROLE; tables; how many levels have nets of their own."""
+    """The layers' constants, as GRAPH/LAYER.ROLE; tables; levels that have nets of their own; step of terms."""
 
     constants: Constants
     tables: Tables
     levels: int
+    term_step: int
 
 
 def load(path: Path) -> Model:
@@ -43,7 +44,7 @@ def load(path: Path) -> Model:
             graph = onnx.load_from_string(data.tobytes()).graph
             constants |= {f"{key[6:]}/{c.name}": numpy_helper.to_array(c) for c in graph.initializer}
     tables = Tables.from_arrays({k: held[f"tables.{k}"] for k in ("frequencies", "starts", "offsets")})
-    return Model(constants, tables, len(shape["widths"]))
+    return Model(constants, tables, len(shape["widths"]), shape["term_step"])
 
 
 def divided(total: np.ndarray, shift: np.ndarray) -> np.ndarray:
@@ -85,15 +86,15 @@ def features(constants: Constants, name: str, f: np.ndarray, low: int, high: int
     return np.clip(divided(total, np.rint(-np.log2(scale)).astype(int)), low, high)
 
 
-def trunk(constants: Constants, name: str, known: np.ndarray, carried: np.ndarray | None) -> np.ndarray:
+def trunk(constants: Constants, name: str, known: np.ndarray, carried: np.ndarray | None, step: int) -> np.ndarray:
     """Features of a phase."""
     f = pixels(constants, f"{name}/enter", known, *((0, 255) if carried is None else (-128, 127)))
     if carried is not None:
-        f = np.clip(f + features(constants, f"{name}/carry", carried, -128, 127), 0, 255)
+        f = np.clip(step * f + step * features(constants, f"{name}/carry", carried, -128, 127), 0, 255)
     block = 0
     while f"{name}/inner.{block}.bias" in constants:
         inner = features(constants, f"{name}/inner.{block}", f, 0, 255)
-        f = np.clip(f + features(constants, f"{name}/outer.{block}", inner, -128, 127), 0, 255)
+        f = np.clip(f + step * features(constants, f"{name}/outer.{block}", inner, -128, 127), 0, 255)
         block += 1
     return f
 
@@ -165,7 +166,7 @@ def decode(model: Model, passes: Sequence[bytes], height: int, width: int) -> np
         stored = {2: (1, 1, 3), 5: (height, width, 1)}.get(mode, (height, width, 3))
         return np.broadcast_to(np.frombuffer(raw, np.uint8).reshape(stored), (height, width, 3))
     decoders = [Decoder(data) for data in (payload, *passes[1:])]
-    constants, tables, levels = model
+    constants, tables, levels, step = model
 
     colours = SeenColours(tables)
 
@@ -183,7 +184,7 @@ def decode(model: Model, passes: Sequence[bytes], height: int, width: int) -> np
         f = None
         for number, (top, left) in enumerate(PHASES):
             name, seen = f"levels.{min(level, levels - 1)}.{number}", np.concatenate(known)
-            f = trunk(constants, f"{name}.trunk", seen, f)
+            f = trunk(constants, f"{name}.trunk", seen, f, step)
             linear = pixels(constants, f"{name}.trunk/linear", seen, -8191, 8191)
             here = x[:, top * s :: 2 * s, left * s :: 2 * s]
             in_pass = 3 + number if level == 0 else max(0, 3 - level)

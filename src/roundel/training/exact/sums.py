@@ -71,6 +71,7 @@ class ExactSum(nn.Module):
         gain: of the initial weights, relative to He's.
         scaled: whether weights too count in units: for inputs that are read as integers and outputs as fractions.
         largest: |weight| of the exported integers, where they are not narrow.
+        step: a power of two: outputs are multiples of it, and `out_range` counts in steps. What is stored are steps.
 
     Source: quantisation by powers of two as in integer-only inference (Jacob et al. 2018).
     """
@@ -85,9 +86,11 @@ class ExactSum(nn.Module):
         gain: float = 1.0,
         scaled: bool = False,
         largest: int = 2**15 - 1,
+        step: int = 1,
     ) -> None:
         super().__init__()
         self.parts, self.out_range, self.unit, self.scaled, self.largest = parts, out_range, unit, scaled, largest
+        self.step = step
         fan_in = sum(p.channels * p.kernel**2 for p in parts)
         shapes = [(c_out, p.channels, p.kernel, p.kernel) for p in parts]
         self.weights = nn.ParameterList([nn.Parameter(torch.randn(s) * gain * (2 / fan_in) ** 0.5) for s in shapes])
@@ -99,7 +102,12 @@ class ExactSum(nn.Module):
         y = self._convolve(0, inputs[0], step, scale, self.bias * self.unit)
         for i, x in enumerate(inputs[1:], 1):
             y += self._convolve(i, x, step, scale, None)
-        return _Requantize.apply(y, float(self.out_range[0]), float(self.out_range[1]))
+        low, high = map(float, self.out_range)
+        return (
+            _Requantize.apply(y, low, high)
+            if self.step == 1
+            else self.step * _Requantize.apply(y / self.step, low, high)
+        )
 
     @torch.no_grad()
     def integers(self) -> Integers:
@@ -114,21 +122,26 @@ class ExactSum(nn.Module):
             peak = torch.stack([w.abs().flatten(1).amax(1) for w in real]).amax(0) + 1e-9
             # Rounding adds at most ½ per weight, which the sixteenth that is kept free covers.
             shift = torch.minimum(torch.log2(EXACT_LIMIT * 15 / 16 / reach), torch.log2((self.largest - 0.5) / peak))
-            shift = torch.floor(shift).clamp(-8, FINEST)
+            shift = torch.floor(shift).clamp(-8, FINEST - self._step_bits)
         else:
             shift = -torch.log2(step.double() * scale).flatten()
         power = torch.exp2(shift)
         weights = [torch.round(w * power[:, None, None, None]).long().numpy() for w in real]
-        return Integers(weights, torch.round(bias * power).long().numpy(), shift.long().numpy())
+        shift = shift.long().numpy() + self._step_bits
+        return Integers(weights, torch.round(bias * power).long().numpy(), shift)
 
     def trainable(self, stored: Integers) -> dict[str, Tensor]:
         """Parameters, by the names of `state_dict`, that round to stored integers."""
-        scale = torch.exp2(-torch.from_numpy(stored.shift).double())
+        scale = self.step * torch.exp2(-torch.from_numpy(stored.shift).double())
         state = {"bias": (torch.from_numpy(stored.bias) * scale / self.unit).float()}
         scale = scale[:, None, None, None] / (self.unit if self.scaled else 1)
         for i, weight in enumerate(stored.weights):
             state[f"weights.{i}"] = (torch.from_numpy(weight) * scale).float()
         return state
+
+    @property
+    def _step_bits(self) -> int:
+        return self.step.bit_length() - 1
 
     def _convolve(self, i: int, x: Tensor, step: Tensor | None, scale: float, bias: Tensor | None) -> Tensor:
         weight = self._weight(i, step) * scale

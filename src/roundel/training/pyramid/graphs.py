@@ -25,24 +25,25 @@ def graphs(net: Pyramid) -> dict[str, bytes]:
     found = {}
     for level, width in enumerate(net.shape.widths):
         for phase, step in enumerate(net.steps(level)):
-            found[graph_name(level, phase)] = trunk(step, width, phase)
+            found[graph_name(level, phase)] = trunk(step, width, phase, net.shape.term_step)
             for group, head in enumerate(step.heads):
                 found[graph_name(level, phase, group)] = head_graph(head, width)  # type: ignore[arg-type]
     return found
 
 
-def trunk(step: Step, width: int, phase: int) -> bytes:
+def trunk(step: Step, width: int, phase: int, term_step: int) -> bytes:
     """Known pixels, and features of the phase before, to features and linear means."""
     b = Builder()
+    term = float(term_step)
     known = b.input("known", np.float32, ("b", COLOURS * (phase + 1), "h2", "w2"))
     f = b.transpose(b.quantize8(_pixels(b, "enter", step.enter, known), signed=phase > 0), (0, 2, 3, 1))
     if step.carry is not None:
         carried = b.input("carried", np.uint8, ("b", "h", "w", width))
-        f = b.add8(f, narrow(b, "carry", step.carry, carried), signed=(True, True, False))
+        f = b.add8(f, narrow(b, "carry", step.carry, carried), signed=(True, True, False), scales=(term, term))
     for k, (inner, outer) in enumerate(zip(step.inner, step.outer, strict=True)):
         x = narrow(b, f"inner.{k}", inner, f)  # type: ignore[arg-type]
         x = narrow(b, f"outer.{k}", outer, x)  # type: ignore[arg-type]
-        f = b.add8(f, x, signed=(False, True, False))
+        f = b.add8(f, x, signed=(False, True, False), scales=(1.0, term))
     b.output(f, "features", np.uint8)
     linear = b.round(_pixels(b, "linear", step.linear[0], known), -OUT_MAX, OUT_MAX)  # type: ignore[arg-type]
     b.output(b.cast(linear, np.int32), "linear", np.int32)

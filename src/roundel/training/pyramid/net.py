@@ -28,6 +28,8 @@ class PyramidShape:
     blocks: int | tuple[int, int, int] = 1
     """Of every step, or of the steps of phases d, b, c."""
     head: int = 64
+    term_step: int = 1
+    """1 or 2: what is added to features counts in so many units, and reaches 128 of them."""
 
 
 class Pyramid(nn.Module):
@@ -38,7 +40,7 @@ class Pyramid(nn.Module):
         self.shape = shape
         blocks = (shape.blocks,) * 3 if isinstance(shape.blocks, int) else shape.blocks
         self.levels = nn.ModuleList(
-            nn.ModuleList(Step(k + 1, width * (k > 0), width, blocks[k], shape.head) for k in range(3))
+            nn.ModuleList(Step(k + 1, width * (k > 0), width, blocks[k], shape.head, shape.term_step) for k in range(3))
             for width in shape.widths
         )
 

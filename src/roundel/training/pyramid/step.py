@@ -76,10 +76,10 @@ class Head(nn.Module):
 class Step(nn.Module):
     """Predicts one phase from `known` phases and the features of the step before.
 
-    Additions saturate at 0 … 255; what is added to features is within −128 … 127, so that all of it fits bytes.
+    Additions saturate at 0 … 255; what is added to features is within −128 … 127 of some step, so that all fits bytes.
     """
 
-    def __init__(self, known: int, carried: int, width: int, blocks: int, head: int) -> None:
+    def __init__(self, known: int, carried: int, width: int, blocks: int, head: int, term_step: int = 1) -> None:
         super().__init__()
         pixels = Part(3 * known, 3, PIXEL_MAX, padded=True)
         # Features are never negative: what they have in common would drown what sets them apart.
@@ -87,10 +87,12 @@ class Step(nn.Module):
         relu, signed = (0, FEATURE_MAX), (-128, 127)
         linear = ExactSum([pixels], COLOURS, (-OUT_MAX, OUT_MAX), unit=MEAN_UNIT, scaled=True)
         self.linear = nn.ModuleList([linear])  # its name tells the optimiser to tread softly
-        self.enter = ExactSum([pixels._replace(balanced=COLOURS)], width, signed if carried else relu)
-        self.carry = ExactSum([features._replace(kernel=1)], width, signed) if carried else None
+        details = pixels._replace(balanced=COLOURS)
+        self.enter = ExactSum([details], width, signed, step=term_step) if carried else ExactSum([details], width, relu)
+        self.carry = ExactSum([features._replace(kernel=1)], width, signed, step=term_step) if carried else None
         self.inner = nn.ModuleList(ExactSum([features], width, relu) for _ in range(blocks))
-        self.outer = nn.ModuleList(ExactSum([features], width, signed, gain=0.1) for _ in range(blocks))
+        outer = (ExactSum([features], width, signed, gain=0.1, step=term_step) for _ in range(blocks))
+        self.outer = nn.ModuleList(outer)
         self.heads = nn.ModuleList(Head(width, head, planes) for planes in PLANES)
         with torch.no_grad():
             self.enter.weights[0].mul_(2)
