@@ -31,8 +31,8 @@ from roundel.measure.provenance import provenance
 from roundel.training import configuration
 from roundel.training.pyramid.task import Data
 from roundel.training.tokens import adaptive
-from roundel.training.tokens import stored as autoencoder_weights
 from roundel.training.tokens import task as fsq
+from roundel.training.tokens.export import coder_of
 from roundel.training.tokens.model import DiscreteAutoencoder
 from roundel.training.trainer import Schedule, train
 
@@ -95,8 +95,7 @@ def work(job: Job) -> dict[str, Any]:
         task = adaptive.AdaptiveTask(**vars(task), adaptation=move, schedule=schedule)
     model = train(task, schedule, place, resume=True, progress=False)
     assert isinstance(model, DiscreteAutoencoder)
-    autoencoder_weights.save(model, place / "weights.safetensors", {})
-    model, coder = autoencoder_weights.load(place / "weights.safetensors")
+    model, coder = model.cpu().eval(), coder_of(model.prior)
     networks = [frechet.load_network(spec) for spec in job.features]
     values, counts, shown = measure(model, coder, test_pictures(job.folder, scale.pictures), networks)
     np.savez(place / "shown.npz", counts=counts, shown=shown.numpy())

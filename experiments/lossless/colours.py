@@ -135,7 +135,7 @@ def main() -> None:
         "stretched": (clean, (middle, stretched), model),
         "cameras": (cameras, (middle,), model),
         "tissue": (tissue, (middle,), model),
-        "tissue, model histology": (tissue, (middle,), tissue_model),
+        "tissue with histology": (tissue, (middle,), tissue_model),
     }
     files = sorted({path for paths, _, _ in sets.values() for path in paths})
     command = shlex.join(["python", "experiments/lossless/colours.py", *sys.argv[1:]])
