@@ -2,6 +2,13 @@
 
 #include <string.h>
 
+/* The same code for processors with wider registers, chosen when the library is loaded. */
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE
+#endif
+
 enum { ALPHA = 9604, BETA = 868, GAMMA = 1918, DELTA = 7266, LOW_GAIN = 24793, HALF = 1 << 13, FRACTION = 14 };
 enum { LUMA = 9459, ORANGE_BLUE = 11585, GREEN_MAGENTA = 6689, GREY = 32 * 255 / 2 };
 
@@ -16,7 +23,7 @@ static inline uint8_t byte(int32_t x) { return (uint8_t)(x < 0 ? 0 : x > 255 ? 2
 size_t rndl_merge_scratch(size_t h, size_t w) { return 2 * 2 * h * w * sizeof(int16_t) + 8 * w * sizeof(int32_t); }
 
 /* Halves (h, w) along columns to rows (2h, w). A row of `low` is scaled first where `gain` is set. */
-static void columns(const int16_t *low, const int16_t *high, int16_t *out, size_t h, size_t w, int gain, int32_t *rows) {
+WIDE static void columns(const int16_t *low, const int16_t *high, int16_t *out, size_t h, size_t w, int gain, int32_t *rows) {
     int32_t *even0[2] = {rows, rows + w}, *odd0[2] = {rows + 2 * w, rows + 3 * w}, *even1[2] = {rows + 4 * w, rows + 5 * w};
     for (size_t i = 0; i < h + 2; i++) {
         int32_t *e = even0[i & 1];
@@ -54,7 +61,7 @@ static void columns(const int16_t *low, const int16_t *high, int16_t *out, size_
 }
 
 /* Halves (w) of one row to a row (2w). */
-static void row(const int16_t *low, const int16_t *high, int16_t *out, size_t w, int32_t *even, int32_t *odd) {
+WIDE static void row(const int16_t *low, const int16_t *high, int16_t *out, size_t w, int32_t *even, int32_t *odd) {
     even[0] = low[0] - times(2 * (int32_t)high[0], DELTA);
     for (size_t x = 1; x < w; x++) even[x] = low[x] - times((int32_t)high[x] + high[x - 1], DELTA);
     for (size_t x = 0; x + 1 < w; x++) {
@@ -92,7 +99,7 @@ void rndl_merge(const int16_t *low, const int16_t *details, int16_t *out, size_t
 
 /* ---- Pixels ---- */
 
-void rndl_rgb(const int16_t *opponent, int16_t *samples, uint8_t *pixels, size_t n) {
+WIDE void rndl_rgb(const int16_t *opponent, int16_t *samples, uint8_t *pixels, size_t n) {
     for (size_t i = 0; i < n; i++) {
         int32_t grey = opponent[i] * LUMA, orange = opponent[n + i] * ORANGE_BLUE, green = opponent[2 * n + i] * GREEN_MAGENTA;
         int32_t rgb[3] = {grey + orange - green, grey + 2 * green, grey - orange - green};
@@ -104,7 +111,7 @@ void rndl_rgb(const int16_t *opponent, int16_t *samples, uint8_t *pixels, size_t
     }
 }
 
-void rndl_repair(const int16_t *samples, const uint8_t *corrections, int32_t gain, uint8_t *pixels, size_t n) {
+WIDE void rndl_repair(const int16_t *samples, const uint8_t *corrections, int32_t gain, uint8_t *pixels, size_t n) {
     for (size_t i = 0; i < n; i++)
         pixels[i] = byte(((samples[i] + GREY) * 128 + (corrections[i] - 128) * gain + (1 << 11)) >> 12);
 }
@@ -136,16 +143,20 @@ void rndl_unfold(const int16_t *cells, int16_t *out, size_t h, size_t w, size_t 
 /* ---- Contexts ---- */
 
 void rndl_signed(const int32_t *values, const uint8_t *table, uint8_t *out, size_t n, size_t c, size_t stride, size_t wide) {
-    for (size_t i = 0; i < n; i++, values += stride, out += wide) {
+    uint8_t positive[511] = {0}, negative[511] = {0};
+    for (int size = 1; size < 256; size++) {
+        positive[255 + size] = table[size];
+        negative[255 - size] = table[size];
+    }
+    memset(out, 0, n * wide);
+    for (size_t i = 0; i < n; i++, values += stride, out += wide)
         for (size_t k = 0; k < c; k++) {
             int32_t v = values[k];
-            uint32_t size = v < 0 ? 0u - (uint32_t)v : (uint32_t)v;
-            uint8_t m = table[size > 255 ? 255 : size];
-            out[k] = v > 0 ? m : 0;
-            out[c + k] = v < 0 ? m : 0;
+            if (!v) continue;
+            v = v < -255 ? 0 : v > 255 ? 510 : v + 255;
+            out[k] = positive[v];
+            out[c + k] = negative[v];
         }
-        for (size_t k = 2 * c; k < wide; k++) out[k] = 0;
-    }
 }
 
 size_t rndl_places(const uint8_t *said, size_t h, size_t w, size_t c, int fields, const int32_t *table, int32_t *index,
