@@ -140,6 +140,23 @@ def test_fewer_than_eight_bits_are_scaled_to_eight(bits: int, photometric: str) 
     np.testing.assert_array_equal(found, expected if photometric == "minisblack" else 255 - expected)
 
 
+@pytest.mark.parametrize("compression", ["lzw", "packbits", "zlib", None])
+@pytest.mark.parametrize("planar", [False, True])
+def test_parts_that_were_never_written_are_zero(compression: str | None, planar: bool) -> None:
+    array = samples(3)
+    stored = np.moveaxis(array, -1, 0) if planar else array
+    data = tiff(stored, photometric="rgb", planarconfig="separate" if planar else "contig", compression=compression,
+                rowsperstrip=5).getvalue()  # fmt: skip
+    with tifffile.TiffFile(io.BytesIO(data)) as found:
+        tag = found.pages[0].tags[279]
+    size = {3: 2, 4: 4}[tag.dtype]
+    third = tag.valueoffset + 2 * size  # rows 10 to 14
+    empty = data[:third] + bytes(size) + data[third + size :]
+    expected = array.copy()
+    expected[10:15, :, slice(0, 1) if planar else slice(None)] = 0
+    np.testing.assert_array_equal(read(io.BytesIO(empty)), expected)
+
+
 def test_fill_order_from_the_lowest_bit() -> None:
     array = samples(1, 1)
     data = bytearray(tiff(array, bitspersample=1, photometric="minisblack").getvalue())

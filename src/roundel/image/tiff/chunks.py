@@ -7,6 +7,7 @@ have a say in what the samples are.
 
 import io
 import zlib
+from itertools import accumulate
 from typing import BinaryIO
 
 import numpy as np
@@ -18,13 +19,24 @@ from roundel.image.tiff.layout import BYTE_CODES, DEFLATE, JPEG, OPTIONAL, PIXEL
 
 _REVERSED = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, ::-1], axis=1)[:, 0]
 _BAND_SAMPLES = 2**20
+_BYTES_TOGETHER = 2**18
 _CODING_TAGS = (292, 293, 347, 529, 530, 531, 532)  # of fax, JPEG, YCbCr
 
 
-def read_chunk(file: BinaryIO, directory: Directory, layout: Layout, number: int) -> np.ndarray:
-    """The samples of a strip or tile as they are stored, uint8 or uint16 (rows, chunk width, samples).
+def strips_together(layout: Layout) -> int:
+    """How many strips are best read at once: libtiff takes its time for each time that it is asked."""
+    if layout.tiled or layout.compression not in BYTE_CODES - set(DEFLATE):
+        return 1
+    return max(1, _BYTES_TOGETHER // (layout.chunk_height * layout.row_bytes))
+
+
+def read_chunk(file: BinaryIO, directory: Directory, layout: Layout, number: int, together: int = 1) -> np.ndarray:
+    """The samples of a tile, or of some strips, as they are stored, uint8 or uint16 (rows, chunk width, samples).
 
     The last strip may have fewer rows than the others.
+
+    Args:
+        number: of the first of them. together: strips, as `strips_together` says, or those that are left.
 
     Raises:
         ImageError: it ends early, or does not decompress.
@@ -32,28 +44,42 @@ def read_chunk(file: BinaryIO, directory: Directory, layout: Layout, number: int
     down, across = divmod(number % (layout.across * layout.down), layout.across)
     rows = layout.chunk_height
     if not layout.tiled:
-        rows = min(rows, layout.height - down * layout.chunk_height)
-    file.seek(int(layout.offsets[number]))
-    expected = rows * layout.row_bytes
-    count = int(layout.counts[number])
-    data = file.read(min(count, expected) if layout.compression == RAW else min(count, 2**31 - 1))
-    dtype = np.uint8 if layout.bits <= 8 else np.uint16
-    if not count:  # a part that was never written, as GDAL leaves it
+        rows = min(rows * together, layout.height - down * layout.chunk_height)
+    numbers = range(number, number - (-rows // layout.chunk_height))
+    parts = [_stored(file, layout, one) for one in numbers]
+    if not all(parts):  # one that was never written, as GDAL leaves it
+        if len(parts) > 1:
+            return np.concatenate([read_chunk(file, directory, layout, one) for one in numbers])
+        dtype = np.uint8 if layout.bits <= 8 else np.uint16
         return np.zeros((rows, layout.chunk_width, layout.chunk_samples), dtype)
     if layout.compression in PIXEL_CODES:
-        return _pixels(data, directory, layout, rows)
-    if layout.reversed_bits:
-        data = _REVERSED[np.frombuffer(data, np.uint8)].tobytes()
+        return _pixels(parts, directory, layout, rows)
+    data, expected = parts[0], rows * layout.row_bytes
     if layout.compression in DEFLATE:
         data = _inflate(data, expected)
     elif layout.compression in BYTE_CODES:
-        data = _bytes(data, layout, rows)
+        data = _bytes(parts, layout, rows)
     if len(data) < expected:
         part = f"{'tile' if layout.tiled else 'strip'} {number} (column {across}, row {down})"
         raise ImageError(f"truncated: {part} has {len(data)} of {expected} bytes; get a whole copy of the file")
     table = np.frombuffer(data, np.uint8, expected).reshape(rows, layout.row_bytes)
     samples = _unpack(table, layout).reshape(rows, layout.chunk_width, layout.chunk_samples)
-    return np.cumsum(samples, axis=1, dtype=dtype) if layout.predicted else samples
+    return np.cumsum(samples, axis=1, dtype=samples.dtype) if layout.predicted else samples
+
+
+def _stored(file: BinaryIO, layout: Layout, number: int) -> bytes:
+    """The bytes of a strip or tile, the highest bit of each first; none where it was never written."""
+    count = int(layout.counts[number])
+    largest = layout.chunk_height * layout.row_bytes if layout.compression == RAW else 2**31 - 1
+    if count == 0:
+        return b""
+    file.seek(int(layout.offsets[number]))
+    data = file.read(min(count, largest))
+    if not data:
+        raise ImageError(f"truncated: the part {number} lies behind the end of the file; get a whole copy of it")
+    if layout.reversed_bits and layout.compression not in PIXEL_CODES:
+        return _REVERSED[np.frombuffer(data, np.uint8)].tobytes()
+    return data
 
 
 def _inflate(data: bytes, expected: int) -> bytes:
@@ -79,8 +105,8 @@ def _unpack(table: np.ndarray, layout: Layout) -> np.ndarray:
     return out
 
 
-def _bytes(data: bytes, layout: Layout, rows: int) -> bytes:
-    """Decompressed bytes of a part: to libtiff it is a grey picture as wide as a row has bytes."""
+def _bytes(parts: list[bytes], layout: Layout, rows: int) -> bytes:
+    """Decompressed bytes of parts: to libtiff they are a grey picture as wide as a row has bytes."""
     tree = {
         256: integers("<", LONG, layout.row_bytes),
         257: integers("<", LONG, rows),
@@ -88,16 +114,16 @@ def _bytes(data: bytes, layout: Layout, rows: int) -> bytes:
         262: integers("<", SHORT, 1),
         277: integers("<", SHORT, 1),
     }
-    return _through_libtiff(data, tree, "<", layout.compression, rows).tobytes()
+    return _through_libtiff(parts, tree, "<", layout.compression, layout.chunk_height).tobytes()
 
 
-def _pixels(data: bytes, directory: Directory, layout: Layout, rows: int) -> np.ndarray:
+def _pixels(parts: list[bytes], directory: Directory, layout: Layout, rows: int) -> np.ndarray:
     """Decoded pixels of a part; libtiff turns YCbCr into RGB."""
     if layout.bits > 8 or (layout.bits != 8 and layout.compression in (JPEG, WEBP)):
         raise ImageError(f"{layout.bits}-bit samples under compression {layout.compression} are not supported")
     samples = layout.chunk_samples
     if layout.compression == WEBP:
-        return _fitting(_webp(data), layout, rows)
+        return _fitting(_webp(parts[0]), layout, rows)
     if layout.photometric == YCBCR and layout.planar:
         raise ImageError("a TIFF of YCbCr in separate planes is not supported; convert it to RGB")
     colours = 2 if samples >= 3 else 1
@@ -112,7 +138,7 @@ def _pixels(data: bytes, directory: Directory, layout: Layout, rows: int) -> np.
     if samples in (2, 4):
         tree[338] = integers(layout.order, SHORT, 2)
     tree |= {tag: directory.entry(tag) for tag in _CODING_TAGS if tag in directory}
-    found = _through_libtiff(data, tree, layout.order, layout.compression, rows)
+    found = _through_libtiff(parts, tree, layout.order, layout.compression, rows)
     return _fitting(found.astype(np.uint8) if found.dtype == bool else found, layout, rows)
 
 
@@ -131,14 +157,17 @@ def _webp(data: bytes) -> np.ndarray:
     return np.asarray(image)
 
 
-def _through_libtiff(data: bytes, tree: Tree, order: str, compression: int, rows: int) -> np.ndarray:
+def _through_libtiff(parts: list[bytes], tree: Tree, order: str, compression: int, rows: int) -> np.ndarray:
+    """What libtiff makes of parts of so many rows each, the last of them with what is left."""
+    data = b"".join(parts)
     place = 8 + len(data) + len(data) % 2
+    lengths = [len(part) for part in parts]
     whole = {
         **tree,
         259: integers(order, SHORT, compression),
-        273: integers(order, LONG, 8),
+        273: integers(order, LONG, *accumulate(lengths[:-1], initial=8)),
         278: integers(order, LONG, rows),
-        279: integers(order, LONG, len(data)),
+        279: integers(order, LONG, *lengths),
     }
     head = (b"II*\0" if order == "<" else b"MM\0*") + place.to_bytes(4, "little" if order == "<" else "big")
     file = io.BytesIO(head + data.ljust(place - 8, b"\0") + lay_out(whole, order, place))

@@ -4,6 +4,7 @@ import io
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 from typing import BinaryIO
 
 import numpy as np
@@ -14,7 +15,7 @@ from roundel.image import orientation
 from roundel.image.cmyk import to_rgb
 from roundel.image.picture import Picture, scale_samples
 from roundel.image.tiff import exif
-from roundel.image.tiff.chunks import read_chunk
+from roundel.image.tiff.chunks import read_chunk, strips_together
 from roundel.image.tiff.directory import Directory, Head, read_head
 from roundel.image.tiff.layout import (
     CMYK,
@@ -95,13 +96,13 @@ def _samples(file: BinaryIO, directory: Directory, layout: Layout) -> np.ndarray
     convert, channels = _conversion(directory, layout)
     dtype = convert(np.zeros((1, 1, layout.chunk_samples), np.uint8 if layout.bits <= 8 else np.uint16), 0).dtype
     out = np.empty((layout.height, layout.width, channels), dtype)
-    chunks = layout.across * layout.down
-    for number in range(chunks * (layout.samples if layout.planar else 1)):
-        plane, place = divmod(number, chunks)
+    chunks, together = layout.across * layout.down, strips_together(layout)
+    for plane, place in product(range(layout.samples if layout.planar else 1), range(0, chunks, together)):
         down, across = divmod(place, layout.across)
         top, left = down * layout.chunk_height, across * layout.chunk_width
-        goal = out[top : top + layout.chunk_height, left : left + layout.chunk_width]
-        chunk = convert(read_chunk(file, directory, layout, number)[: goal.shape[0], : goal.shape[1]], plane)
+        goal = out[top : top + layout.chunk_height * together, left : left + layout.chunk_width]
+        stored = read_chunk(file, directory, layout, plane * chunks + place, together)
+        chunk = convert(stored[: goal.shape[0], : goal.shape[1]], plane)
         if layout.planar:
             goal[:, :, plane] = chunk[:, :, 0]
         else:
