@@ -31,7 +31,7 @@ class Coded(NamedTuple):
 
 
 class Written(NamedTuple):
-    """Passes, and the bits that seen colours saved in each colour that they corrected."""
+    """Passes, and the bits that seen colours saved in each colour, if any colour was to be corrected."""
 
     passes: list[bytes]
     gains: list[float]
@@ -57,17 +57,17 @@ class Recording:
     def written(self, tables: Tables, colours: int, learned: int) -> Written:
         """The passes. Args: colours: 1 or 3 are coded. learned: bit c is set where seen colours correct colour c."""
         count, _, height, width = self._x.shape
-        stage = seen_colours(count * height * width, tables)
-        writers = [stage.writer() if learned else Writer() for _ in range(PASSES)]
+        stage = seen_colours(count * height * width, tables) if learned else None
+        writers = [stage.writer() if stage else Writer() for _ in range(PASSES)]
         for colour in range(colours):
             writers[0].put(self.first(colour, count), _uniform(colour, count), tables)
         for group, values, index, centre, before in self.groups:
             writer = writers[group.in_pass]
-            if learned >> group.colour & 1:
+            if stage and learned >> group.colour & 1:
                 stage.put(writer, group.colour, values, index, centre, before)
             else:
                 writer.put(values - centre, index, tables)
-        return Written([writer.close() for writer in writers], stage.gains())
+        return Written([writer.close() for writer in writers], stage.gains() if stage else [])
 
 
 class Reading:
@@ -80,8 +80,8 @@ class Reading:
     def __init__(
         self, passes: Sequence[bytes], tables: Tables, beyond: Samples, *, learned: int = 0, pixels: int = 1
     ) -> None:
-        self._stage = seen_colours(pixels, tables)
-        self._readers = [self._stage.reader(data) if learned else Reader(data) for data in passes]
+        self._stage = seen_colours(pixels, tables) if learned else None
+        self._readers = [self._stage.reader(data) if self._stage else Reader(data) for data in passes]
         self._tables, self._beyond, self._learned = tables, beyond, learned
 
     def first(self, colour: int, count: int) -> Array:
@@ -96,7 +96,7 @@ class Reading:
             return self._beyond.next(group, predicted, before)
         index, centre = mixture_index(*predicted)
         reader = self._readers[group.in_pass]
-        if self._learned >> group.colour & 1:
+        if self._stage and self._learned >> group.colour & 1:
             return self._stage.take(reader, group.colour, index, centre, before)
         return _checked(reader.take(index, self._tables) + centre, group.colour)
 
