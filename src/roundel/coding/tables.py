@@ -38,7 +38,8 @@ class Tables:
 
     def __post_init__(self) -> None:
         f, starts, offsets = self.frequencies, self.starts, self.offsets
-        if [f.dtype, starts.dtype, offsets.dtype] != [np.dtype(t) for t in (np.uint32, np.int64, np.int32)] or f.ndim != 1:
+        types = [np.dtype(t) for t in (np.uint32, np.int64, np.int32)]
+        if [f.dtype, starts.dtype, offsets.dtype] != types or f.ndim != 1:
             raise ModelError("probability tables have the wrong types; expected vectors of uint32, int64 and int32")
         if not 1 <= offsets.size <= MAX_TABLES or starts.shape != (offsets.size + 1,) or offsets.ndim != 1:
             raise ModelError(f"probability tables: {starts.size} starts and {offsets.size} offsets do not fit together")
