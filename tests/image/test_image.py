@@ -95,6 +95,14 @@ def test_orientation_is_applied_and_reset(value: int, byte_order: str) -> None:
     assert picture.exif == exif_block(1, byte_order)
 
 
+@pytest.mark.parametrize("written", [b'tiff:Orientation="6"', b"<tiff:Orientation>6</tiff:Orientation>"])
+def test_xmp_turns_with_the_picture(written: bytes) -> None:
+    source = saved(Image.fromarray(RGBA), "WEBP", exif=exif_block(6), xmp=b"<x>" + written + b"</x>", lossless=True)
+    assert image.read(source).xmp == b"<x>" + written.replace(b"6", b"1") + b"</x>"
+    upright = saved(Image.fromarray(RGBA), "WEBP", exif=exif_block(1), xmp=b"<x>" + written + b"</x>", lossless=True)
+    assert image.read(upright).xmp == b"<x>" + written + b"</x>"
+
+
 def test_orientation_of_a_tiff_is_applied_once() -> None:
     tiff = saved(Image.fromarray(RGBA[:, :, :3]), "TIFF", tiffinfo={274: 6})
     np.testing.assert_array_equal(image.read(tiff).pixels, np.rot90(RGBA[:, :, :3], -1))

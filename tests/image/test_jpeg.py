@@ -86,6 +86,7 @@ def test_a_jpeg_that_lacks_more_is_damaged(options: dict[str, object]) -> None:
             image.read(io.BytesIO(data[:-lacking]))
 
 
+@pytest.mark.filterwarnings("ignore:the JPEG ends")
 @pytest.mark.parametrize("lacking", [0, 2])
 def test_cmyk_is_converted_and_its_profile_not_claimed(lacking: int) -> None:
     inks = RNG.integers(0, 256, (16, 24, 4), np.uint8)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from roundel.image import xmp
 from roundel.image.picture import Picture
 
 _TAG, _SHORT = 0x0112, 3
@@ -67,6 +68,7 @@ def upright_picture(picture: Picture, value: int | None = None) -> Picture:
         return picture
     return replace(
         picture,
+        xmp=picture.xmp and xmp.upright(picture.xmp),
         pixels=turn(picture.pixels, value),
         alpha=None if picture.alpha is None else turn(picture.alpha, value),
         resolution=picture.resolution.turned() if picture.resolution and value >= 5 else picture.resolution,

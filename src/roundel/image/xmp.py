@@ -89,6 +89,11 @@ def divided(packet: bytes) -> tuple[bytes, bytes]:
     return _POINTER % hashlib.md5(extension).hexdigest().upper().encode(), extension
 
 
+def upright(packet: bytes) -> bytes:
+    """The packet, saying that the picture is upright."""
+    return re.sub(rb"""(tiff:Orientation(?:\s?=\s?["']|>))[2-8](?=["'<])""", rb"\g<1>1", packet)
+
+
 def without_announcements(packet: bytes) -> tuple[bytes, list[str]]:
     """The packet without what announces gain maps, videos and other parts of the file; the names of those."""
     names: list[str] = []
