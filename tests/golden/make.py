@@ -13,17 +13,17 @@ from skimage import data
 import roundel
 
 HERE = Path(__file__).parent
-QUALITIES = (15, 50, 92)
+CASES = ((15, "ssimulacra2"), (50, "psnr"), (92, "ssimulacra2"))
 
 
 def main(name: str) -> None:
-    """Encode a crop of 150 × 101 px at each quality."""
+    """Encode a crop of 150 × 101 px at each quality, for one tuning or the other."""
     pixels = data.astronaut()[20:121, 150:300]
-    for quality in QUALITIES:
+    for quality, tuning in CASES:
         path = HERE / f"{name}-q{quality}.rndl"
         if path.exists():
             raise SystemExit(f"{path}: golden files are not written twice")
-        coded = roundel.encode(pixels, quality=quality, model=name)
+        coded = roundel.encode(pixels, quality=quality, tune=tuning, model=name)
         path.write_bytes(coded)
         roundel.decode(coded).save(path.with_suffix(".png"))
 

@@ -29,7 +29,7 @@ def analysis(pixels: NDArray[np.float32], levels: int) -> list[NDArray[np.float3
     Returns:
         In pixel values: (h, w, 3) of the low band, then (2^k·h, 2^k·w, 9) of the details of level k.
     """
-    low = ((pixels - GREY) @ _OPPONENT.T).transpose(2, 0, 1)
+    low = ((pixels - np.float32(GREY)) @ _OPPONENT.T).transpose(2, 0, 1).astype(np.float32, copy=False)
     parts: list[NDArray[np.float32]] = []
     for _ in range(levels):
         low, details = split(low)

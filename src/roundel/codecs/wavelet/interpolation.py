@@ -37,9 +37,10 @@ def stages(height: int, width: int) -> Iterator[Stage]:
         kind = max(STAGES - 2 * step.bit_length(), 1)
         odd_rows, odd_columns = rows % stride == step, columns % stride == step
         even_rows, even_columns = rows % stride == 0, columns % stride == 0
-        yield Stage(kind, *np.nonzero(odd_rows & odd_columns), step, _DIAGONAL)
-        sides = (odd_rows & even_columns) | (even_rows & odd_columns)
-        yield Stage(kind + 1, *np.nonzero(sides), step, _SIDES)
+        diagonal = np.nonzero(odd_rows & odd_columns)
+        yield Stage(kind, diagonal[0], diagonal[1], step, _DIAGONAL)
+        sides = np.nonzero((odd_rows & even_columns) | (even_rows & odd_columns))
+        yield Stage(kind + 1, sides[0], sides[1], step, _SIDES)
         stride = step
 
 

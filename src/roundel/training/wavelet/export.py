@@ -173,7 +173,7 @@ def refitted(model: WaveletModel, pictures: NDArray[np.uint8], prior: Tables) ->
         price, maps = model.stored.bit_price(own.tuning), own.price_maps(picture, window)
         counting = Counting(y, limits, tables, prices, price, maps)
         counting.counts = counts
-        walk(model.stored.contexts(own.tuning, quality), counting, *y[0].shape[:2], LEVELS)
+        walk(model.stored.contexts(own.tuning, quality), counting, y[0].shape[0], y[0].shape[1], LEVELS)
     pmfs, escapes = [], []
     for start, end in zip(tables.starts[:-1], tables.starts[1:], strict=True):
         mass = counts[start:end] + PRIOR_COUNT * (family.frequencies[start:end] / 2**24)

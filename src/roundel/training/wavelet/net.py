@@ -91,7 +91,7 @@ class WaveletNet(nn.Module):
     def steps(self, t: Tensor, tuning: Tensor) -> list[Tensor]:
         """Rounding steps (B, C, 1, 1) of every part, coarsest first."""
         step = self.step(t)[:, None, None, None]
-        return [getattr(self, f"relative{i}")[tuning] * step for i in range(self.levels + 1)]
+        return [self.get_buffer(f"relative{i}")[tuning] * step for i in range(self.levels + 1)]
 
     @torch.no_grad()
     def initialise(self, pixels: Tensor) -> None:
@@ -141,7 +141,7 @@ class WaveletNet(nn.Module):
         known, features, symbols = signed(residual), None, [low]
         bits = parts[0].new_zeros(len(low))
         offsets = self.offset(t, tuning)[:, :, None, None].split(DETAILS, 1)
-        price = self.price[tuning][:, None, None, None]
+        price = self.get_buffer("price")[tuning][:, None, None, None]
         for level, part, offset in zip(self.contexts.steps(), parts[1:], offsets, strict=True):
             walk = Walk(part, offset, price, self.table)
             known, features = level(known, features, level.shifts(t, tuning), walk.step)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,7 @@ def checkers(side: int, random: Random) -> Picture:
     """Fields of 1 to 16 pixels."""
     rows, columns = _places(side, random)
     n = int(random.choice([1, 1, 2, 2, 3, 4, 5, 6, 8, 16]))
-    return _mixed((rows // n + columns // n) % 2, random)
+    return _mixed(((rows // n + columns // n) % 2).astype(float), random)
 
 
 def stripes(side: int, random: Random) -> Picture:
@@ -125,7 +126,7 @@ def text(side: int, random: Random, picture: Picture | None = None) -> Picture:
     return np.asarray(image)
 
 
-def _ink(colour: NDArray[np.float64]) -> tuple[int, int, int]:
+def _ink(colour: NDArray[Any]) -> tuple[int, int, int]:
     red, green, blue = (int(c) for c in colour)
     return red, green, blue
 
