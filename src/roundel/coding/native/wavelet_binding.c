@@ -28,7 +28,7 @@ static void close_all(Py_buffer *views, int count) {
     while (count) PyBuffer_Release(&views[--count]);
 }
 
-/* Whole numbers 0 .. 2^24 after `arrays` arguments; -1 with an exception set where there is something else. */
+/* Whole numbers 0 .. 2^30 after `arrays` arguments; -1 with an exception set where there is something else. */
 static int numbers(PyObject *const *args, Py_ssize_t nargs, int arrays, int count, Py_ssize_t *out) {
     if (nargs != arrays + count) {
         PyErr_Format(PyExc_TypeError, "expected %d arguments", arrays + count);
@@ -37,7 +37,7 @@ static int numbers(PyObject *const *args, Py_ssize_t nargs, int arrays, int coun
     for (int i = 0; i < count; i++) {
         out[i] = PyLong_AsSsize_t(args[arrays + i]);
         if (out[i] == -1 && PyErr_Occurred()) return -1;
-        if (out[i] < 0 || out[i] > 1 << 24) {
+        if (out[i] < 0 || out[i] > 1 << 30) {
             PyErr_SetString(PyExc_ValueError, "a size is out of range");
             return -1;
         }
