@@ -5,7 +5,7 @@ Usage: python experiments/flows/run.py OUT.json --cifar DIR [--seconds 90]
 Every configuration beside this file is trained on the CIFAR-10 training batches, but for their last 1,000 pictures, for
 as many steps as fit into the given seconds of one processor core; the learning rate falls to zero at the last. The
 figure is bits per dimension of the averaged weights on those 1,000 pictures: of discrete models what a coder needs, of
-continuous ones an upper bound by uniform dequantisation. pyramid.toml and chain.toml need about as many multiplications
+continuous ones an upper bound by uniform dequantisation. pyramid.toml needs about as many multiplications
 a pixel as idf.toml.
 """
 
