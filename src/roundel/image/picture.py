@@ -129,7 +129,9 @@ def scale_samples(samples: np.ndarray, largest: int) -> np.ndarray:
     Raises:
         ImageError: A sample exceeds `largest`.
     """
-    goal = np.uint8 if largest < 256 else np.uint16
+    goal: type[np.uint8] | type[np.uint16] = np.uint8 if largest < 256 else np.uint16
+    if samples.dtype == goal and largest == np.iinfo(goal).max:
+        return samples
     found, whole = int(samples.max(initial=0)), int(np.iinfo(goal).max)
     if found > largest:
         raise ImageError(f"a sample of {found} exceeds the file's own maximum of {largest}")
