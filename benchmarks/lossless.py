@@ -7,8 +7,6 @@ wall-clock time. Set ROUNDEL_PHOTO to a picture of one's own; the default is a c
 import time
 from collections.abc import Iterator
 
-import torch
-
 import roundel
 from benchmarks.lossy import photo
 from benchmarks.timing import fastest_s
@@ -25,7 +23,6 @@ REPEATS = 3
 def rows() -> Iterator[str]:
     """MB/s of raw RGB and ratios against JPEG XL, effort 7."""
     pixels = photo()
-    torch.set_num_threads(1)
     speeds: dict[str, tuple[int, float, float]] = {}
     for name in PEERS:
         codec = baselines.find(name)
