@@ -9,7 +9,7 @@ import pytest
 
 from roundel import image
 from roundel.errors import ImageError, RoundelError, RoundelWarning, UnsupportedError
-from roundel.measure import baselines, published, rd, rd_table
+from roundel.measure import baselines, curves, published, rd, rd_table
 from roundel.measure.metrics import Curve, bd_rate
 
 
@@ -46,7 +46,7 @@ def folder(tmp_path):
 def test_a_point_averages_each_pictures_own_value(folder) -> None:
     files = rd.pictures_in(folder)
     assert [file.name for file in files] == ["a.png", "b.png"]
-    point = rd.lossy_point("coarse", 2, rd.measure(Coarse(), 2, files))
+    point = curves.lossy_point("coarse", 2, rd.measure(Coarse(), 2, files))
     bpp_a, bpp_b = 8 * (12 + 3 * 120) / 120, 8 * (12 + 5 * 600) / 600
     assert point.bpp == pytest.approx((bpp_a + bpp_b) / 2)
     assert point.psnr_db == pytest.approx(10 * math.log10(255**2 / 2**2))
@@ -56,10 +56,10 @@ def test_a_point_averages_each_pictures_own_value(folder) -> None:
 
 def test_lossless_figures_are_totals_and_count_wrong_pictures(folder) -> None:
     files = rd.pictures_in(folder)
-    wrong = rd.lossless_point("coarse", rd.measure(Coarse(), 2, files, jobs=2))
+    wrong = curves.lossless_point("coarse", rd.measure(Coarse(), 2, files, jobs=2))
     assert wrong.wrong == 2
     assert wrong.bits_per_subpixel == pytest.approx(8 * (24 + 360 + 3000) / (120 + 1800))
-    assert rd.lossless_point("png", rd.measure(baselines.find("png"), 0, files)).wrong == 0
+    assert curves.lossless_point("png", rd.measure(baselines.find("png"), 0, files)).wrong == 0
 
 
 def test_grey_that_comes_back_as_colour_is_still_the_same_picture(folder) -> None:
@@ -77,13 +77,13 @@ def test_a_missing_package_stops_the_sweep_or_is_skipped_with_a_warning(folder) 
     assert [(name, setting) for name, setting, _ in found] == [("there", 1), ("there", 2)]
 
 
-def points(name: str, factor: float) -> list[rd.Point]:
-    return [rd.Point(name, 0, factor * 2**k, 30 + 3 * k, 0.9, 0, 0, 1) for k in range(4)]
+def points(name: str, factor: float) -> list[curves.Point]:
+    return [curves.Point(name, 0, factor * 2**k, 30 + 3 * k, 0.9, 0, 0, 1) for k in range(4)]
 
 
 def test_comparisons_cover_every_pair_and_explain_gaps() -> None:
-    alone = [rd.Point("alone", 0, 1, 33, 0.9, 0, 0, 1)]
-    every = rd.comparisons(points("x", 1) + points("y", 0.5) + alone, ["x", "y"])
+    alone = [curves.Point("alone", 0, 1, 33, 0.9, 0, 0, 1)]
+    every = curves.comparisons(points("x", 1) + points("y", 0.5) + alone, ["x", "y"])
     found = {(c.codec, c.anchor): c for c in every if c.metric == "PSNR"}
     assert set(found) == {("y", "x"), ("alone", "x"), ("x", "y"), ("alone", "y")}
     assert found["y", "x"].percent == pytest.approx(-50)
@@ -95,16 +95,16 @@ def test_comparisons_cover_every_pair_and_explain_gaps() -> None:
 
 
 def test_each_metric_has_bd_rates_of_its_own_where_it_was_measured() -> None:
-    def of(name: str, rate: float, *, scored: bool) -> list[rd.Point]:
+    def of(name: str, rate: float, *, scored: bool) -> list[curves.Point]:
         score = 20.0 if scored else math.nan
         return [
-            rd.Point(name, 0, rate * 2**k, 30 + 3 * k, 1 - 0.5**k / 10, 0, 0, 1, ssimulacra2=score + 10 * k)
+            curves.Point(name, 0, rate * 2**k, 30 + 3 * k, 1 - 0.5**k / 10, 0, 0, 1, ssimulacra2=score + 10 * k)
             for k in range(4)
         ]
 
     def percents(*, scored: bool) -> dict[str, float | None]:
         both = of("x", 1, scored=scored) + of("y", 0.8, scored=scored)
-        return {c.metric: c.percent for c in rd.comparisons(both, ["x"])}
+        return {c.metric: c.percent for c in curves.comparisons(both, ["x"])}
 
     assert percents(scored=True) == pytest.approx({"PSNR": -20, "MS-SSIM": -20, "SSIMULACRA2": -20})
     assert percents(scored=False) == pytest.approx({"PSNR": -20, "MS-SSIM": -20})

@@ -73,7 +73,7 @@ def command(
       roundel eval kodak -c roundel:runs/x/weights.safetensors=30,60,90 -c roundel=30,60,90
       roundel eval scans --lossless -c roundel -c png -c jxl-e7
     """
-    from roundel.measure import rd, rd_table
+    from roundel.measure import curves, rd, rd_table
     from roundel.measure.provenance import command_line, provenance
     from roundel.measure.published import lossless_rows, lossy_points
 
@@ -89,7 +89,7 @@ def command(
     chosen = [rd.codec_of(spec, lossless=lossless, qualities=qualities) for spec in wanted]
     files = rd.pictures_in(folder)
     origin = provenance(command_line(), files)
-    before = rd.points_of(earlier, origin.data) if earlier else []
+    before = curves.points_of(earlier, origin.data) if earlier else []
     unmeasured = set(anchors) - {codec.name for codec in chosen} - {point.codec for point in before}
     if unmeasured:
         raise click.UsageError(f"--bd-anchor {unmeasured.pop()} is not among the codecs that are measured.")
@@ -104,17 +104,17 @@ def command(
         measured = list(rd.sweep(chosen, files, jobs=jobs, skip_missing=not specs, advance=advance))
     wrong = 0
     if lossless:
-        results["lossless"] = rows = [rd.lossless_point(name, samples) for name, _, samples in measured]
+        results["lossless"] = rows = [curves.lossless_point(name, samples) for name, _, samples in measured]
         wrong = sum(row.wrong for row in rows)
         print_rows(rows, rd_table.lossless_table)
         if published:
             print_rows(lossless_rows(), rd_table.published_table)
     else:
-        points = [rd.lossy_point(*found) for found in measured]
+        points = [curves.lossy_point(*found) for found in measured]
         print_rows(points, rd_table.points_table)
         beside = before + (lossy_points() if published else [])
         names = dict.fromkeys(point.codec for point in points + before)
-        compared = rd.comparisons(points + beside, anchors or list(names))
+        compared = curves.comparisons(points + beside, anchors or list(names))
         print_rows(compared, rd_table.comparisons_table)
         results |= {"points": points, "bd_rates": compared}
         if plot_path:

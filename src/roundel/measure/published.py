@@ -5,7 +5,7 @@ import math
 from importlib import resources
 from typing import Any, NamedTuple
 
-from roundel.measure.rd import Point
+from roundel.measure.curves import Point
 
 MARK = " (published)"
 LANDMARKS = ("VTM", "ELIC 2022", "mean-scale hyperprior 2018", "factorized 2017")  # few enough to tell apart in a plot

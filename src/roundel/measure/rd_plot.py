@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from roundel.errors import UnsupportedError
+from roundel.measure.curves import Point
 from roundel.measure.metrics import ms_ssim_db
 from roundel.measure.published import LANDMARKS, MARK
-from roundel.measure.rd import Point
 
 _INK, _FAINT = "#222222", "#9a9a9a"
 _OURS = "#d1495b"

@@ -5,9 +5,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from roundel.measure.curves import Comparison, LosslessPoint, Point
 from roundel.measure.metrics import ms_ssim_db
 from roundel.measure.published import LosslessRow
-from roundel.measure.rd import Comparison, LosslessPoint, Point
 
 
 def record(result: Any) -> Any:
