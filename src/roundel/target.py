@@ -21,16 +21,24 @@ class Found(NamedTuple):
 
 
 class Line(NamedTuple):
-    """How a measure goes with quality in a typical picture."""
+    """How a measure goes with quality in a typical picture, once it is made straight."""
 
     at_zero: float
     slope: float
     """A unit of quality."""
+    straight: Callable[[float], float] = float
+    """Rises with the measure, and takes it to what goes along a line."""
 
 
-LOG_BPP = Line(math.log(0.045), 0.0414)
-PSNR_DB = Line(24.6, 0.2)
-SSIMULACRA2 = Line(20.0, 0.75)
+def _distance(score: float) -> float:
+    """Of a score of SSIMULACRA2 from 100, on a logarithmic scale; rises with the score."""
+    return -math.log(max(100 - score, 1e-3))
+
+
+LOG_BPP = Line(-2.75, 0.0426)
+PSNR_DB = Line(26.8, 0.19)
+SSIMULACRA2 = Line(-5.2, 0.0327, _distance)
+"""Means over photos."""
 
 
 class _Known(NamedTuple):
@@ -87,12 +95,16 @@ def smallest_reaching(
 
     def measured(quality: int) -> _Known:
         data = encode(quality)
-        return _Known(quality, fidelity(data), data)
+        scores[quality] = fidelity(data)
+        return _Known(quality, typical.straight(scores[quality]), data)
 
-    below, reached = _around(measured, math.nextafter(goal, -math.inf), typical)
+    scores: dict[int, float] = {}
+    # below the goal and no further, so that a picture of just this fidelity reaches it
+    _, reached = _around(measured, math.nextafter(typical.straight(goal), -math.inf), typical)
     if reached is None:
-        assert below is not None
-        raise RoundelError(f"{goal:g} {unit} is out of reach: quality {MAX_QUALITY} gives {below.value:.2f} {unit}")
+        raise RoundelError(
+            f"{goal:g} {unit} is out of reach: quality {MAX_QUALITY} gives {scores[MAX_QUALITY]:.2f} {unit}"
+        )
     return Found(reached.quality, reached.data)
 
 

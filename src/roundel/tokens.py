@@ -83,7 +83,7 @@ def detokenize(
         (20, 33, 3)
     """
     codec = _tokens(Codec(resolve(model, Kind.TOKENS), arguments.whole_number(jobs, "jobs", 1, 256)))
-    found = np.asarray(codes)
+    found = _array(codes)
     if found.ndim == 4 and len(found):
         return np.stack([_detokenize(one, size, codec) for one in found])
     return _detokenize(found, size, codec)
@@ -103,7 +103,7 @@ def to_file(
         True
     """
     codec = _tokens(Codec(resolve(model, Kind.TOKENS)))
-    checked, grid = _checked(np.asarray(codes), size, codec)
+    checked, grid = _checked(_array(codes), size, codec)
     of = _model(codec)
     tiles = [
         of.encode_codes(np.ascontiguousarray(_place(checked, grid.tile(i), of).transpose(2, 0, 1)))
@@ -142,6 +142,14 @@ def _detokenize(codes: np.ndarray, size: tuple[int, int] | None, codec: Codec) -
     for _ in codec.each_tile(grid, work):
         pass
     return pixels
+
+
+def _array(codes: Any) -> np.ndarray:
+    """Tokens given as an array, or as lists. Raises: ModelError."""
+    try:
+        return np.asarray(codes)
+    except ValueError as error:
+        raise ModelError(f"tokens are an array of integers, not lists of different lengths: {error}") from None
 
 
 def _batch(codes: list[Codes]) -> Codes:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from roundel.codecs import zoo
-from roundel.codecs.loading import MAX_EFFORT, at_effort, check_effort
-from roundel.codecs.protocol import BatchModel, Model
+from roundel.codecs.loading import MAX_EFFORT, check_effort
+from roundel.codecs.protocol import BatchModel, Model, Refining
 from roundel.container import Kind
 from roundel.errors import ModelError
 
@@ -27,7 +27,8 @@ def lossless_at(effort: int, pixels: np.ndarray) -> Model:
     check_effort(effort)
     if effort == MAX_EFFORT:
         return best_lossless(pixels)
-    return at_effort(zoo.get(zoo.default(Kind.LOSSLESS) if effort else QUICKEST), effort)
+    model = zoo.get(zoo.default(Kind.LOSSLESS) if effort else QUICKEST)
+    return model.at_effort(effort) if isinstance(model, Refining) else model
 
 
 def best_lossless(pixels: np.ndarray) -> Model:
