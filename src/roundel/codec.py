@@ -49,7 +49,8 @@ def encode(
         source: the path of a picture file, a binary file object, a PIL image, an array (H, W[, C]) of uint8 or uint16
             (C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha), or a torch tensor (C, H, W) of uint8, or of
             floating point in [0, 1].
-        quality: 0 (smallest) to 100 (best), 75 unless something else decides; no matter to lossless models.
+        quality: 0 (smallest) to 100 (best), 75 unless something else decides; no matter to lossless models. Screens
+            and other drawn pictures are coded without loss where that is smaller, unless a model is named.
         lossless: keep every bit.
         effort: 0 … 9, for models that know several. With `lossless` and no model: 0 takes the quickest, 9 the one that
             suits the picture. None for the usual.
@@ -88,7 +89,7 @@ def encode(
     if tune is not None and not isinstance(tune, str):
         raise RoundelError(f'tune {tune!r} is no name: give "ssimulacra2" or "psnr"')
     codec = codec_for(picture, model, lossless=lossless, effort=effort, tune=tune, jobs=jobs, progress=progress)
-    encoding = Encoding.of(picture, codec, tile_px=tile_px, strip=strip)
+    encoding = Encoding.of(picture, codec, tile_px=tile_px, strip=strip, free=model is None)
     return encoding.at(level) if goal == Goal() else encoding.reaching(goal)
 
 
@@ -113,7 +114,7 @@ def decode(
         reduce: halve the size so many times, from the coarse passes alone where the model can.
         passes: a preview from the first so many passes.
         partial_file: take a file that ends early for a preview instead of an error.
-        salvage: leave out what is damaged instead of giving up; `restore` says which tiles are.
+        salvage: leave out what is damaged instead of giving up; `roundel.restore.restore` says which tiles are.
         model: the model that wrote the file (loaded, or its name, id or path) if it is not one that ships.
         jobs: tiles decoded at the same time.
         max_pixels: the most pixels to decode.

@@ -1,6 +1,6 @@
 """A picture made ready for a codec, and its file at a quality or at a target."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -8,8 +8,10 @@ import numpy as np
 
 from roundel import container, target
 from roundel.boxes import to_boxes
+from roundel.codecs import zoo
 from roundel.codecs.protocol import Encoded
-from roundel.container import Box, Kind
+from roundel.container import Box, Header, Kind
+from roundel.image.drawn import is_drawn
 from roundel.errors import RoundelError
 from roundel.image import Picture, reduce_depth
 from roundel.loaded import Codec
@@ -41,16 +43,55 @@ class Encoding:
     depth: int
     boxes: list[Box]
     grid: Grid
+    rival: "Encoding | None" = None
+    """The same picture without loss, where it looks drawn: the smaller of the two is written."""
 
     @classmethod
-    def of(cls, picture: Picture, codec: Codec, *, tile_px: int | None = None, strip: bool = False) -> "Encoding":
-        """Make a picture ready. Raises: FormatError, tiles do not suit the model."""
+    def of(
+        cls, picture: Picture, codec: Codec, *, tile_px: int | None = None, strip: bool = False, free: bool = False
+    ) -> "Encoding":
+        """Make a picture ready.
+
+        Args:
+            free: whether another model may take over, one without loss, if its file is smaller.
+
+        Raises:
+            FormatError: tiles do not suit the model.
+        """
         grid = codec.grid(picture.height, picture.width, tile_px)
-        return cls(picture, codec, *to_boxes(picture, codec.model.kind, strip=strip), grid)
+        encoding = cls(picture, codec, *to_boxes(picture, codec.model.kind, strip=strip), grid)
+        if free and codec.model.kind is Kind.LOSSY and encoding.depth == 8 and is_drawn(encoding.pixels):
+            exact = replace(codec, model=zoo.get(zoo.default(Kind.LOSSLESS)), progress=None)
+            encoding = replace(encoding, rival=cls.of(picture, exact, strip=strip))
+        return encoding
 
     def at(self, quality: int) -> bytes:
-        """The file at a quality, 0 … 100."""
-        tiles = list(self.codec.each_tile(self.grid, partial(self._tile, quality)))
+        """The file at a quality, 0 … 100, or without loss if that is smaller."""
+        data = self._at(quality)
+        exact = self.rival.within(len(data)) if self.rival else None
+        return exact or data
+
+    def within(self, size: int) -> bytes | None:
+        """The file, if it is no larger than so many bytes; else given up as soon as that is clear."""
+        tiles: list[Encoded] = []
+        total = 0
+        for tile in self.codec.each_tile(self.grid, partial(self._tile, 0)):
+            tiles.append(tile)
+            total += sum(map(len, tile.passes))
+            if total > size:
+                return None
+        data = self._file(tiles, 0)
+        return data if len(data) <= size else None
+
+    def writer(self, header: Header) -> Codec:
+        """The codec that wrote a file of this picture."""
+        rival = self.rival
+        return rival.codec if rival and header.model_id == rival.codec.model.id else self.codec
+
+    def _at(self, quality: int) -> bytes:
+        return self._file(list(self.codec.each_tile(self.grid, partial(self._tile, quality))), quality)
+
+    def _file(self, tiles: list[Encoded], quality: int) -> bytes:
         header = self.codec.header(
             self.grid,
             [tile.crc for tile in tiles],
@@ -71,7 +112,7 @@ class Encoding:
         pixels = self.picture.width * self.picture.height
         size = goal.size if goal.bpp is None else int(goal.bpp * pixels / 8)
         if size is not None:
-            return target.largest_within(self.at, size, pixels=pixels).data
+            return target.largest_within(self._at, size, pixels=pixels).data
         from roundel.measure import metrics, ssimulacra2
 
         original = reduce_depth(self.picture).pixels
@@ -84,11 +125,12 @@ class Encoding:
         def fidelity(data: bytes) -> float:
             return float(score(original, self.shown(data).pixels))
 
-        return target.smallest_reaching(self.at, fidelity, wanted, typical, unit).data
+        return target.smallest_reaching(self._at, fidelity, wanted, typical, unit).data
 
     def shown(self, data: bytes) -> Picture:
         """What a file of this picture decodes to."""
-        decoding = Decoding.of(container.read(data, max_pixels=None), self.codec.told(None))
+        file = container.read(data, max_pixels=None)
+        decoding = Decoding.of(file, self.writer(file.header).told(None))
         return decoding.picture(decoding.grid.bounds).picture
 
     def _tile(self, quality: int, index: int) -> Encoded:

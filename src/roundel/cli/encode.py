@@ -96,7 +96,7 @@ def command(
         codec = codec_for(
             picture, key, lossless=lossless, effort=effort, tune=tune, jobs=task.jobs, progress=task.progress
         )
-        encoding = Encoding.of(picture, codec, tile_px=tile, strip=strip)
+        encoding = Encoding.of(picture, codec, tile_px=tile, strip=strip, free=key is None)
         usual = USUAL_QUALITY if quality is None else quality
         data = encoding.at(usual) if wanted == Goal() else encoding.reaching(wanted)
         if verify:
@@ -119,7 +119,8 @@ def _done(item: Item, data: bytes, encoding: "Encoding", elapsed_s: float, how: 
     from roundel import codec
     from roundel.container import Kind
 
-    header, model = codec.info(data).header, encoding.codec.model
+    header = codec.info(data).header
+    model = encoding.writer(header).model
     bpp = 8 * len(data) / (header.width * header.height)
     record: dict[str, object] = {
         "input": item.input,
@@ -144,10 +145,11 @@ def _verify(data: bytes, encoding: "Encoding") -> None:
     """Decode a new file; raise unless it gives what it must."""
     import numpy as np
 
+    from roundel import codec
     from roundel.container import Kind
 
     found, picture = encoding.shown(data), encoding.picture  # a lossy file's symbols are checked in there
     pairs = ((found.pixels, picture.pixels), (found.alpha, picture.alpha))
     same = all(a is b or (a is not None and b is not None and np.array_equal(a, b)) for a, b in pairs)
-    if encoding.codec.model.kind is Kind.LOSSLESS and not same:
+    if codec.info(data).header.kind is Kind.LOSSLESS and not same:
         raise RoundelError("the file does not decode to the picture, so it was not written; please report this")

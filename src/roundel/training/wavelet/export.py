@@ -2,7 +2,7 @@
 
 import math
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,16 @@ from roundel.codecs.wavelet.codec import UNITS, WaveletModel
 from roundel.codecs.wavelet.places import FLAG_TABLES, LEVELS, TABLES, TILTS, Places, flag_table
 from roundel.codecs.wavelet.stored import QUALITIES, TABLE_ARRAYS
 from roundel.codecs.wavelet.symbols import Prices, Writing
-from roundel.codecs.wavelet.walk import FOLD, Group, walk
+from roundel.codecs.wavelet.walk import Group, walk
 from roundel.codecs.weights import read
 from roundel.coding import Tables
-from roundel.errors import ModelError
 from roundel.training import weights as files
-from roundel.training.graphs import Builder, prove
+from roundel.training.graphs import prove
 from roundel.training.trainer import Task
 from roundel.training.wavelet import density
-from roundel.training.wavelet.narrow import Integers, Narrow
+from roundel.training.wavelet.graphs import bias_places, filter_graph, level_graphs
 from roundel.training.wavelet.net import WaveletNet
-from roundel.training.wavelet.postfilter import OUT_UNIT, UNIT, Block, PostFilter
+from roundel.training.wavelet.postfilter import OUT_UNIT, UNIT, PostFilter
 from roundel.training.wavelet.prefilter import PreFilter, prefilter_parts
 from roundel.training.wavelet.subbands import DETAILS, LevelContext
 from roundel.training.wavelet.transform import BANDS, COLOURS
@@ -98,7 +97,7 @@ def parts_of(net: WaveletNet) -> tuple[dict[str, NDArray[Any]], dict[str, bytes]
         for name, data in level_graphs(level, own).items():
             graphs[f"context{k}.{name}"] = data
             biases = [own["first"], own[f"{name}_bias"][0, 0]] if name == "white" else [own[f"{name}_bias"][0, 0]]
-            tensors[f"context{k}.{name}_at"] = _where(data, biases)
+            tensors[f"context{k}.{name}_at"] = bias_places(data, biases)
         del tensors[f"context{k}.first"]
     for k, tuning in enumerate(TUNINGS):
         found, graph = _filter_parts(net, k)
@@ -182,82 +181,6 @@ def refitted(model: WaveletModel, pictures: NDArray[np.uint8], prior: Tables) ->
     return Tables.from_pmfs(pmfs, tables.offsets, escapes)
 
 
-def _where(graph: bytes, biases: Sequence[NDArray[np.int32]]) -> NDArray[np.int64]:
-    """Where in an ONNX file biases begin that a quality replaces."""
-    found = []
-    for bias in biases:
-        raw = bias.astype("<i4").tobytes()
-        if graph.count(raw) != 1:
-            raise ModelError(f"biases of {bias.size} channels stand {graph.count(raw)} times in a graph")
-        found.append(graph.index(raw))
-    return np.array(found, np.int64)
-
-
-def level_graphs(level: LevelContext, biases: Mapping[str, NDArray[Any]]) -> dict[str, bytes]:
-    """The three graphs of a level's contexts, at quality 0 of the first tuning.
-
-    Args:
-        biases: from `_level_tensors`. Names of inputs are those of `nets.LevelContext`.
-    """
-    width = level.white.weight.shape[0]
-    graphs = {}
-    b = Builder()
-    before = level.up.weight.shape[1] - (2 * DETAILS if level.finer > 1 else 2 * len(COLOURS))
-    seen = level.up.weight.shape[1] - before
-    known = b.input("known", np.uint8, [1, "h", "w", _filled(seen)])
-    x = known
-    if before:
-        x = b.node("Concat", [known, b.input("features", np.uint8, [1, "h", "w", before])], axis=3)
-    up = level.up.integers()
-    b.layer = "up"
-    x = b.conv8(x, _spread(up.weight, seen, 0), biases["first"], up.shift)
-    if level.finer > 1:
-        x = _shuffled(b, x, 2, width)
-    _context(b, x, level.white.integers(), level.white_out, biases["white_bias"][0, 0])
-    graphs["white"] = b.to_bytes()
-    for name, layer, head in (("black", level.black, level.black_out), ("colours", level.chroma, level.chroma_out)):
-        b = Builder()
-        features = b.input("features", np.uint8, [1, "h", "w", width])
-        known = b.input("known", np.uint8, [1, "h", "w", _filled(2 * BANDS)])
-        own = layer.integers()
-        own = own._replace(weight=_spread(own.weight, 2 * BANDS, width))
-        _context(b, b.node("Concat", [features, known], axis=3), own, head, biases[f"{name}_bias"][0, 0])
-        graphs[name] = b.to_bytes()
-    return graphs
-
-
-def _filled(channels: int) -> int:
-    return -(-channels // FOLD) * FOLD
-
-
-def _spread(weight: NDArray[np.int8], known: int, before: int) -> NDArray[np.int8]:
-    """Weights (O, C, k, k) with zeros for the channels that fill up those of the `known` ones after `before` others."""
-    zeros = np.zeros((len(weight), _filled(known) - known, *weight.shape[2:]), np.int8)
-    return np.concatenate([weight[:, : before + known], zeros, weight[:, before + known :]], 1)
-
-
-def _context(b: Builder, x: str, own: Integers, head: Narrow, bias: NDArray[np.int32]) -> None:
-    out = head.integers()
-    b.layer = "context"
-    f = b.conv8(x, own.weight, own.bias, own.shift)
-    b.output(f, "features_out", np.uint8)
-    b.layer = "said"
-    b.output(b.conv8(f, out.weight, bias, out.shift), "said", np.uint8)
-
-
-def _shuffled(b: Builder, x: str, finer: int, channels: int) -> str:
-    """See `subbands.shuffle`, channels last."""
-    shape = b.node("Shape", [x])
-    height, width = (b.node("Slice", [shape, b.store([i], np.int64), b.store([i + 1], np.int64)]) for i in (1, 2))
-    cell = b.store([finer, finer * channels], np.int64)
-    cells = b.node("Reshape", [x, b.node("Concat", [height, width, cell], axis=0)])
-    rows = b.transpose(cells, (0, 2, 1, 3))
-    two = b.store([finer], np.int64)
-    size = [b.node("Mul", [n, two]) for n in (height, width)]
-    one, last = b.store([1], np.int64), b.store([channels], np.int64)
-    return b.node("Reshape", [rows, b.node("Concat", [one, *size, last], axis=0)])
-
-
 def _level_tensors(net: WaveletNet, level: LevelContext, offsets: Tensor) -> dict[str, NDArray[Any]]:
     """Biases of a level. Args: offsets: (tunings, 101, ≥ 9), of this level first."""
     up = level.up.integers()
@@ -308,42 +231,7 @@ def _filter_parts(net: WaveletNet, tuning: int) -> tuple[dict[str, NDArray[Any]]
     graph = filter_graph(own, bias[0])
     gain = torch.exp(own.log_scale(t)[:, 0]) * net.step(t) * 255 / OUT_UNIT * 4096
     gains = gain.round().clamp(1, 2**20).numpy().astype(np.int32)
-    return {"bias": bias, "gain": gains, "at": _where(graph, [bias[0]])}, graph
-
-
-def filter_graph(own: PostFilter, bias: NDArray[np.int32]) -> bytes:
-    """The graph of a filter, with the biases of its first layer at a quality; its input is that of `nets.Filter`."""
-    b = Builder()
-    enter = own.enter.integers()
-    width = len(enter.bias)
-    x = b.input("pixels", np.uint8, [1, "h", "w", enter.weight.shape[1]])
-    b.layer = "enter"
-    h = b.conv8(x, enter.weight, bias, enter.shift, signed_in=True, signed_out=True)
-    for k, block in enumerate(own.blocks4):
-        h = _block(b, h, block, f"blocks4.{k}")
-    g = _signed(b, h, own.down, "down", stride=2)
-    for k, block in enumerate(own.blocks8):
-        g = _block(b, g, block, f"blocks8.{k}")
-    g = _shuffled(b, _signed(b, g, own.up, "up"), 2, width)
-    h = _block(b, b.add8(h, g, signed=(True, True, True)), own.last, "last")
-    b.output(_signed(b, h, own.leave, "leave"), "corrections", np.uint8)
-    return b.to_bytes()
-
-
-def _block(b: Builder, x: str, block: Any, name: str) -> str:
-    assert isinstance(block, Block)
-    first, second = block.conv1.integers(), block.conv2.integers()
-    b.layer = f"{name}.conv1"
-    inner = b.conv8(x, first.weight, first.bias, first.shift, signed_in=True)
-    b.layer = f"{name}.conv2"
-    change = b.conv8(inner, second.weight, second.bias, second.shift, signed_out=True)
-    return b.add8(x, change, signed=(True, True, True))
-
-
-def _signed(b: Builder, x: str, layer: Narrow, name: str, stride: int = 1) -> str:
-    own = layer.integers()
-    b.layer = name
-    return b.conv8(x, own.weight, own.bias, own.shift, signed_in=True, signed_out=True, stride=stride)
+    return {"bias": bias, "gain": gains, "at": bias_places(graph, [bias[0]])}, graph
 
 
 def _all() -> range:
