@@ -37,7 +37,7 @@ ROOMS: dict[str, Room] = {
     "container": _room("errors", "numpy"),
     "coding": _room("errors", "numpy constriction"),
     "engine": _room("errors", "numpy onnxruntime"),
-    "image": _room("errors atomic", "numpy PIL imagecodecs tifffile"),
+    "image": _room("errors atomic", "numpy PIL"),
     "codecs": _room(_ARRAYS, "numpy safetensors"),
     "codecs.pyramid": _room(f"{_ARRAYS} codecs", "numpy"),
     "codecs.wavelet": _room(f"{_ARRAYS} codecs", "numpy"),

@@ -358,6 +358,11 @@ def test_other_xmp_stays_to_the_byte() -> None:
     assert read(with_segments(xmp_segment(data))).xmp == data
 
 
+def test_of_two_packets_the_first_is_taken() -> None:
+    first, second = (packet(f'xmlns:a="urn:a" a:b="{number}"') for number in (1, 2))
+    assert read(with_segments(xmp_segment(first), xmp_segment(second))).xmp == first
+
+
 def test_hostile_xmp_takes_no_time() -> None:
     import time
 

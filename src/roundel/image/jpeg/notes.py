@@ -50,7 +50,8 @@ MAX_EXIF_BYTES = MAX_BYTES - len(EXIF)
 def with_segments(picture: Picture, segments: Sequence[Segment], data: bytes) -> Picture:
     """The picture with what its segments say; one warning names what is left out. Args: data: the file."""
     lost: list[str] = []
-    packet, extension = joined(segments, APP1, XMP), None
+    main = [found for found in segments if found.content.startswith(XMP)]  # one packet: a second is a writer's slip
+    packet, extension = joined(main[:1], APP1, XMP), None
     if packet:
         packet, lost = xmp.without_announcements(packet)
         extension = _extension(packet, segments)
