@@ -121,10 +121,12 @@ def _wavelet() -> Kind:
 def _lossless() -> Kind:
     from roundel.training.pyramid import export, resume, task
     from roundel.training.pyramid.net import Pyramid, PyramidShape
+    from roundel.training.pyramid.rounding import Rounding
 
     def build(config: Config, folders: Sequence[Path], seed: int) -> Task:
         model = Pyramid(record(PyramidShape, config.get("shape", {}), "shape"))
-        return task.build(model, record(task.Data, config.get("data", {}), "data"), folders)
+        rounding = record(Rounding, config.get("rounding", {}), "rounding")
+        return task.build(model, record(task.Data, config.get("data", {}), "data"), folders, rounding)
 
     return Kind(build, export.export, resume.trainable)
 

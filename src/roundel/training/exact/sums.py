@@ -91,6 +91,8 @@ class ExactSum(nn.Module):
         super().__init__()
         self.parts, self.out_range, self.unit, self.scaled, self.largest = parts, out_range, unit, scaled, largest
         self.step = step
+        self.rounded = parts[0].narrow
+        """Whether weights are rounded in training too; always in the export."""
         fan_in = sum(p.channels * p.kernel**2 for p in parts)
         shapes = [(c_out, p.channels, p.kernel, p.kernel) for p in parts]
         self.weights = nn.ParameterList([nn.Parameter(torch.randn(s) * gain * (2 / fan_in) ** 0.5) for s in shapes])
@@ -98,7 +100,7 @@ class ExactSum(nn.Module):
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Integer inputs (B, C_i, H, W) to integers (B, C_out, H, W)."""
-        scale, step = self.unit if self.scaled else 1, self._step()
+        scale, step = self.unit if self.scaled else 1, self._step() if self.rounded else None
         y = self._convolve(0, inputs[0], step, scale, self.bias * self.unit)
         for i, x in enumerate(inputs[1:], 1):
             y += self._convolve(i, x, step, scale, None)
@@ -149,21 +151,25 @@ class ExactSum(nn.Module):
 
     def _weight(self, i: int, step: Tensor | None) -> Tensor:
         """Weights of a part, rounded if they are to be."""
-        weight = self._real(i)
+        weight = self.real(i)
         if step is None:
             return weight
         rounded = torch.round(weight.detach() / step).clamp(-NARROW, NARROW) * step
         return weight + (rounded - weight.detach())
 
+    def release(self) -> None:
+        """Let weights be what they are from now on, no more balanced: they are rounded already."""
+        self.parts = [part._replace(balanced=0) for part in self.parts]
+
     def _step(self) -> Tensor | None:
         """(C_out, 1, 1, 1) value of a narrow weight of 1; None where weights are not narrow."""
         if not self.parts[0].narrow:
             return None
-        peaks = [self._real(i).detach().abs().flatten(1).amax(1) for i in range(len(self.parts))]
+        peaks = [self.real(i).detach().abs().flatten(1).amax(1) for i in range(len(self.parts))]
         peak = torch.stack(peaks).amax(0).clamp_min(1e-9)
         return torch.exp2(torch.ceil(torch.log2(peak / (NARROW + 0.5))))[:, None, None, None]
 
-    def _real(self, i: int) -> Tensor:
+    def real(self, i: int) -> Tensor:
         """Real weights of a part, balanced if it is to be."""
         weight, kinds = self.weights[i], self.parts[i].balanced
         if not kinds:

@@ -14,6 +14,7 @@ from roundel.training.entropy.mixture import mixture_tables
 from roundel.training.pyramid.calibrate import calibrated
 from roundel.training.pyramid.graphs import graphs
 from roundel.training.pyramid.net import Pyramid
+from roundel.training.pyramid.rounding import round_afterwards
 from roundel.training.pyramid.task import PyramidTask
 from roundel.training.trainer import Task
 from roundel.training.weights import write
@@ -28,6 +29,9 @@ def export(model: nn.Module, task: Task, path: Path, notes: dict[str, str]) -> N
     assert isinstance(model, Pyramid)
     assert isinstance(task, PyramidTask)
     side = task.validation.shape[3]
+    model = model.cpu().eval().requires_grad_(False)
+    if not task.rounding.in_loop:
+        round_afterwards(model, task.batch(task.rounding.crops, side, np.random.default_rng(BATCHES)))
     save(path, model, notes)
     nets = stored.nets_of(read(path))
     batches = [task.batch(BATCH_PX // side**2, side, np.random.default_rng(k)) for k in range(BATCHES)]

@@ -1,7 +1,7 @@
 """Training the lossless pyramid: bits of all levels of random crops, or of whole small pictures."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from roundel.image import cifar
 from roundel.training import data
 from roundel.training.entropy.mixture import mixture_bits
 from roundel.training.pyramid.net import Pyramid, to_ycocg
+from roundel.training.pyramid.rounding import Rounding, set_rounding
 from roundel.training.pyramid.step import MEAN_UNIT
 
 VALIDATION_BATCH = 50
@@ -57,6 +58,7 @@ class PyramidTask:
     source: Source
     validation: Tensor
     deep_every: int = 4
+    rounding: Rounding = field(default_factory=Rounding)
 
     def batch(self, count: int, side: int, generator: np.random.Generator) -> Tensor:
         """Training pictures, uint8 (count, 3, side, side)."""
@@ -116,10 +118,12 @@ class Data:
     """Validation uses the middle of each held-out picture, with this side."""
 
 
-def build(model: Pyramid, settings: Data, folders: Sequence[Path]) -> PyramidTask:
+def build(model: Pyramid, settings: Data, folders: Sequence[Path], rounding: Rounding | None = None) -> PyramidTask:
     """The task that a configuration and its folders make. Raises: ImageError, see `sources`."""
+    rounding = rounding or Rounding()
+    set_rounding(model, on=rounding.in_loop)
     source, validation = sources(settings, folders)
-    return PyramidTask(model, source, validation)
+    return PyramidTask(model, source, validation, rounding=rounding)
 
 
 def sources(settings: Data, folders: Sequence[Path]) -> tuple[Source, Tensor]:
