@@ -63,9 +63,14 @@ def test_pictures_keep_what_they_have() -> None:
 
 
 def test_grey_and_coloured_pictures_of_one_size() -> None:
-    mixed = [scene(8, 8), scene(8, 8, 1)]
+    rng = np.random.default_rng(1)
+    deep = [rng.integers(0, 65536, (8, 8, channels), np.uint16) for channels in (1, 2, 3, 4)]
+    mixed = [scene(8, 8), scene(8, 8, 1), *deep]
     found = roundel.unpack(roundel.pack(mixed, model=EXACT), model=EXACT)
-    assert np.array_equal(found[1].pixels, np.broadcast_to(mixed[1], (8, 8, 3)))
+    for array, member in zip(mixed, found, strict=True):
+        assert np.array_equal(member.pixels.reshape(array.shape), array)
+    grey = roundel.unpack(roundel.pack(mixed[1:3], model=EXACT), model=EXACT)
+    assert np.array_equal(grey[0].pixels, mixed[1][:, :, 0])
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from roundel import arguments, container, image, packing
 from roundel.arguments import Pictured, Readable
 from roundel.boxes import from_boxes, to_boxes
 from roundel.codecs.protocol import Model
-from roundel.container import DEFAULT_MAX_PIXELS, Kind, Pack, Tag
+from roundel.container import DEFAULT_MAX_PIXELS, Box, Kind, Pack, Tag
 from roundel.errors import ImageError, RoundelError
 from roundel.image import Picture
 from roundel.packing import GROUP, Collection
@@ -116,6 +116,8 @@ def members(opened: Pack, images: Sequence[int], *, model: Model | int | str | N
     names, labels, boxes = opened.names, opened.labels, opened.metadata
     for number, pixels in zip(images, packing.unpack(opened, images, model=model), strict=True):
         own = {box.tag: box.data for box in boxes[number]}
+        if Tag.GREY in own:
+            pixels = pixels[:, :, :1]
         width, height = opened.size(number)
         whole = Rect(0, 0, height, width)
         picture = from_boxes(pixels, whole, 16 if Tag.LOW_BYTES in own else 8, own.get, whole)
@@ -128,6 +130,10 @@ def collect(
 ) -> Collection:
     """Pictures as `packing.pack` takes them, with boxes for what is beside their pixels."""
     parts = [to_boxes(picture, Kind.LOSSLESS, strip=strip) for picture in pictures]
+    if len({picture.channels for picture in pictures}) > 1:  # a pack has the same number of channels for all
+        for picture, (_, _, boxes) in zip(pictures, parts, strict=True):
+            if picture.channels == 1:
+                boxes.append(Box(Tag.GREY, b""))
     return Collection([pixels for pixels, _, _ in parts], names, labels, [boxes for _, _, boxes in parts])
 
 

@@ -39,6 +39,7 @@ class Tag(IntEnum):
     COLOUR = 0x03
     RESOLUTION = 0x04
     SAMPLE_MAX = 0x05
+    GREY = 0x06
     EXIF = TRAILING | 0x01
     XMP = TRAILING | 0x02
     NAMES = TRAILING | 0x03
