@@ -35,8 +35,6 @@ class Entry(NamedTuple):
     id: int
     name: str
     kind: Kind
-    home: str
-    """module:class that wires it; the class offers `load(path, device) -> Model`."""
     advice: str = ""
     """What it is for, in a few words."""
     successor: str = ""
@@ -53,16 +51,14 @@ class Entry(NamedTuple):
         return _toml(path) if path.exists() else {}
 
 
-LOSSLESS_HOME = "roundel.codecs.pyramid.codec:PyramidModel"
-TOKENS_HOME = "roundel.codecs.tokens.codec:TokenModel"
 ENTRIES = (
-    Entry(2, "photo-wavelet", Kind.LOSSY, "roundel.codecs.wavelet.codec:WaveletModel", "photos and other pictures"),
-    Entry(25, "photo-fast", Kind.LOSSLESS, LOSSLESS_HOME, "the quickest: encode --lossless --effort 0"),
-    Entry(26, "cifar", Kind.LOSSLESS, LOSSLESS_HOME, "packs of pictures of 32 × 32 pixels"),
-    Entry(24, "photo", Kind.LOSSLESS, LOSSLESS_HOME, "photos and other pictures"),
-    Entry(27, "histology", Kind.LOSSLESS, LOSSLESS_HOME, "slides of stained tissue"),
-    Entry(35, "photo-tokens", Kind.TOKENS, TOKENS_HOME, "integers for learning from photos"),
-    Entry(36, "cifar-tokens", Kind.TOKENS, TOKENS_HOME, "integers for pictures of 32 × 32 pixels"),
+    Entry(2, "photo-wavelet", Kind.LOSSY, "photos and other pictures"),
+    Entry(25, "photo-fast", Kind.LOSSLESS, "the quickest: encode --lossless --effort 0"),
+    Entry(26, "cifar", Kind.LOSSLESS, "packs of pictures of 32 × 32 pixels"),
+    Entry(24, "photo", Kind.LOSSLESS, "photos and other pictures"),
+    Entry(27, "histology", Kind.LOSSLESS, "slides of stained tissue"),
+    Entry(35, "photo-tokens", Kind.TOKENS, "integers for learning from photos"),
+    Entry(36, "cifar-tokens", Kind.TOKENS, "integers for pictures of 32 × 32 pixels"),
 )
 DEFAULTS = {Kind.LOSSY: "photo-wavelet", Kind.LOSSLESS: "photo", Kind.TOKENS: "photo-tokens"}
 
@@ -101,9 +97,9 @@ def get(model: int | str) -> "Model":
     """
     entry = find(model)
     if entry is not None:
-        return _load(entry.home, entry.weights, entry.name, entry.id)
+        return _load(entry.weights, entry.name, entry.id)
     if isinstance(model, str) and model.endswith(".safetensors"):
-        return _load("", Path(model), Path(model).stem, CUSTOM_ID)
+        return _load(Path(model), Path(model).stem, CUSTOM_ID)
     known = ", ".join(f"{e.name} ({e.id})" for e in entries())
     what = "a model that is not published: name its weights file with --model" if model == CUSTOM_ID else "unknown"
     raise ModelError(f"model {model!r} is {what}; known: {known}; or give the path of a .safetensors file")
@@ -115,21 +111,11 @@ def weights_hash(path: Path) -> bytes:
 
 
 @lru_cache(maxsize=8)
-def _load(home: str, path: Path, name: str, model_id: int) -> "Model":
-    from safetensors import safe_open
-
+def _load(path: Path, name: str, model_id: int) -> "Model":
     from roundel.codecs.weights import read
 
     if not path.is_file():
         raise ModelError(f"{path}: the weights of model {name} are missing")
-    with safe_open(path, "numpy") as file:
-        metadata = file.metadata() or {}
-    if "architecture" not in metadata:  # until all weights are made anew
-        old = metadata.get("home", home)
-        moved = {"lossless": LOSSLESS_HOME, "wavelet_codec": "roundel.codecs.wavelet.codec:WaveletModel"}
-        home = moved.get(old.split(".")[-1].split(":")[0], TOKENS_HOME)
-        module, _, attribute = home.partition(":")
-        return getattr(import_module(module), attribute).load(path, name=name, model_id=model_id, device="cpu")
     weights = read(path)
     if weights.architecture not in ARCHITECTURES:
         raise ModelError(
