@@ -1,9 +1,12 @@
 """Smaller pictures from coarse passes, regions of them, and files that are read only where they are looked at."""
 
 import io
+import multiprocessing
+import pickle
+import sys
 import zlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -220,6 +223,38 @@ def test_threads_share_an_open_file(large: Path) -> None:
         parts = list(pool.map(lambda corner: file.read_array(corner, 0, (60, 60)), corners))
     for (x, y), part in zip(corners, parts, strict=True):
         assert np.array_equal(part, scene(1000, 1300)[y : y + 60, x : x + 60])
+
+
+def corner(file: roundel.OpenFile, place: tuple[int, int]) -> bytes:
+    """A patch, as a worker reads it."""
+    return file.read_array(place, 0, (60, 60)).tobytes()
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_workers_share_an_open_file(large: Path, method: str) -> None:
+    """Forked ones share the position in the file, which therefore must not matter; spawned ones open it again."""
+    if method not in multiprocessing.get_all_start_methods():
+        pytest.skip(f"{sys.platform} cannot {method}")
+    places = [(x, y) for x in range(0, 1000, 197) for y in range(0, 900, 201)]
+    with roundel.open(large, model=Halving()) as file:
+        expected = [corner(file, place) for place in places]
+        with ProcessPoolExecutor(
+            3, mp_context=multiprocessing.get_context(method), initializer=_keep, initargs=(file,)
+        ) as pool:
+            assert list(pool.map(_kept_corner, places)) == expected
+    with pytest.raises(RoundelError, match="by its path"):
+        pickle.dumps(roundel.open(io.BytesIO(large.read_bytes())))
+    again = pickle.loads(pickle.dumps(roundel.open(large.read_bytes(), model=Halving())))
+    assert corner(again, places[1]) == expected[1]
+
+
+def _keep(file: roundel.OpenFile) -> None:
+    """Give a worker its file."""
+    multiprocessing.current_process().file = file  # type: ignore[attr-defined]
+
+
+def _kept_corner(place: tuple[int, int]) -> bytes:
+    return corner(multiprocessing.current_process().file, place)  # type: ignore[attr-defined]
 
 
 def test_kinds_are_known_before_a_model_is(large: Path) -> None:

@@ -1,7 +1,8 @@
 """A file held open, and read where it is looked at: regions at any level of halved sizes, as viewers of slides do."""
 
 import builtins
-from os import PathLike, fspath
+import os
+from os import PathLike
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
@@ -134,6 +135,14 @@ class OpenFile:
     ) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickled as what it was opened from, and opened again."""
+        data = self._file.data
+        if self._name is None and isinstance(data, Source):
+            raise RoundelError("a file that was opened from a file object cannot be pickled: open it by its path")
+        source = bytes(data[:]) if self._name is None else self._name
+        return _open_again, (source, self._model, self._jobs, self._max_pixels)
+
     def __repr__(self) -> str:
         width, height = self.size
         state = " closed" if self._closed else ""
@@ -159,12 +168,16 @@ class OpenFile:
         return shrink(decoding.picture(finer).picture, further)
 
 
+def _open_again(source: str | bytes, model: Any, jobs: int, max_pixels: int) -> OpenFile:
+    return open(source, model=model, jobs=jobs, max_pixels=max_pixels)
+
+
 def _stream(source: Any) -> tuple[str | None, Source | bytes]:
     """The name of a file, if it has one, and what to read it from."""
     if isinstance(source, str | PathLike):
         with arguments.named(source):
             file = builtins.open(source, "rb")  # noqa: SIM115, OpenFile closes it
-            return fspath(source), Source(file) if file.seekable() else file.read()
+            return os.fspath(source), Source(file) if file.seekable() else file.read()
     if callable(getattr(source, "seek", None)) and callable(getattr(source, "read", None)):
         return None, Source(source)
     return None, arguments.contents(source)

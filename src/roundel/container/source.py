@@ -1,5 +1,6 @@
 """Bytes that need not be in memory: what readers slice may be bytes, a memory map, or a file read piece by piece."""
 
+import os
 import threading
 from typing import BinaryIO, Protocol
 
@@ -13,7 +14,7 @@ class Sliceable(Protocol):
 
 
 class Source:
-    """A file whose bytes are read when they are sliced, and only those; safe to share between threads.
+    """A file whose bytes are read when they are sliced, and only those; safe to share between threads and by a fork.
 
     >>> import io
     >>> Source(io.BytesIO(b"roundel"))[2:5]
@@ -23,7 +24,11 @@ class Source:
     def __init__(self, file: BinaryIO) -> None:
         """Args: file: opened for reading, and seekable."""
         self._file, self._lock = file, threading.Lock()
-        self._size = file.seek(0, 2)
+        self._size = file.seek(0, os.SEEK_END)
+        try:
+            self._number = file.fileno() if hasattr(os, "pread") else None
+        except OSError:  # no file of the system's
+            self._number = None
 
     def __len__(self) -> int:
         return self._size
@@ -32,6 +37,8 @@ class Source:
         start, end, _ = part.indices(self._size)
         if end <= start:
             return b""
+        if self._number is not None:  # moves no position that forked processes share
+            return self._pread(self._number, start, end)
         with self._lock:
             self._file.seek(start)
             return self._file.read(end - start)
@@ -39,3 +46,11 @@ class Source:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+
+    @staticmethod
+    def _pread(number: int, start: int, end: int) -> bytes:
+        chunks = []
+        while start < end and (chunk := os.pread(number, end - start, start)):
+            chunks.append(chunk)
+            start += len(chunk)
+        return b"".join(chunks)
