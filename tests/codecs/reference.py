@@ -3,6 +3,7 @@
 Slow and short. It reads a weights file and the passes of a tile, and gives the pixels that the fast decoder must give.
 """
 
+import io
 import json
 import zlib
 from collections.abc import Callable, Sequence
@@ -13,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import onnx
 from onnx import numpy_helper
+from PIL import Image
 from safetensors import safe_open
 
 from roundel.coding import Tables
@@ -155,6 +157,13 @@ def phase(
             r[colour, y + 1, x + 1] = np.clip(value - ((m + 8) >> 4), -127, 127)
 
 
+def webp(stream: bytes) -> bytes:
+    """Interleaved RGB of the content of a VP8L chunk."""
+    chunk = b"VP8L" + len(stream).to_bytes(4, "little") + stream + bytes(len(stream) % 2)
+    file = b"RIFF" + (4 + len(chunk)).to_bytes(4, "little") + b"WEBP" + chunk
+    return Image.open(io.BytesIO(file)).convert("RGB").tobytes()
+
+
 def decode(model: Model, passes: Sequence[bytes], height: int, width: int) -> np.ndarray:
     """uint8 (height, width, 3) of a whole tile."""
     mode, payload = passes[0][0], passes[0][1:]
@@ -162,7 +171,7 @@ def decode(model: Model, passes: Sequence[bytes], height: int, width: int) -> np
     if mode in (6, 7):
         learned, payload, mode = payload[0], payload[1:], mode - 6
     if mode >= 2:
-        raw = zlib.decompress(payload) if mode == 4 else payload
+        raw = {4: zlib.decompress, 8: webp}.get(mode, bytes)(payload)
         stored = {2: (1, 1, 3), 5: (height, width, 1)}.get(mode, (height, width, 3))
         return np.broadcast_to(np.frombuffer(raw, np.uint8).reshape(stored), (height, width, 3))
     decoders = [Decoder(data) for data in (payload, *passes[1:])]

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from roundel.codecs.pyramid import colours
-from roundel.codecs.pyramid.colours import CompiledColours, PlainColours, SeenColours
+from roundel.codecs.pyramid import plain_colours
+from roundel.codecs.pyramid.colours import CompiledColours, SeenColours
 from roundel.codecs.pyramid.distribution import SCALES, UNIFORM_LUMA, mixture_index
+from roundel.codecs.pyramid.plain_colours import PlainColours
 from roundel.coding import Tables, compiled
 from roundel.errors import FormatError
 from roundel.training.entropy.mixture import mixture_tables
@@ -161,19 +162,19 @@ def test_wrong_arguments_are_refused(tables: Tables) -> None:
 
 def test_logarithms_and_powers_are_inverse_and_those_of_the_plain_decoder() -> None:
     numbers = np.array([256, 257, 300, 511, 512, 12 << 24, 2**40 - 1])
-    assert colours._log2(numbers).tolist() == [logarithm(int(x)) for x in numbers]
-    assert colours._log2(np.array([256, 512, 1 << 30])).tolist() == [8 * 256, 9 * 256, 30 * 256]
+    assert plain_colours._log2(numbers).tolist() == [logarithm(int(x)) for x in numbers]
+    assert plain_colours._log2(np.array([256, 512, 1 << 30])).tolist() == [8 * 256, 9 * 256, 30 * 256]
     logs = np.arange(-1408, 1409)
-    assert colours._power(logs).tolist() == [power(int(w)) for w in logs]
-    assert colours._power(np.array([-1408, 0, 256, 1408])).tolist() == [1, 64, 128, 2896]
+    assert plain_colours._power(logs).tolist() == [power(int(w)) for w in logs]
+    assert plain_colours._power(np.array([-1408, 0, 256, 1408])).tolist() == [1, 64, 128, 2896]
 
 
 def test_windows_hold_all_but_a_128th(tables: Tables) -> None:
-    reach = colours._reach(tables)
-    assert reach[UNIFORM_LUMA] == reach[UNIFORM_LUMA + 1] == colours.NOWHERE
+    reach = plain_colours._reach(tables)
+    assert reach[UNIFORM_LUMA] == reach[UNIFORM_LUMA + 1] == plain_colours.NOWHERE
     for t in range(0, UNIFORM_LUMA, 97):
         window = Reference(tables).window(t)
         assert window is not None
         assert (-int(reach[t]), int(reach[t]) + 1) == window
     wide = mixture_index(*(np.array([v], np.int32) for v in (0, 8 * SCALES, -320)))[0][0]
-    assert reach[wide] == colours.REACH_MAX
+    assert reach[wide] == plain_colours.REACH_MAX

@@ -39,7 +39,7 @@ ROOMS: dict[str, Room] = {
     "engine": _room("errors", "numpy onnxruntime"),
     "image": _room("errors atomic", "numpy PIL"),
     "codecs": _room(_ARRAYS, "numpy safetensors"),
-    "codecs.pyramid": _room(f"{_ARRAYS} codecs", "numpy"),
+    "codecs.pyramid": _room(f"{_ARRAYS} codecs", "numpy PIL"),
     "codecs.wavelet": _room(f"{_ARRAYS} codecs", "numpy"),
     "codecs.tokens": _room(f"{_ARRAYS} codecs", "numpy"),
     "codecs.zoo": _room(f"{_ARRAYS} codecs", "numpy safetensors tomli"),

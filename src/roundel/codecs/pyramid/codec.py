@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roundel.codecs.protocol import Batch, Decoded, Encoded, Window
-from roundel.codecs.pyramid import stored
+from roundel.codecs.pyramid import stored, webp
 from roundel.codecs.pyramid.nets import Nets
 from roundel.codecs.pyramid.symbols import Drawn, Expected, Reading, Recording
 from roundel.codecs.pyramid.walk import PASSES, Samples, pass_of, walk
@@ -42,6 +42,8 @@ class Mode(IntEnum):
     """As COLOUR; the next byte says which colours the tile's seen colours correct, bits 0 to 2."""
     GREY_LEARNED = 7
     """As GREY; the next byte is 1."""
+    WEBP = 8
+    """The lossless bitstream of WebP: for screens and drawings."""
 
 
 WALKED = {Mode.COLOUR, Mode.GREY, Mode.COLOUR_LEARNED, Mode.GREY_LEARNED}
@@ -115,8 +117,9 @@ class PyramidModel:
         walk(self.nets, recording, *held.shape[:3], colour=not grey)
         head, passes = shortest(recording, self.tables, colours=1 if grey else 3, learns=self.learns)
         length = sum(map(len, passes))
-        if deflated := _deflated(held, min(length, held.size)):
-            return _stored(Mode.DEFLATED, deflated, zlib.crc32(_rgb(held).data))
+        mode, payload = repeating(_rgb(held), min(length, held.size))
+        if payload:
+            return _stored(mode, payload, zlib.crc32(_rgb(held).data))
         if held.size <= length:
             return _stored(Mode.RAW_GREY if grey else Mode.RAW, held.tobytes(), zlib.crc32(held.data))
         passes[0] = head + passes[0]
@@ -223,13 +226,14 @@ def from_ycocg(x: NDArray[np.int16]) -> NDArray[np.uint8]:
     return pixels
 
 
-def _deflated(pixels: NDArray[np.uint8], length: int) -> bytes:
-    """Interleaved RGB through zlib, if that is shorter than `length`; else nothing."""
-    data = _rgb(pixels).data
-    if len(zlib.compress(data, QUICK_LEVEL)) > WORTH * length:
-        return b""
-    deflated = zlib.compress(data, zlib.Z_BEST_COMPRESSION)
-    return deflated if len(deflated) < length else b""
+def repeating(pixels: NDArray[np.uint8], length: int) -> tuple[Mode, bytes]:
+    """RGB (B, H, W, 3) as what codes exact repeats well, if that is shorter than `length`; else with no bytes."""
+    if len(zlib.compress(pixels.data, QUICK_LEVEL)) > WORTH * length:
+        return Mode.DEFLATED, b""
+    deflated = zlib.compress(pixels.data, zlib.Z_BEST_COMPRESSION)
+    drawn = webp.encode(pixels.reshape(-1, *pixels.shape[2:]))
+    mode, payload = (Mode.WEBP, drawn) if drawn and len(drawn) <= len(deflated) else (Mode.DEFLATED, deflated)
+    return mode, payload if len(payload) < length else b""
 
 
 def _rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -257,7 +261,9 @@ def _unstored(mode: int, payload: bytes, shape: tuple[int, int, int, int]) -> ND
             payload = zlib.decompressobj().decompress(payload, size + 1)
         except zlib.error as error:
             raise FormatError(f"a deflated tile is damaged: {error}") from None
-    lengths = {Mode.CONSTANT: 3, Mode.RAW: size, Mode.DEFLATED: size, Mode.RAW_GREY: size // 3}
+    if mode == Mode.WEBP:
+        payload = webp.decode(payload, shape[0] * shape[1], shape[2]).tobytes()
+    lengths = {Mode.CONSTANT: 3, Mode.RAW: size, Mode.DEFLATED: size, Mode.WEBP: size, Mode.RAW_GREY: size // 3}
     if len(payload) != lengths.get(mode):  # type: ignore[call-overload]
         raise FormatError(f"a tile of mode {mode} holds {len(payload)} bytes: no encoder writes that; it is damaged")
     values = np.frombuffer(payload, np.uint8)
