@@ -37,7 +37,7 @@ class Tuning(NamedTuple):
 
 
 TUNINGS = (
-    Tuning("ssimulacra2", (1 / 2.2, 1 / 1.8, 1 / 1.4, 1.0, 1 / 0.9), 1 / 0.95, 0.05, masking=0.5),
+    Tuning("ssimulacra2", (1 / 2.2, 1 / 1.8, 1 / 1.4, 1.2, 1.2 / 0.9), 1 / 0.95, 0.05, masking=0.5),
     Tuning("psnr", (1.0,) * LEVELS, 1.0, 2 * 0.6931 / 12),
 )
 """The order is that of their numbers in files."""
