@@ -16,11 +16,12 @@ from PIL import Image
 
 from roundel.atomic import atomic_write
 from roundel.errors import ImageError, RoundelError, RoundelWarning
-from roundel.image import colour, jpeg, plugins, png, pnm, resolution, tiff, xmp
+from roundel.image import colour, resolution, xmp
 from roundel.image.kinds import HEAD_BYTES, kind_of
 from roundel.image.picture import Picture, reduce_depth, to_array
 from roundel.image.pil import EXIF_PREFIX
 from roundel.image.profile import profile_of
+from roundel.image.tiff.exif import exif_resolution
 
 MAX_PIXELS = 1 << 29
 SUFFIXES = {
@@ -43,12 +44,6 @@ _HOLDS = {
     "TIFF": {"alpha", "16 bits", "icc", "exif", "xmp", "resolution", "photoshop"},
     "BMP": {"resolution"},
     "PPM": {"16 bits"},
-}
-_READERS: dict[str, Callable[[BinaryIO, Callable[[int, int], None]], Picture]] = {
-    "PNG": png.read,
-    "JPEG": jpeg.read,
-    "TIFF": tiff.read,
-    "PPM": pnm.read,
 }
 
 
@@ -151,9 +146,25 @@ def _seekable(source: str | os.PathLike[str] | BinaryIO) -> Iterator[BinaryIO]:
 
 def _read(file: BinaryIO, check_size: Callable[[int, int], None]) -> Picture:
     kind = kind_of(file.read(HEAD_BYTES))
-    if kind in _READERS:
-        return _READERS[kind](file, check_size)
-    return plugins.read(file, kind, check_size)
+    reader = _reader(kind)
+    return reader(file, check_size)
+
+
+def _reader(kind: str) -> Callable[[BinaryIO, Callable[[int, int], None]], Picture]:
+    """What reads a format; loaded when it is needed, to start quickly."""
+    if kind == "PNG":
+        from roundel.image.png.file import read
+    elif kind == "JPEG":
+        from roundel.image.jpeg.file import read
+    elif kind == "TIFF":
+        from roundel.image.tiff.reader import read
+    elif kind == "PPM":
+        from roundel.image.pnm import read
+    else:
+        from roundel.image import plugins
+
+        return partial(plugins.read, format=kind)
+    return read
 
 
 def _check_size(max_pixels: int, width: int, height: int) -> None:
@@ -173,13 +184,21 @@ def _write(picture: Picture, file: BinaryIO, format: str, quality: int | None) -
     packet = picture.xmp and xmp.joined(picture.xmp, picture.xmp_extension)
     try:
         if format == "PNG":
-            png.write(picture, file, packet)
+            from roundel.image.png.file import write as write_png
+
+            write_png(picture, file, packet)
         elif format == "TIFF":
-            tiff.write(picture, file, packet)
+            from roundel.image.tiff.writer import write as write_tiff
+
+            write_tiff(picture, file, packet)
         elif format == "PPM":
-            pnm.write(picture, file)
+            from roundel.image.pnm import write as write_pnm
+
+            write_pnm(picture, file)
         elif format == "JPEG":
-            jpeg.write(picture, file, quality)
+            from roundel.image.jpeg.file import write as write_jpeg
+
+            write_jpeg(picture, file, quality)
         else:
             _plugin(picture, file, format, packet, quality)
     except (ValueError, OSError, struct.error) as error:
@@ -204,6 +223,15 @@ def _plugin(picture: Picture, file: BinaryIO, format: str, packet: bytes | None,
     Image.fromarray(to_array(picture)).save(file, format, **options)
 
 
+def _fits(picture: Picture, format: str) -> dict[str, bool]:
+    """Which parts of the metadata are small enough, by their names in a Picture, where the format has limits."""
+    if format != "JPEG":
+        return {}
+    from roundel.image.jpeg.file import fits
+
+    return fits(picture)
+
+
 def _fit(picture: Picture, format: str) -> Picture:
     """What of the picture the format can hold, with one warning for what it cannot."""
     holds, lost = _HOLDS[format], []
@@ -214,7 +242,7 @@ def _fit(picture: Picture, format: str) -> Picture:
     if picture.depth == 16 and "16 bits" not in holds:
         lost.append("the lower 8 of 16 bits")
         picture = reduce_depth(picture)
-    fits = jpeg.fits(picture) if format == "JPEG" else {}
+    fits = _fits(picture, format)
     names = {"exif": "EXIF", "icc": "ICC profile", "xmp": "XMP", "photoshop": "Photoshop resources and IPTC"}
     for field, name in names.items():
         if getattr(picture, field) and not (field in holds and fits.get(field, True)):
@@ -229,7 +257,7 @@ def _fit(picture: Picture, format: str) -> Picture:
                 lost.append(f"colours ({colour.named(picture.colour)})")
     unitless = picture.resolution is not None and picture.resolution.unit == resolution.NONE
     if picture.resolution and ("resolution" not in holds or (format == "BMP" and unitless)):
-        if picture.resolution != tiff.exif_resolution(without.get("exif", picture.exif)):
+        if picture.resolution != exif_resolution(without.get("exif", picture.exif)):
             lost.append("resolution")
         without["resolution"] = None
     if picture.texts and "texts" not in holds:

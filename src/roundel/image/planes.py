@@ -3,7 +3,7 @@
 import io
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from roundel.errors import FormatError
 from roundel.image.pil import samples_of
@@ -39,6 +39,8 @@ def unpack_plane(data: bytes, height: int, width: int) -> np.ndarray:
     Raises:
         FormatError: the bytes are no such PNG.
     """
+    from PIL import PngImagePlugin
+
     try:
         # opened by its class: Image.open has a limit of pixels of its own, and the right size is known here
         with PngImagePlugin.PngImageFile(io.BytesIO(data)) as image:

@@ -27,12 +27,12 @@ _without_limit = 0
 _limit: int | None = None
 
 
-def read(file: BinaryIO, format: str, check_size: Callable[[int, int], None]) -> Picture:
+def read(file: BinaryIO, check_size: Callable[[int, int], None], format: str) -> Picture:
     """The first frame of a file.
 
     Args:
-        file: seekable. format: "WEBP", "GIF", "BMP" or "AVIF".
-        check_size: raises unless a picture of this width and height is allowed.
+        file: seekable. check_size: raises unless a picture of this width and height is allowed.
+        format: "WEBP", "GIF", "BMP" or "AVIF".
 
     Raises:
         ImageError: damaged, cut short, too large, or of more bits than Pillow gives.
