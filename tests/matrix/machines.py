@@ -33,7 +33,7 @@ def machines(place: Path) -> tuple[list[Machine], list[str]]:
         place: a folder for what they need, made once.
     """
     python, site = Path(sys.executable).resolve(), Path(sysconfig.get_path("purelib"))
-    here = [SOURCE, site]
+    here = [_copy(place / "source", built=True), site]
     found = [
         Machine("this one, 1 thread", [str(python)], here),
         Machine("this one, 2 threads", [str(python)], here, 2),
@@ -74,10 +74,15 @@ def _arm(root: Path) -> Path | None:
 
 def _arm_source(root: Path) -> Path:
     """The source with the C coder that was built for Arm in the place of this machine's."""
-    source = root / "source"
-    shutil.rmtree(source, ignore_errors=True)
-    skip = shutil.ignore_patterns("*.so", "__pycache__")
-    shutil.copytree(SOURCE / "roundel", source / "roundel", ignore=skip)
+    source = _copy(root / "source", built=False)
     for module in root.glob("_native*.so"):
         shutil.copy(module, source / "roundel" / "coding")
+    return source
+
+
+def _copy(source: Path, *, built: bool) -> Path:
+    """The source as it is now, whatever is changed in it while the matrix runs; `built`: with the C coder."""
+    shutil.rmtree(source, ignore_errors=True)
+    skip = shutil.ignore_patterns("__pycache__", *([] if built else ["*.so"]))
+    shutil.copytree(SOURCE / "roundel", source / "roundel", ignore=skip)
     return source

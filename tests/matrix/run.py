@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tests.matrix import wasm
 from tests.matrix.machines import Machine, machines
 
 CHILD = Path(__file__).parent / "child.py"
@@ -70,6 +71,16 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"| {' | '.join(map(str, row))} | {time.monotonic() - begun:.0f} |", flush=True)
         for file in decoded:
             print(f"{machine.name}: {file} decodes otherwise", file=sys.stderr)
+    if not options.only or any("WebAssembly".startswith(name) for name in options.only):
+        result = wasm.run(files, options.place.resolve() / "wasm", environment(able[0]))
+        if isinstance(result, str):
+            missing.append(f"WebAssembly: {result}")
+        else:
+            version, calls, other_calls = result
+            print(
+                f"| WebAssembly in Node, the nets alone | {version} | | {calls} calls | {other_calls} | | |", flush=True
+            )
+            wrong = wrong or other_calls > 0
     for text in missing:
         print(f"not run: {text}", file=sys.stderr)
     return 1 if wrong else 0
@@ -93,10 +104,14 @@ def pictures(folder: Path | None, count: int) -> dict[str, np.ndarray]:
 
 def run(machine: Machine, *arguments: str) -> str:
     """The child's output on a machine. Raises: CalledProcessError."""
-    paths = os.pathsep.join(map(str, machine.paths))
-    environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     command = [*machine.command, str(CHILD), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, env=environment(machine), capture_output=True, text=True, check=True).stdout
+
+
+def environment(machine: Machine) -> dict[str, str]:
+    """What programs see on a machine."""
+    paths = os.pathsep.join(map(str, machine.paths))
+    return {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
 def last_line(text: str) -> str:
