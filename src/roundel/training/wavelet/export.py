@@ -54,10 +54,10 @@ def export(
     """
     net = net.cpu().eval()
     tensors, graphs = parts_of(net)
-    for k, tuning in enumerate(TUNINGS):
+    for tuning in TUNINGS:
         if prefilters and tuning.name in prefilters:
             name = f"prefilter.{tuning.name}"
-            found, graphs[name] = prefilter_parts(prefilters[tuning.name].eval(), _qualities(net, k))
+            found, graphs[name] = prefilter_parts(prefilters[tuning.name].eval(), net.t_of_quality)
             tensors |= {f"{name}.{part}": array for part, array in found.items()}
     tables = family_tables()
     shape = {"tunings": [t.name for t in TUNINGS], "filter_reach_px": _filter(net, 0).reach_px}
@@ -85,6 +85,7 @@ def parts_of(net: WaveletNet) -> tuple[dict[str, NDArray[Any]], dict[str, bytes]
     tensors: dict[str, NDArray[Any]] = {
         "multipliers": np.stack([_multipliers(net, k) for k in range(len(TUNINGS))]),
         "bit_price": np.array([t.bit_price for t in TUNINGS], np.float32),
+        "t_of_quality": net.t_of_quality.numpy(),
         "masking": np.array([t.masking for t in TUNINGS], np.float32),
         "low_index": torch.stack([_at_qualities(net, net.low_index, k) for k in _all()])
         .round().clamp(1, 63).flatten(2).numpy().astype(np.uint8),
@@ -209,7 +210,7 @@ def _level_tensors(net: WaveletNet, level: LevelContext, offsets: Tensor) -> dic
 
 def _multipliers(net: WaveletNet, tuning: int) -> NDArray[np.int32]:
     """(101, 48): of the low band, then of the levels, coarsest first; see `synthesis`."""
-    steps = [s.flatten(1) for s in net.steps(_qualities(net, tuning), torch.full((QUALITIES,), tuning))]
+    steps = [s.flatten(1) for s in net.steps(net.t_of_quality, torch.full((QUALITIES,), tuning))]
     columns = [steps[0] / 2**LEVELS]
     diagonal = torch.tensor([1.0, 1.0, _ZETA**2]).repeat(len(COLOURS))
     for k, step in enumerate(steps[1:]):
@@ -223,7 +224,7 @@ def _filter(net: WaveletNet, tuning: int) -> PostFilter:
 
 def _filter_parts(net: WaveletNet, tuning: int) -> tuple[dict[str, NDArray[Any]], bytes]:
     """Biases and gains of a filter at all qualities, and its graph."""
-    own, t = _filter(net, tuning), _qualities(net, tuning)
+    own, t = _filter(net, tuning), net.t_of_quality
     enter = own.enter.integers()
     exact = (own.enter.bias + own.shift(t)).double() * UNIT
     bias = torch.round(exact * torch.exp2(torch.from_numpy(enter.shift).double())).numpy().astype(np.int32)
@@ -238,12 +239,8 @@ def _all() -> range:
     return range(len(TUNINGS))
 
 
-def _qualities(net: WaveletNet, tuning: int) -> Tensor:
-    return net.t_of_quality[tuning]
-
-
 def _at_qualities(net: WaveletNet, function: Any, tuning: int) -> Tensor:
-    return function(_qualities(net, tuning), torch.full((QUALITIES,), tuning))
+    return function(net.t_of_quality, torch.full((QUALITIES,), tuning))
 
 
 def _arrays(tables: Tables) -> dict[str, NDArray[Any]]:

@@ -75,9 +75,8 @@ class WaveletNet(nn.Module):
         for number in range(len(TUNINGS[0].steps())):
             steps = torch.stack([tuning.steps()[number] for tuning in TUNINGS])
             self.register_buffer(f"relative{number}", steps[:, :, None, None], persistent=False)
-        even = torch.linspace(0, 1, QUALITIES).repeat(count, 1)
-        self.register_buffer("t_of_quality", even, persistent=False)
-        """(tunings, 101): the t of each quality that users name; the export writes tables for these."""
+        self.register_buffer("t_of_quality", torch.linspace(0, 1, QUALITIES), persistent=False)
+        """(101,) the t of each quality that users name; the export writes tables for these."""
         self.register_buffer("price", torch.tensor([tuning.bit_price for tuning in TUNINGS]), persistent=False)
 
     def step(self, t: Tensor) -> Tensor:

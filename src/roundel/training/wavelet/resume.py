@@ -9,7 +9,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from roundel.codecs.wavelet.stored import QUALITIES
 from roundel.codecs.weights import Weights, read
 from roundel.errors import ModelError
 from roundel.training.graphs import stored_in
@@ -29,7 +28,7 @@ NETS = (("white", "white"), ("black", "black"), ("colours", "chroma"))
 def trainable(path: Path, model: WaveletNet) -> dict[str, Tensor]:
     """Parameters, by the names of `state_dict`, that export to the integers of a weights file.
 
-    What varies with the quality is read at the knots, at each of which a quality must lie.
+    What varies with the quality is read at the qualities that are nearest to the knots.
 
     Raises:
         ModelError: the file is of another shape than the model, or damaged.
@@ -45,7 +44,8 @@ def _state(path: Path, weights: Weights, model: WaveletNet) -> dict[str, Tensor]
     if weights.shape.get("tunings") != [t.name for t in TUNINGS]:
         raise ModelError(f"{path}: has the tunings {weights.shape.get('tunings')}, not those that are trained")
     anchors = model.shape.anchors
-    knots = np.linspace(0, QUALITIES - 1, anchors).round().astype(int)
+    t = weights.tensor("t_of_quality")
+    knots = np.abs(t[:, None] - np.linspace(0, 1, anchors)).argmin(0)
     state: dict[str, Tensor] = {}
     spread = []
     for k, level in enumerate(model.contexts.steps()):
@@ -118,7 +118,7 @@ def _filter(weights: Weights, name: str, model: WaveletNet, number: int, knots: 
     bias = weights.tensor(f"filter.{name}.bias")[knots] * held["enter.scale"].astype(np.float64) / UNIT
     state[f"filters.{number}.enter.bias"] = torch.from_numpy(bias.mean(0)).float()
     state[f"filters.{number}.shift.knots"] = torch.from_numpy(bias - bias.mean(0)).float()
-    t = torch.from_numpy(knots / (QUALITIES - 1)).float()
+    t = torch.from_numpy(weights.tensor("t_of_quality")[knots])
     gain = torch.from_numpy(weights.tensor(f"filter.{name}.gain")[knots].astype(np.float64))
     log_scale = torch.log(gain * OUT_UNIT / 4096 / 255 / model.step(t).double())
     state[f"filters.{number}.log_scale.knots"] = log_scale[:, None].float()
