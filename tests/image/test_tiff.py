@@ -337,6 +337,16 @@ def test_several_pages_give_the_first_and_one_warning_with_their_number() -> Non
     np.testing.assert_array_equal(found.pixels, pages[0])
 
 
+def test_a_thumbnail_before_the_picture_is_not_the_picture() -> None:
+    buffer = io.BytesIO()
+    whole = samples(3)
+    with tifffile.TiffWriter(buffer) as writer:
+        writer.write(whole[::4, ::4], photometric="rgb", metadata=None, subfiletype=1)
+        writer.write(whole, photometric="rgb", metadata=None)
+    buffer.seek(0)
+    np.testing.assert_array_equal(read(buffer), whole)
+
+
 @pytest.mark.parametrize("turn", range(1, 9))
 def test_orientation_turns_pixels_and_resolution(turn: int) -> None:
     array = samples(3)

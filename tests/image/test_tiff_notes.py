@@ -147,3 +147,16 @@ def test_a_pillow_image_of_a_tiff_has_its_texts_too() -> None:
     assert OME in picture.exif
     assert picture.resolution == image.Resolution(300, 300, 1)
     assert OME in written(picture).getvalue()
+
+
+def test_long_notes_do_not_cost_a_jpeg_the_others() -> None:
+    file = tiff(samples(3), photometric="rgb", description=OME + b" " * 70_000, software="a program")
+    out = io.BytesIO()
+    with pytest.warns(RoundelWarning, match="JPEG cannot hold the longest notes of EXIF"):
+        image.write(image.read(file), out, "JPEG")
+    found = Image.open(out).getexif()
+    assert found[305] == "a program"
+    assert 270 not in found
+    broken = image.Picture(samples(3), exif=b"no EXIF block" * 10_000)
+    with pytest.warns(RoundelWarning, match="EXIF"):
+        image.write(broken, io.BytesIO(), "JPEG")

@@ -21,7 +21,7 @@ from roundel.image.kinds import HEAD_BYTES, kind_of
 from roundel.image.picture import Picture, reduce_depth, to_array
 from roundel.image.pil import EXIF_PREFIX
 from roundel.image.profile import profile_of
-from roundel.image.tiff.exif import exif_resolution
+from roundel.image.tiff.exif import exif_resolution, exif_within
 
 MAX_PIXELS = 1 << 29
 SUFFIXES = {
@@ -223,18 +223,26 @@ def _plugin(picture: Picture, file: BinaryIO, format: str, packet: bytes | None,
     Image.fromarray(to_array(picture)).save(file, format, **options)
 
 
-def _fits(picture: Picture, format: str) -> dict[str, bool]:
-    """Which parts of the metadata are small enough, by their names in a Picture, where the format has limits."""
+def _shortened(picture: Picture, format: str) -> tuple[Picture, list[str]]:
+    """The picture with what of its metadata is small enough, where the format has limits; names of what is not."""
     if format != "JPEG":
-        return {}
-    from roundel.image.jpeg.file import fits
+        return picture, []
+    from roundel.image.jpeg.notes import MAX_EXIF_BYTES, MAX_PROFILE_BYTES
 
-    return fits(picture)
+    lost = []
+    if len(picture.exif or b"") > MAX_EXIF_BYTES:
+        picture = replace(picture, exif=exif_within(picture.exif or b"", MAX_EXIF_BYTES))
+        lost.append("the longest notes of EXIF")
+    if len(picture.icc or b"") > MAX_PROFILE_BYTES:
+        picture = replace(picture, icc=None)
+        lost.append("ICC profile")
+    return picture, lost
 
 
 def _fit(picture: Picture, format: str) -> Picture:
     """What of the picture the format can hold, with one warning for what it cannot."""
-    holds, lost = _HOLDS[format], []
+    holds = _HOLDS[format]
+    picture, lost = _shortened(picture, format)
     without: dict[str, Any] = {}
     if picture.alpha is not None and "alpha" not in holds:
         lost.append("alpha")
@@ -242,10 +250,9 @@ def _fit(picture: Picture, format: str) -> Picture:
     if picture.depth == 16 and "16 bits" not in holds:
         lost.append("the lower 8 of 16 bits")
         picture = reduce_depth(picture)
-    fits = _fits(picture, format)
     names = {"exif": "EXIF", "icc": "ICC profile", "xmp": "XMP", "photoshop": "Photoshop resources and IPTC"}
     for field, name in names.items():
-        if getattr(picture, field) and not (field in holds and fits.get(field, True)):
+        if getattr(picture, field) and field not in holds:
             lost.append(name)
             without[field] = None
     if picture.colour and "colour" not in holds:

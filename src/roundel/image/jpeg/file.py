@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from PIL import Image
 
-from roundel.image.jpeg.notes import MAX_EXIF_BYTES, MAX_PROFILE_BYTES, density_bytes, to_segments, with_segments
+from roundel.image.jpeg.notes import density_bytes, to_segments, with_segments
 from roundel.image.jpeg.pixels import read_pixels
 from roundel.image.jpeg.segments import split
 from roundel.image.orientation import upright_picture
@@ -48,11 +48,3 @@ def write(picture: Picture, file: BinaryIO, quality: int | None = None) -> None:
     file.write(jfif)
     file.write(b"".join(to_segments(picture)))
     file.write(data[end_of_jfif:])
-
-
-def fits(picture: Picture) -> dict[str, bool]:
-    """Which parts of the metadata a JPEG can hold, by their names in a Picture."""
-    return {
-        "exif": len(picture.exif or b"") <= MAX_EXIF_BYTES,
-        "icc": len(picture.icc or b"") <= MAX_PROFILE_BYTES,
-    }

@@ -46,6 +46,21 @@ def from_exif(exif: bytes) -> tuple[str, Tree]:
         return head.order, {}
 
 
+def exif_within(exif: bytes, limit_bytes: int) -> bytes | None:
+    """An EXIF block of at most so many bytes, without its longest notes; None where nothing is left of it."""
+    order, notes = from_exif(exif)
+    empty = len(structure({}, order))
+    sizes = {tag: len(structure({tag: found}, order)) - empty for tag, found in notes.items()}
+    excess = empty + sum(sizes.values()) - limit_bytes
+    tree = dict(notes)
+    for tag in sorted(sizes, key=lambda tag: sizes[tag], reverse=True):
+        if excess <= 0:
+            break
+        excess -= sizes[tag]
+        del tree[tag]
+    return structure(tree, order) if tree else None
+
+
 def exif_resolution(exif: bytes | None) -> Resolution | None:
     """The resolution that an EXIF block notes of the picture itself."""
     head = read_head(exif or b"")
