@@ -1,0 +1,184 @@
+"""Training for the eye: the nets before and after the codec together, through it, on metrics of seeing.
+
+What is minimised is the mean logarithm of the rate plus, for each metric, that of its distance times the exchange rate
+of the two along the codec's own curve: a picture's loss falls by as much as its BD-rate, whatever its size. Contexts
+and tables stay as they are. Butteraugli is kept out of the loss, to judge.
+"""
+
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from roundel.codecs.wavelet.masking import price_maps
+from roundel.training import perceptual
+from roundel.training.entropy.lookup import lookup_bits
+from roundel.training.wavelet import density, interpolation
+from roundel.training.wavelet.density import SCALES
+from roundel.training.wavelet.net import WaveletNet, decide
+from roundel.training.wavelet.postfilter import PostFilter
+from roundel.training.wavelet.prefilter import PreFilter
+from roundel.training.wavelet.subbands import DETAILS, Said, signed
+from roundel.training.wavelet.task import Batches
+from roundel.training.wavelet.tunings import TUNINGS
+
+METRICS = (
+    (perceptual.ssimulacra2, 0.55, 0.3),
+    (partial(perceptual.ms_ssim_loss, finest=1), 0.25, 3e-4),
+    (perceptual.colour_error, 0.2, 1e-5),
+)
+"""A metric, its share, and what is added to its distance, so that pictures of nothing have no infinite logarithm."""
+RATE_FLOOR_BPP = 0.03
+QUALITIES = (0.05, 0.89)
+PLACES = 6
+"""Of the quality, at which exchange rates are kept."""
+ASIDE = 0.05
+"""How far apart in quality, on each side, an exchange rate is measured."""
+MEASURE_EVERY = 24
+VALIDATION = (0.15, 0.35, 0.55)
+
+
+class Pair(nn.Module):
+    """The two nets."""
+
+    def __init__(self, before: PreFilter, after: PostFilter) -> None:
+        super().__init__()
+        self.before, self.after = before, after
+
+
+class StraightWalk:
+    """Quantises one level like `net.Walk`; gradients go straight through the rounding, and bits have the slope that the
+    tables have between whole numbers."""
+
+    def __init__(self, y: Tensor, offset: Tensor, price: Tensor, table: Tensor) -> None:
+        self.y, self.offset, self.price, self.table = y, offset, price, table
+        self.bits = y.new_zeros(len(y))
+        self.found: list[Tensor] = []
+
+    def step(self, channels: slice, said: Said, fields: Tensor | None) -> Tensor:
+        """See `LevelContext.forward`."""
+        y = self.y[:, channels]
+        with torch.no_grad():
+            place = (said.scale.float() + self.offset[:, channels]).clamp(0, SCALES - 1)
+            symbols = decide(y, place, self.price, self.table)
+            size = y.abs().clamp(max=self.table.shape[1] - 2).floor().long()
+            row = (place + 0.5).long().clamp(max=SCALES - 1)
+            slope = (self.table[row, size + 1] - self.table[row, size]) * torch.sign(y)
+            bits = lookup_bits(symbols, place, self.table) + density.sign_bits(symbols, said.skew)
+        bits = bits + slope * (y - y.detach())
+        straight = y + (symbols - y).detach()
+        if fields is not None:
+            bits, straight, symbols = bits * fields, straight * fields, symbols * fields
+        self.bits = self.bits + bits.sum((1, 2, 3))
+        self.found.append(straight)
+        return symbols
+
+    def symbols(self) -> Tensor:
+        """The quantised details (B, 9, h, w)."""
+        white, black, colours = self.found
+        return torch.cat([white + black, colours], 1)
+
+
+def through(net: WaveletNet, x: Tensor, t: Tensor, tuning: Tensor, maps: list[Tensor]) -> tuple[Tensor, Tensor]:
+    """Pictures before the filter, and bits a pixel (B,); with gradients for the pictures x (B, 3, H, W).
+
+    Args:
+        maps: factors of a bit's price (B, 1, h, w) for each level, see `codecs.wavelet.masking`.
+    """
+    parts = net.coefficients(x, t, tuning)
+    low = parts[0] + (torch.round(parts[0]) - parts[0]).detach()
+    residual, kinds = interpolation.residuals(low.detach())
+    places = net.low_index(t, tuning)[:, :, kinds].clamp(1, SCALES - 1)
+    bits = lookup_bits(residual, places, net.table).sum((1, 2, 3))
+    known, features, symbols = signed(residual), None, [low]
+    offsets = net.offset(t, tuning)[:, :, None, None].split(DETAILS, 1)
+    price = net.price[tuning][:, None, None, None]
+    for level, part, offset, factor in zip(net.contexts.steps(), parts[1:], offsets, maps, strict=True):
+        walk = StraightWalk(part, offset, price * factor, net.table)
+        known, features = level(known, features, level.shifts(t, tuning), walk.step)
+        symbols.append(walk.symbols())
+        bits = bits + walk.bits
+    return net.picture(symbols, t, tuning), bits / (x.shape[2] * x.shape[3])
+
+
+@dataclass
+class PairTask:
+    """A `Task` for the pair of a tuning. Crops should be of 288 px and more: SSIMULACRA2 weighs coarse scales most."""
+
+    net: WaveletNet
+    """With trained contexts, which stay as they are."""
+    model: nn.Module
+    """A `Pair`, whose second net is the net's filter of the tuning."""
+    crops: Batches
+    validation: Tensor
+    """uint8 (N, 3, H, W), sides multiples of 32."""
+    tuning: int = 0
+    rates: Tensor = field(default_factory=lambda: torch.tensor([0.1, 0.17, 0.13, 0.1]).repeat(PLACES, 1))
+    """(PLACES, 1 + metrics): how the logarithms of rate and of each distance change with the quality."""
+    calls: int = 0
+
+    def __post_init__(self) -> None:
+        self.net.requires_grad_(False)
+        self.model.requires_grad_(True)
+
+    def batch(self, count: int, side: int, generator: np.random.Generator) -> Tensor:
+        """See `Task.batch`."""
+        return self.crops.batch(count, side, generator)
+
+    def logs(self, model: nn.Module, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """Logarithms of the rate and of each distance (B, 1 + metrics), and the squared error of what leaves 0 … 1."""
+        assert isinstance(model, Pair)
+        tuning = torch.full((len(x),), self.tuning, device=x.device)
+        maps = self._maps(x)
+        linear, bpp = through(self.net, model.before(x, t).float().contiguous(), t, tuning, maps)
+        shown = model.after(linear.contiguous(memory_format=torch.channels_last), t, self.net.step(t)).float()
+        clamped = shown.clamp(0, 1).contiguous()
+        distances = [metric(x, clamped) + floor for metric, _, floor in METRICS]
+        return torch.stack([bpp + RATE_FLOOR_BPP, *distances], 1).log(), (shown - clamped).square().mean()
+
+    def loss(self, model: nn.Module, x: Tensor, progress: float) -> tuple[Tensor, dict[str, float]]:
+        """See `Task.loss`."""
+        low, high = QUALITIES
+        t = low + (high - low) * (torch.arange(len(x)) + torch.rand(len(x))) / len(x)
+        if self.calls % MEASURE_EVERY == 0:
+            self._measure(model, x, t)
+        self.calls += 1
+        found, beyond = self.logs(model, x, t)
+        loss = self._weighed(found, t).mean() + 3 * beyond
+        return loss, {"loss": loss.item(), "log_rate": found[:, 0].mean().item(), "log_eye": found[:, 1].mean().item()}
+
+    @torch.no_grad()
+    def validate(self, model: nn.Module) -> tuple[float, dict[str, float]]:
+        """See `Task.validate`: the loss over pictures and qualities."""
+        parts = []
+        for quality in VALIDATION:
+            for x in self.validation.split(4):
+                t = torch.full((len(x),), quality)
+                parts.append(self._weighed(self.logs(model, x.float().div(255), t)[0], t))
+        score = torch.cat(parts).mean().item()
+        return score, {"validation": score}
+
+    def _weighed(self, logs: Tensor, t: Tensor) -> Tensor:
+        """(B,) log-rate and log-distances at the exchange rates of the qualities t."""
+        place = t * (PLACES - 1)
+        low = place.floor().long().clamp(max=PLACES - 2)
+        part = (place - low)[:, None]
+        slopes = self.rates[low] * (1 - part) + self.rates[low + 1] * part
+        shares = torch.tensor([share for _, share, _ in METRICS])
+        return logs[:, 0] + (shares * slopes[:, :1] / slopes[:, 1:].clamp_min(0.01) * logs[:, 1:]).sum(1)
+
+    @torch.no_grad()
+    def _measure(self, model: nn.Module, x: Tensor, t: Tensor) -> None:
+        change = self.logs(model, x, t + ASIDE)[0] - self.logs(model, x, t - ASIDE)[0]
+        change[:, 1:] *= -1
+        for own, quality in zip(change, t, strict=True):
+            near = 0.1 * torch.exp(-0.5 * ((torch.linspace(0, 1, PLACES) - quality) / 0.15) ** 2)[:, None]
+            self.rates = self.rates * (1 - near) + near * own
+
+    def _maps(self, x: Tensor) -> list[Tensor]:
+        power = TUNINGS[self.tuning].masking
+        pictures = x.detach().mul(255).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        each = [price_maps(picture, power) for picture in pictures]
+        return [torch.from_numpy(np.stack(level))[:, None].to(x.device) for level in zip(*each, strict=True)]
