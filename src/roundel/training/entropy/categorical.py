@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from roundel.coding import Tables
-from roundel.errors import ModelError
 from roundel.training.quantizers.codes import along_channels, check_codes, straight_through
 
 SOFTNESS = 0.2
@@ -75,15 +74,6 @@ class CategoricalPrior(nn.Module):
         """Entropy (K,) of each channel's mean soft assignment of positions (B, K, ...): to be raised, if wanted."""
         mean = self.assignment(position).transpose(0, 1).flatten(1, -2).mean(1)
         return -(mean * torch.log2(mean.clamp_min(1e-12))).sum(1)
-
-    @torch.no_grad()
-    def adopt(self, tables: Tables) -> None:
-        """Take the probabilities of stored tables. Raises: ModelError, they are of other channels."""
-        if tables.sizes.tolist() != [n + 1 for n in self.levels]:
-            raise ModelError(f"{len(tables)} probability tables do not fit the {len(self.levels)} channels of codes")
-        for row, start, n in zip(self.logits, tables.starts.tolist(), self.levels, strict=False):
-            frequencies = torch.from_numpy(tables.frequencies[start : start + n].astype(np.float32))
-            row[:n] = torch.log(frequencies) / SPEED
 
     def pmfs(self) -> list[NDArray[np.float64]]:
         """Probabilities of each channel, (L,)."""

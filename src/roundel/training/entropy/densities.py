@@ -18,10 +18,3 @@ def gaussian_bits(v: Tensor, scale: Tensor) -> Tensor:
     inverse = 1.0 / (scale * math.sqrt(2))
     mass = 0.5 * (torch.erfc((-a - 0.5) * inverse) - torch.erfc((-a + 0.5) * inverse))
     return -torch.log2(mass.clamp_min(FLOOR))
-
-
-def logistic_bits(v: Tensor, scale: Tensor) -> Tensor:
-    """−log2 of the mass that a zero-mean logistic of this scale puts on [v − ½, v + ½]. Same shape as v."""
-    a = -v.abs()
-    mass = torch.sigmoid((a + 0.5) / scale) - torch.sigmoid((a - 0.5) / scale)
-    return -torch.log2(mass.clamp_min(FLOOR))

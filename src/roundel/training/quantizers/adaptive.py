@@ -21,7 +21,6 @@ from roundel.training.quantizers.usage import of_histogram
 
 NOTCHES = (1, 3, 5, 9, 17)
 """Odd, so that all bound alike and 3, 5, 9, 17 are nested; 1 switches a dimension off."""
-EVERY_EPOCHS = 5
 FREEZE_AT = 0.7
 """Fraction of training after which levels stay, so that decoder and prior settle on them."""
 
