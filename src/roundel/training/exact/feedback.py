@@ -60,7 +60,7 @@ def round_weights(layer: ExactSum, inputs: Tensor) -> None:
         error = (((rounded - real) @ covariance) * (rounded - real)).sum(1)
         best = torch.where((error < least)[:, None], rounded, best)
         least = torch.minimum(error, least)
-    layer.bias += (((real - best) @ mean)[:, 0] / layer.unit).float()
+    layer.bias.add_((((real - best) @ mean)[:, 0] / layer.unit).float())
     layer.release()
     sizes = [p.channels * p.kernel**2 for p in layer.parts]
     for weight, part in zip(layer.weights, best.split(sizes, 1), strict=True):

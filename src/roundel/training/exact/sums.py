@@ -129,8 +129,8 @@ class ExactSum(nn.Module):
             shift = -torch.log2(step.double() * scale).flatten()
         power = torch.exp2(shift)
         weights = [torch.round(w * power[:, None, None, None]).long().numpy() for w in real]
-        shift = shift.long().numpy() + self._step_bits
-        return Integers(weights, torch.round(bias * power).long().numpy(), shift)
+        stored: NDArray[np.int64] = shift.long().numpy() + self._step_bits
+        return Integers(weights, torch.round(bias * power).long().numpy(), stored)
 
     def trainable(self, stored: Integers) -> dict[str, Tensor]:
         """Parameters, by the names of `state_dict`, that round to stored integers."""
