@@ -31,8 +31,9 @@ def rows() -> Iterator[str]:
         decode_s = fastest_s(lambda c=codec, d=data: c.decode(d), REPEATS)  # type: ignore[misc]
         speeds[name] = len(data), pixels.size / 1e6 / encode_s, pixels.size / 1e6 / decode_s
     models = [entry.name for entry in zoo.current(Kind.LOSSLESS) if entry.name.startswith("photo")]
-    for name in models:
-        model = zoo.get(name)
+    loaded = {name: zoo.get(name) for name in models}
+    at_0 = {f"{name}, effort 0": model.at_effort(0) for name, model in loaded.items()}  # type: ignore[attr-defined]
+    for name, model in (loaded | at_0).items():
         data = roundel.encode(pixels, lossless=True, model=model)
         encode_s = fastest_s(lambda m=model: roundel.encode(pixels, lossless=True, model=m), REPEATS)  # type: ignore[misc]
         decode_s = fastest_s(lambda d=data: roundel.decode_array(d), REPEATS)  # type: ignore[misc]
@@ -40,7 +41,7 @@ def rows() -> Iterator[str]:
     _, peer_encode, peer_decode = speeds[PEERS[0]]
     for name, (size, encode, decode) in speeds.items():
         yield (
-            f"{name:20} {8 * size / pixels.size:.3f} bits a subpixel   encode {encode:6.2f} MB/s "
+            f"{name:29} {8 * size / pixels.size:.3f} bits a subpixel   encode {encode:6.2f} MB/s "
             f"({encode / peer_encode:5.2f} × {PEERS[0]})   decode {decode:6.2f} MB/s ({decode / peer_decode:5.2f} ×)"
         )
     for name in models:
