@@ -3,6 +3,12 @@
 #include "logs.h"
 #include "mixture.h"
 
+#if defined(__GNUC__)
+#define FETCH(address) __builtin_prefetch(address)
+#else
+#define FETCH(address) ((void)(address))
+#endif
+
 #define CLASSES RNDL_SEEN_CLASSES
 #define CONTEXTS RNDL_SEEN_CONTEXTS
 #define BEYOND 15      /* the class of values behind a window */
@@ -436,17 +442,17 @@ static void fetch(const rndl_colours *colours, const rndl_group *group, size_t f
         size_t i = first + (size_t)k;
         int32_t t = group->index[i];
         const uint32_t *f = tables->frequencies + tables->starts[t] - tables->offsets[t];
-        __builtin_prefetch(f - 8);
-        __builtin_prefetch(f + 8);
-        __builtin_prefetch(tables->cumulative + (f - tables->frequencies));
+        FETCH(f - 8);
+        FETCH(f + 8);
+        FETCH(tables->cumulative + (f - tables->frequencies));
         if (group->colour != 2) continue;
         uint32_t y = (uint32_t)(group->luma[i] + 128), o = (uint32_t)(group->co[i] + 255);
         int32_t u = window_base(group, i, reach) + 256;
         for (int32_t part = 0; part < 2; part++) {
             uint32_t key = line_key(y, o, (uint32_t)((u >> 6) + part) & 7);
-            __builtin_prefetch(&colours->entries[hash_of(colours, key)]);
+            FETCH(&colours->entries[hash_of(colours, key)]);
         }
-        __builtin_prefetch(&colours->cg_class[o][u + MARGIN]);
+        FETCH(&colours->cg_class[o][u + MARGIN]);
     }
 }
 
@@ -459,8 +465,8 @@ static inline void find_lines(const rndl_colours *colours, const rndl_group *gro
     lines[1] = lines[0];
     if (last != block)
         lines[1] = colours->lines[last < 0 || last > 7 ? 0 : find_line(colours, line_key(y, o, (uint32_t)last))];
-    __builtin_prefetch(lines[0]);
-    __builtin_prefetch(lines[1]);
+    FETCH(lines[0]);
+    FETCH(lines[1]);
 }
 
 static inline int32_t within(int32_t x) { return x < 0 ? 0 : x > WINDOW ? WINDOW : x; }

@@ -37,7 +37,13 @@ static const uint16_t EXP2[256] = {
 
 /* log2(x) in 1/256, x > 0 */
 static inline int32_t log2_of(uint64_t x) {
+#if defined(__GNUC__)
     int k = 63 - __builtin_clzll(x);
+#else
+    int k = 0;
+    for (int step = 32; step; step >>= 1)
+        if (x >> (k + step)) k += step;
+#endif
     return k * UNIT + LOG2[(k >= 8 ? x >> (k - 8) : x << (8 - k)) & 255];
 }
 
