@@ -2,7 +2,6 @@
 
     python experiments/tokens/run.py kodak OUT.json --data kodak
     python experiments/tokens/run.py cifar OUT.json --data cifar-10-batches-bin
-    python experiments/tokens/run.py cifar OUT.json --data cifar-10-batches-bin --model cifar-tokens
 
 Nominal bits are Σ log2 L; those of counts are the empirical entropy of each channel over all pictures, which a coder
 without a learned prior could reach at best. Every file's tokens are read back and compared.
@@ -92,9 +91,9 @@ def entropy_bits(counts: list[np.ndarray]) -> float:
 @click.argument("what", type=click.Choice(["kodak", "cifar"]))
 @click.argument("out", type=click.Path(path_type=Path))
 @click.option("--data", "folder", required=True, type=click.Path(path_type=Path))
-@click.option("--model", help="Instead of photo-tokens or cifar-tokens-2.")
+@click.option("--model", help="Instead of photo-tokens or cifar-tokens.")
 def main(what: str, out: Path, folder: Path, model: str | None) -> None:
-    name = model or {"kodak": "photo-tokens", "cifar": "cifar-tokens-2"}[what]
+    name = model or {"kodak": "photo-tokens", "cifar": "cifar-tokens"}[what]
     loaded = roundel.load_model(name)
     assert isinstance(loaded, TokenModel)
     files = sorted(folder.glob("*.png") if what == "kodak" else folder.glob("test_batch.bin"))

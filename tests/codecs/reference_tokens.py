@@ -17,8 +17,6 @@ from tests.coding.reference import Decoder, take
 Constants = dict[str, np.ndarray]
 PHASES = ((0, 0), (1, 1), (0, 1), (1, 0))
 KNOWN = ((), (0, 2, 6, 8), (1, 3, 5, 7), (0, 1, 2, 3, 5, 6, 7, 8))
-FINE = 22
-"""Constants in float32 are multiples of 2^-22."""
 
 
 class Model(NamedTuple):
@@ -45,28 +43,38 @@ def load(path: Path) -> Model:
     return Model(constants, tables, held["thresholds"], shape["levels"], shape["token_px"])
 
 
-def fine(model: Model, name: str, x: np.ndarray, low: int, high: int) -> np.ndarray:
-    """A fine layer, (C, h, w) to (O, h, w)."""
-    weight, bias = (np.rint(model.constants[f"{name}.{k}"] * 2.0**FINE).astype(np.int64) for k in ("weight", "bias"))
-    total = convolved(x, weight, "constant") + bias[:, None, None]
-    return np.clip(divided(total, np.full(len(bias), FINE)), low, high)
-
-
-def coarse(model: Model, name: str, x: np.ndarray, low: int, high: int) -> np.ndarray:
-    """A layer of bytes, (C, h, w) to (O, h, w)."""
+def layer(model: Model, name: str, x: np.ndarray, low: int, high: int) -> np.ndarray:
+    """(C, h, w) to (O, h, w)."""
     weight, bias, scale = (model.constants[f"{name}.{k}"] for k in ("weight", "bias", "scale"))
-    total = convolved(x, weight.astype(np.int64), "constant") + bias.astype(np.int64)[:, None, None]
-    return np.clip(divided(total, np.rint(-np.log2(scale)).astype(np.int64)), low, high)
+    whole = weight.astype(np.int64)
+    total = (convolved(x, whole, "constant") if weight.shape[2] % 2 else corners(x, whole)) + bias.astype(
+        np.int64
+    ).reshape(-1, 1, 1)
+    return np.clip(divided(total, np.rint(-np.log2(scale.ravel())).astype(np.int64)), low, high)
 
 
-def blocks(model: Model, name: str, x: np.ndarray) -> np.ndarray:
+def corners(x: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """int64 (C, h, w) and (O, C, 2, 2) to (O, h − 1, w − 1)."""
+    h, w = x.shape[1] - 1, x.shape[2] - 1
+    total = np.zeros((len(weight), h, w), np.int64)
+    for dy, dx in np.ndindex(2, 2):
+        total += np.einsum("oc,chw->ohw", weight[:, :, dy, dx], x[:, dy : dy + h, dx : dx + w])
+    return total
+
+
+def edged(x: np.ndarray) -> np.ndarray:
+    """Zeros around, one pixel wide."""
+    return np.pad(x, ((0, 0), (1, 1), (1, 1)))
+
+
+def blocks(model: Model, name: str, f: np.ndarray, low: int, high: int) -> np.ndarray:
     """The residual blocks of a graph."""
     for k in range(99):
         if f"{name}/blocks.{k}.inner.weight" not in model.constants:
             break
-        inner = coarse(model, f"{name}/blocks.{k}.inner", x, 0, 255)
-        x = np.clip(x + coarse(model, f"{name}/blocks.{k}.outer", inner, -128, 127), -128, 127)
-    return x
+        inner = layer(model, f"{name}/blocks.{k}.inner", f, 0, 255 if high == 127 else high)
+        f = np.clip(f + layer(model, f"{name}/blocks.{k}.outer", inner, low, high), low, high)
+    return f
 
 
 def to_channels(x: np.ndarray, n: int) -> np.ndarray:
@@ -86,40 +94,38 @@ def to_squares(x: np.ndarray, n: int) -> np.ndarray:
 def grid_pixels(model: Model, codes: np.ndarray) -> np.ndarray:
     """Codes (K, h, w) to pixels (8h, 8w, 3)."""
     v = codes - np.array(model.levels)[:, None, None] // 2
-    f = blocks(model, "synthesis", fine(model, "synthesis/enter", v, -128, 127))
-    quarters = fine(model, "synthesis/shortcut.linear", v, -2047, 2047)
-    quarters = quarters + 4 * coarse(model, "synthesis/leave", f, -128, 127)
-    return as_pixels(to_squares(quarters, model.token_px))
+    f = blocks(model, "synthesis", layer(model, "synthesis/enter", v, -128, 127), -128, 127)
+    quarters = layer(model, "synthesis/shortcut.linear", v, -2047, 2047)
+    quarters = quarters + 4 * layer(model, "synthesis/leave", f, -128, 127)
+    levels = divided(to_squares(quarters, model.token_px), np.full(3, 2)) + 128
+    return np.clip(levels, 0, 255).astype(np.uint8).transpose(1, 2, 0)
 
 
 def vector_pixels(model: Model, codes: np.ndarray) -> np.ndarray:
     """Codes (K,) to pixels (32, 32, 3)."""
     v = (codes - np.array(model.levels) // 2)[:, None, None]
-    f = fine(model, "synthesis/enter", v, -128, 127).reshape(-1, 2, 2)
+    f = layer(model, "synthesis/enter", v, -128, 127).reshape(-1, 2, 2)
     for k in range(3):
-        f = to_squares(coarse(model, f"synthesis/up.{k}", f, 0, 255), 2)
-    return as_pixels(to_squares(fine(model, "synthesis/leave", f, -2047, 2047), 2))
-
-
-def as_pixels(quarters: np.ndarray) -> np.ndarray:
-    """Quarters of levels less 128, (3, H, W), to pixels (H, W, 3)."""
-    return np.clip(divided(quarters, np.full(3, 2)) + 128, 0, 255).astype(np.uint8).transpose(1, 2, 0)
+        f = to_squares(layer(model, f"synthesis/up.{k}", edged(f), 0, 255), 2)[:, 1:-1, 1:-1]
+    table = model.constants["synthesis/pixels.table"]
+    logits = to_squares(layer(model, "synthesis/leave", edged(f), -511, 511), 2)[:, 1:-1, 1:-1]
+    return table[logits + 511].transpose(1, 2, 0)
 
 
 def grid_codes(model: Model, pixels: np.ndarray) -> np.ndarray:
     """Pixels (8h, 8w, 3) to codes (K, h, w)."""
     x = to_channels(pixels.transpose(2, 0, 1).astype(np.int64) - 128, model.token_px)
-    f = blocks(model, "analysis", coarse(model, "analysis/enter", x, -128, 127))
-    latents = fine(model, "analysis/leave", f, -8191, 8191)
-    return rounded(model, latents + fine(model, "analysis/shortcut.linear", x, -8191, 8191))
+    f = blocks(model, "analysis", layer(model, "analysis/enter", x, -511, 511), -511, 511)
+    latents = layer(model, "analysis/leave", f, -8191, 8191)
+    return rounded(model, latents + layer(model, "analysis/shortcut.linear", x, -8191, 8191))
 
 
 def vector_codes(model: Model, pixels: np.ndarray) -> np.ndarray:
     """Pixels (32, 32, 3) to codes (K,)."""
-    x = pixels.transpose(2, 0, 1).astype(np.int64) - 128
-    for k in range(4):
-        x = coarse(model, f"analysis/down.{k}", to_channels(x, 2), 0, 255)
-    return rounded(model, fine(model, "analysis/leave", x.reshape(-1, 1, 1), -8191, 8191))[:, 0, 0]
+    x = pixels.transpose(2, 0, 1).astype(np.int64)
+    for k, top in enumerate((2047, 1023, 511, 1023)):
+        x = layer(model, f"analysis/down.{k}", to_channels(edged(x), 2), 0, top)
+    return rounded(model, layer(model, "analysis/leave", x.reshape(-1, 1, 1), -8191, 8191))[:, 0, 0]
 
 
 def rounded(model: Model, latents: np.ndarray) -> np.ndarray:
@@ -147,11 +153,9 @@ def neighbours(
 
 def guess(model: Model, name: str, number: int, x: np.ndarray, low: int, high: int) -> np.ndarray:
     """A layer of net `number` of the prior, (C_in, N) to (C_out, N)."""
-    weight, bias = (
-        np.rint(model.constants[f"prior/{name}.{k}"][number] * 2.0**FINE).astype(np.int64) for k in ("weight", "bias")
-    )
-    total = weight[:, : len(x)] @ x + bias
-    return np.clip(divided(total, np.full(len(bias), FINE)), low, high)
+    weight, bias, scale = (model.constants[f"prior/{name}.{k}"][number] for k in ("weight", "bias", "scale"))
+    total = weight[:, : len(x)].astype(np.int64) @ x + bias.astype(np.int64)
+    return np.clip(divided(total, np.rint(-np.log2(scale.ravel())).astype(np.int64)), low, high)
 
 
 def table_index(model: Model, x: np.ndarray, number: int, channel: int) -> list[int]:

@@ -99,11 +99,13 @@ def test_nets_do_what_was_trained(size: tuple[int, int], weights: Path, model: T
     net = random_model(weights.stem)
     if not model.nets.joined:
         size = (32, 32)
-    pixels = np.stack([scene(*size), 255 - scene(*size)])
+    pixels = np.stack([np.roll(scene(*size), 5 * k, 1) for k in range(16)])
     x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 255
     codes = model.nets.analyse(pixels)
     assert len(np.unique(codes)) > 2
-    assert (net.encode(x).numpy().reshape(codes.shape) != codes).mean() < 0.02
+    off = np.abs(net.encode(x).numpy().reshape(codes.shape) - codes)
+    assert off.max() <= 1
+    assert off.mean() < 0.15
     given = torch.from_numpy(codes.astype(np.int64)).reshape(net.encode(x).shape)
     shown = torch.round(net.decode(given, *size) * 255).permute(0, 2, 3, 1).numpy()
     found = model.nets.synthesise(codes, *size)

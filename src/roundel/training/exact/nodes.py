@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roundel.errors import ModelError
-from roundel.training.exact.sums import FINEST, ExactSum, Integers
-from roundel.training.graphs import Builder
+from roundel.training.exact.sums import ExactSum, Integers
+from roundel.training.graphs import Builder, prove
 
 CHANNELS_LAST, CHANNELS_FIRST = (0, 2, 3, 1), (0, 3, 1, 2)
 SIGNED_MAX = 128
@@ -20,6 +20,8 @@ BYTES = {(0, 255): False, (-SIGNED_MAX, SIGNED_MAX - 1): True}
 def narrow(b: Builder, name: str, layer: ExactSum, x: str) -> str:
     """A narrow layer of one part: bytes (B, H, W, C_in), signed where |x| is 128 at most, to bytes (B, H, W, C_out).
 
+    With a kernel of even side, the output has one row and one column more.
+
     Args:
         name: of the layer, for its constants.
 
@@ -27,7 +29,13 @@ def narrow(b: Builder, name: str, layer: ExactSum, x: str) -> str:
         ModelError: the layer is not of this kind, or not exact.
     """
     (part,), (weights, bias, shift) = layer.parts, layer.integers()
-    if not part.narrow or part.padded or layer.out_range not in BYTES or part.max_input not in (SIGNED_MAX, 255):
+    even = part.kernel % 2 == 0  # then `padded`: training adds the margin of zeros, here it is the convolution's own
+    if (
+        not part.narrow
+        or part.padded != even
+        or layer.out_range not in BYTES
+        or part.max_input not in (SIGNED_MAX, 255)
+    ):
         raise ModelError(f"{name}: a layer from ±{part.max_input} to {layer.out_range} is none from bytes to bytes")
     b.layer = name
     return b.conv8(
@@ -43,9 +51,15 @@ def wide(b: Builder, name: str, layer: ExactSum, x: str) -> str:
         ModelError: the layer is not exact.
     """
     (part,), (weights, bias, shift) = layer.parts, layer.integers()
+    prove(weights[0], bias, part.max_input, narrow=False)
     b.layer = name
-    sums = b.conv32(x, weights[0], bias, shift, max_input=part.max_input, padded=part.padded)
-    return b.round(sums, *layer.out_range)
+    weight = b.cast(b.store(weights[0], np.int16, "weight"), np.float32)
+    pad = 0 if part.padded else part.kernel // 2
+    sums = b.node(
+        "Conv", [x, weight, b.store(bias, np.float32, "bias")], pads=[pad] * 4, kernel_shape=[part.kernel] * 2
+    )
+    scale = b.store(np.exp2(-shift.astype(np.float64))[:, None, None], np.float32, "scale")
+    return b.round(b.node("Mul", [sums, scale]), *layer.out_range)
 
 
 def numbers(b: Builder, x: str, *, signed: bool) -> str:
@@ -57,11 +71,7 @@ def numbers(b: Builder, x: str, *, signed: bool) -> str:
 def integers_in(constants: Mapping[str, NDArray[Any]], name: str) -> Integers | None:
     """A layer of one part out of a graph's constants, see `graphs.stored_in`; None where it is not there."""
     weight, bias, scale = (constants.get(f"{name}.{role}") for role in ("weight", "bias", "scale"))
-    if weight is None or bias is None:
+    if weight is None or bias is None or scale is None:
         return None
-    if scale is not None:
-        shift = np.rint(-np.log2(scale.astype(np.float64))).astype(np.int64)
-        return Integers([weight.astype(np.int64)], bias.astype(np.int64), shift)
-    # Fine layers hold quotients. Any power of two that makes integers of them will do.
-    whole = [np.rint(part.astype(np.float64) * 2.0**FINEST).astype(np.int64) for part in (weight, bias)]
-    return Integers([whole[0]], whole[1], np.full(len(bias), FINEST))
+    shift = np.rint(-np.log2(scale.astype(np.float64))).astype(np.int64)
+    return Integers([weight.astype(np.int64)], bias.astype(np.int64).ravel(), shift.ravel())

@@ -20,20 +20,32 @@ from roundel.training.entropy.bounded import tables_for
 from roundel.training.entropy.categorical import CategoricalPrior
 from roundel.training.entropy.guessed import GuessedPrior
 from roundel.training.quantizers.fsq import FSQ
+from roundel.training.tokens.calibrate import integer_twin
 from roundel.training.tokens.coset import CosetNet
 from roundel.training.tokens.graphs import analysis_graph, prior_graph, synthesis_graph
 from roundel.training.tokens.integer_net import LATENT_MAX, LATENT_UNIT, IntegerGrid, IntegerVector
 from roundel.training.tokens.model import DiscreteAutoencoder
+from roundel.training.tokens.task import FSQTask
 from roundel.training.trainer import Task
 
 ARCHITECTURE = "tokens/1"
+CALIBRATION_PX, CALIBRATION_PIXELS = 192, 2**20
+"""Of the training pictures that say how large integers get."""
 
 
 def export(model: nn.Module, task: Task, path: Path, notes: dict[str, str]) -> None:
-    """Write the weights of a trained model: a codec's file of one in integers, else the parameters as they are."""
+    """Write the weights of a trained model: a codec's file of it, or of its twin in integers.
+
+    Models with other quantisers than `FSQ` are for research: their parameters are written as they are.
+    """
     assert isinstance(model, DiscreteAutoencoder)
+    assert isinstance(task, FSQTask)
     if isinstance(model.net, IntegerGrid | IntegerVector):
         save(model, path, notes)
+    elif isinstance(model.bottleneck, FSQ):
+        side = min(CALIBRATION_PX, task.validation.shape[3])
+        pictures = task.batch(CALIBRATION_PIXELS // side**2, side, np.random.default_rng(0))
+        save(integer_twin(model, pictures), path, notes)
     else:
         save_file({k: v.contiguous() for k, v in model.state_dict().items()}, path, notes)
 
@@ -49,7 +61,7 @@ def save(model: DiscreteAutoencoder, path: Path, notes: Mapping[str, str]) -> No
     """
     net, levels = model.net, model.bottleneck.levels
     if not isinstance(net, IntegerGrid | IntegerVector):
-        raise ModelError('only net = "integer-grid" and "integer-vector" make files; others are for research')
+        raise ModelError("only nets in integers make files: see `integer_twin`")
     model = model.cpu().eval()
     assert isinstance(model.bottleneck, FSQ)
     steps = thresholds(model.bottleneck)

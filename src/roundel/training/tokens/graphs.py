@@ -13,8 +13,12 @@ from roundel.training.graphs import Builder, prove
 from roundel.training.tokens.chain import ChainNet
 from roundel.training.tokens.coset import CosetNet, Guess
 from roundel.training.tokens.integer_net import (
+    FINE_SIGNED,
+    LOGIT_MAX,
+    LOGIT_UNIT,
     PIXEL_UNIT,
     Block,
+    FineBlock,
     GridAnalysis,
     GridSynthesis,
     IntegerGrid,
@@ -50,29 +54,36 @@ def synthesis_graph(net: Net, levels: tuple[int, ...]) -> bytes:
 
 
 def _grid_analysis(b: Builder, net: GridAnalysis, squares: str) -> str:
-    f = _blocks(b, net.blocks, narrow(b, "enter", net.enter, squares))
-    leave = wide(b, "leave", net.leave, b.transpose(numbers(b, f, signed=True), CHANNELS_FIRST))
     pixels = b.transpose(numbers(b, squares, signed=True), CHANNELS_FIRST)
-    return b.node("Add", [leave, wide(b, "shortcut.linear", net.shortcut.linear, pixels)])
+    f = wide(b, "enter", net.enter, pixels)
+    for number, block in enumerate(net.blocks):
+        assert isinstance(block, FineBlock)
+        hidden = wide(b, f"blocks.{number}.inner", block.inner, f)
+        f = b.node("Add", [f, wide(b, f"blocks.{number}.outer", block.outer, hidden)])
+        f = b.node("Clip", [f, *(b.scalar(bound, np.float32) for bound in FINE_SIGNED)])
+    return b.node("Add", [wide(b, "leave", net.leave, f), wide(b, "shortcut.linear", net.shortcut.linear, pixels)])
 
 
 def _grid_synthesis(b: Builder, net: GridSynthesis, codes: str) -> str:
     given = b.transpose(numbers(b, codes, signed=True), CHANNELS_FIRST)
     f = b.transpose(b.quantize8(wide(b, "enter", net.enter, given), signed=True), CHANNELS_LAST)
     branch = numbers(b, narrow(b, "leave", net.leave, _blocks(b, net.blocks, f)), signed=True)
-    linear = _levels(b, wide(b, "shortcut.linear", net.shortcut.linear, given))
+    quarters = wide(b, "shortcut.linear", net.shortcut.linear, given)
+    linear = b.transpose(b.node("Mul", [quarters, b.scalar(1 / PIXEL_UNIT, np.float32)]), CHANNELS_LAST)
     return b.quantize8(b.node("Add", [linear, branch]), signed=True)
 
 
 def _vector_analysis(b: Builder, net: VectorAnalysis, squares: str, side: int) -> str:
-    x, channels = squares, 3
+    pixels = b.node("Reshape", [numbers(b, squares, signed=False), b.store([-1, side, side, 3], np.int64)])
+    x, channels = b.transpose(pixels, CHANNELS_FIRST), 3
     for number, layer in enumerate(net.down):
         side //= 2
-        x = b.node("Reshape", [x, b.store([-1, side, 2, side, 2, channels], np.int64)])
-        x = b.node("Reshape", [b.transpose(x, (0, 1, 3, 2, 4, 5)), b.store([-1, side, side, 4 * channels], np.int64)])
-        x, channels = narrow(b, f"down.{number}", _exact(layer), x), len(layer.bias)  # type: ignore[arg-type]
-    flat = b.node("Reshape", [b.transpose(x, CHANNELS_FIRST), b.store([-1, channels * side**2, 1, 1], np.int64)])
-    return wide(b, "leave", net.leave, numbers(b, flat, signed=False))
+        x = b.node("Reshape", [_edged(b, x), b.store([-1, channels, side + 1, 2, side + 1, 2], np.int64)])
+        shape = b.store([-1, 4 * channels, side + 1, side + 1], np.int64)
+        x = b.node("Reshape", [b.transpose(x, (0, 3, 5, 1, 2, 4)), shape])
+        x, channels = wide(b, f"down.{number}", _exact(layer), x), len(layer.bias)  # type: ignore[arg-type]
+    flat = b.node("Reshape", [x, b.store([-1, channels * side**2, 1, 1], np.int64)])
+    return wide(b, "leave", net.leave, flat)
 
 
 def _vector_synthesis(b: Builder, net: VectorSynthesis, codes: str) -> str:
@@ -84,8 +95,17 @@ def _vector_synthesis(b: Builder, net: VectorSynthesis, codes: str) -> str:
     for number, layer in enumerate(net.up):
         x = _spread(b, narrow(b, f"up.{number}", _exact(layer), x), side, len(layer.bias) // 4)  # type: ignore[arg-type]
         side *= 2
-    last = wide(b, "leave", net.leave, b.transpose(numbers(b, x, signed=False), CHANNELS_FIRST))
-    return _spread(b, b.quantize8(_levels(b, last), signed=True), side, 3)
+    logits = wide(b, "leave", net.leave, _edged(b, b.transpose(numbers(b, x, signed=False), CHANNELS_FIRST)))
+    place = b.cast(b.node("Add", [b.transpose(logits, CHANNELS_LAST), b.scalar(LOGIT_MAX, np.float32)]), np.int32)
+    b.layer = "pixels"
+    steps = np.arange(-LOGIT_MAX, LOGIT_MAX + 1) / LOGIT_UNIT
+    table = b.store(np.rint(255 / (1 + np.exp(-steps))), np.uint8, "table")
+    return _spread(b, b.node("Gather", [table, place], axis=0), side, 3)
+
+
+def _edged(b: Builder, x: str) -> str:
+    """(B, C, H, W) with zeros around, one pixel wide."""
+    return b.node("Pad", [x, b.store([0, 0, 1, 1, 0, 0, 1, 1], np.int64)])
 
 
 def _blocks(b: Builder, blocks: nn.ModuleList, x: str) -> str:
@@ -102,16 +122,12 @@ def _exact(layer: nn.Module) -> ExactSum:
 
 
 def _spread(b: Builder, x: str, side: int, channels: int) -> str:
-    """(B, side, side, 4·C) to (B, 2·side, 2·side, C)."""
-    x = b.node("Reshape", [x, b.store([-1, side, side, 2, 2, channels], np.int64)])
-    return b.node(
-        "Reshape", [b.transpose(x, (0, 1, 3, 2, 4, 5)), b.store([-1, 2 * side, 2 * side, channels], np.int64)]
-    )
-
-
-def _levels(b: Builder, x: str) -> str:
-    """(B, C, h, w) in 1/PIXEL_UNIT of a level to (B, h, w, C) in levels."""
-    return b.transpose(b.node("Mul", [x, b.scalar(1 / PIXEL_UNIT, np.float32)]), CHANNELS_LAST)
+    """(B, side + 1, side + 1, 4·C) to (B, 2·side, 2·side, C): squares of pixels without the outermost ones."""
+    x = b.node("Reshape", [x, b.store([-1, side + 1, side + 1, 2, 2, channels], np.int64)])
+    shape = b.store([-1, 2 * side + 2, 2 * side + 2, channels], np.int64)
+    x = b.node("Reshape", [b.transpose(x, (0, 1, 3, 2, 4, 5)), shape])
+    start, end = (b.store([at, at], np.int64) for at in (1, 2 * side + 1))
+    return b.node("Slice", [x, start, end, b.store([1, 2], np.int64)])
 
 
 def prior_graph(net: CosetNet | ChainNet) -> bytes:
@@ -125,20 +141,21 @@ def prior_graph(net: CosetNet | ChainNet) -> bytes:
     levels = np.repeat(net.levels, len(guesses) // len(net.levels))
     first = first_tables(net.levels)
 
-    def of_net(values: NDArray[Any], role: str = "") -> str:
-        return b.node("Gather", [b.store(values, np.float32, role), number], axis=0)
+    def of_net(values: NDArray[Any], dtype: Any = np.float32, role: str = "") -> str:
+        return b.node("Gather", [b.store(values, dtype, role), number], axis=0)
 
     def column(values: NDArray[np.integer]) -> str:
         return of_net(values[:, None])
 
     def layer(name: str, layers: list[ExactSum], x: str, *, sliced: bool) -> str:
         b.layer = name
-        kernels, biases = stacked(layers)
-        kernel = of_net(kernels, "weight")
+        weights, biases, scales = stacked(layers)
+        weight = b.cast(of_net(weights, np.int16, "weight"), np.float32)
         if sliced:
             count = b.node("Shape", [x], start=0, end=1)
-            kernel = b.node("Slice", [kernel, b.store([0], np.int64), count, b.store([1], np.int64)])
-        return b.round(b.node("Add", [b.node("MatMul", [kernel, x]), of_net(biases, "bias")]), *layers[0].out_range)
+            weight = b.node("Slice", [weight, b.store([0], np.int64), count, b.store([1], np.int64)])
+        sums = b.node("Add", [b.node("MatMul", [weight, x]), of_net(biases, role="bias")])
+        return b.round(b.node("Mul", [sums, of_net(scales, role="scale")]), *layers[0].out_range)
 
     hidden = layer("enter", [guess.enter for guess in guesses], known, sliced=True)
     direct = layer("direct", [guess.direct for guess in guesses], known, sliced=True)
@@ -155,19 +172,19 @@ def prior_graph(net: CosetNet | ChainNet) -> bytes:
     return b.to_bytes()
 
 
-def stacked(layers: list[ExactSum]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Kernels (layers, C_out, most inputs), 0 beyond a layer's own, and biases (layers, C_out, 1), both times 2^-shift.
+def stacked(layers: list[ExactSum]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """Weights (layers, C_out, most inputs), 0 beyond a layer's own, biases and 2^-shift, both (layers, C_out, 1).
 
     Raises:
         ModelError: a layer is not exact.
     """
     most = max(layer.parts[0].channels for layer in layers)
-    kernels = np.zeros((len(layers), len(layers[0].bias), most))
-    biases = np.zeros((len(layers), len(layers[0].bias), 1))
-    for kernel, offset, layer in zip(kernels, biases, layers, strict=True):
+    weights = np.zeros((len(layers), len(layers[0].bias), most), np.int64)
+    biases = np.zeros((len(layers), len(layers[0].bias), 1), np.int64)
+    scales = np.ones(biases.shape)
+    for number, layer in enumerate(layers):
         (weight,), bias, shift = layer.integers()
         prove(weight, bias, layer.parts[0].max_input, narrow=False)
-        scale = np.exp2(-shift.astype(np.float64))[:, None]
-        kernel[:, : weight.shape[1]] = weight[:, :, 0, 0] * scale
-        offset[:] = bias[:, None] * scale
-    return kernels, biases
+        weights[number, :, : weight.shape[1]] = weight[:, :, 0, 0]
+        biases[number, :, 0], scales[number, :, 0] = bias, np.exp2(-shift.astype(np.float64))
+    return weights, biases, scales

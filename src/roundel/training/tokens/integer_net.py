@@ -1,7 +1,9 @@
 """The autoencoders of `net` in integers, with rounding in the loop: what is trained is what the exported graphs do.
 
-Pictures enter as levels less 128, codes as codes less their middles; latents leave in 1/LATENT_UNIT, pictures in
-levels less 128. Heavy layers run as int8; those that see codes, or say latents or pictures, are finer.
+Pictures enter grids as levels less 128, vectors as levels; codes as codes less their middles. Latents leave in
+1/LATENT_UNIT, pictures of grids as levels less 128, those of vectors as logits. The heavy layers of the synthesis,
+which every reader runs, are of bytes; those that see codes or say pictures are finer. So is the analysis: bytes would
+round too much of what becomes codes.
 """
 
 from collections.abc import Sequence
@@ -20,8 +22,16 @@ LATENT_UNIT = 256
 LATENT_MAX = 8191
 PIXEL_UNIT = 4
 PIXEL_MAX = 2047
+LOGIT_UNIT = 64
+LOGIT_MAX = 511
+FINE_MAX = 511
+"""Of activations in the analysis: float32 holds their sums, and rounding costs next to nothing."""
+VECTOR_MAX = (2047, 1023, 511, 1023)
+"""The same after each layer of a vector's analysis: the fewer sums they go into, the more."""
+EDGES = (1, 1, 1, 1)
 POSITIVE, SIGNED = (0, 255), (-128, 127)
-LATENTS, PIXELS = (-LATENT_MAX, LATENT_MAX), (-PIXEL_MAX, PIXEL_MAX)
+FINE_POSITIVE, FINE_SIGNED = (0, FINE_MAX), (-FINE_MAX, FINE_MAX)
+LATENTS, PIXELS, LOGITS = (-LATENT_MAX, LATENT_MAX), (-PIXEL_MAX, PIXEL_MAX), (-LOGIT_MAX, LOGIT_MAX)
 
 
 class Block(nn.Module):
@@ -33,7 +43,19 @@ class Block(nn.Module):
         self.outer = ExactSum([Part(width, 3, 255, narrow=True)], width, SIGNED, gain=0.1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return saturated(x + self.outer(self.inner(x)))
+        return saturated(x + self.outer(self.inner(x)), *SIGNED)
+
+
+class FineBlock(nn.Module):
+    """The same with steps finer than bytes."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.inner = ExactSum([Part(width, 3, FINE_MAX)], width, FINE_POSITIVE)
+        self.outer = ExactSum([Part(width, 3, FINE_MAX)], width, FINE_SIGNED, gain=0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return saturated(x + fine(self.outer, fine(self.inner, x)), *FINE_SIGNED)
 
 
 class Shortcut(nn.Module):
@@ -59,13 +81,13 @@ class GridAnalysis(nn.Module):
 
     def __init__(self, pixels: int, dims: int, width: int, blocks: int) -> None:
         super().__init__()
-        self.enter = ExactSum([Part(pixels, 3, 128, narrow=True)], width, SIGNED)
-        self.blocks = nn.ModuleList(Block(width) for _ in range(blocks))
-        self.leave = ExactSum([Part(width, 3, 128)], dims, LATENTS, gain=0.1)
+        self.enter = ExactSum([Part(pixels, 3, 128)], width, FINE_SIGNED)
+        self.blocks = nn.ModuleList(FineBlock(width) for _ in range(blocks))
+        self.leave = ExactSum([Part(width, 3, FINE_MAX)], dims, LATENTS, gain=0.1)
         self.shortcut = Shortcut(ExactSum([Part(pixels, 3, 128)], dims, LATENTS, unit=LATENT_UNIT))
 
     def forward(self, x: Tensor) -> Tensor:
-        f = self.enter(x)
+        f = fine(self.enter, x)
         for block in self.blocks:
             f = block(f)
         return fine(self.leave, f) + self.shortcut(x)
@@ -137,25 +159,25 @@ class IntegerGrid(nn.Module):
 
 
 class VectorAnalysis(nn.Module):
-    """Pictures (B, 3, 32, 32) to latents (B, D, 1, 1), both integers."""
+    """Levels of pictures (B, 3, 32, 32) to latents (B, D, 1, 1), both integers."""
 
     def __init__(self, dims: int, widths: Sequence[int], features: int) -> None:
         super().__init__()
-        bounds = (128, *(255,) * len(widths))
         self.down = nn.ModuleList(
-            ExactSum([Part(4 * c_in, 3, bound, narrow=True)], c_out, POSITIVE)
-            for (c_in, c_out), bound in zip(pairwise((3, *widths)), bounds, strict=False)
+            ExactSum([Part(4 * c_in, 2, bound, padded=True)], c_out, (0, top))
+            for (c_in, c_out), (bound, top) in zip(pairwise((3, *widths)), pairwise((255, *VECTOR_MAX)), strict=True)
         )
-        self.leave = ExactSum([Part(features, 1, 255)], dims, LATENTS, unit=LATENT_UNIT)
+        self.leave = ExactSum([Part(features, 1, VECTOR_MAX[-1])], dims, LATENTS, unit=LATENT_UNIT)
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.down:
-            x = layer(to_channels(x, 2))
+            assert isinstance(layer, ExactSum)
+            x = fine(layer, to_channels(F.pad(x, EDGES), 2))
         return fine(self.leave, x.flatten(1)[:, :, None, None])
 
 
 class VectorSynthesis(nn.Module):
-    """Codes less their middles (B, D, 1, 1) to pictures (B, 3, 32, 32) in 1/PIXEL_UNIT."""
+    """Codes less their middles (B, D, 1, 1) to logits of pixels (B, 3, 32, 32) in 1/LOGIT_UNIT."""
 
     def __init__(self, bound: int, dims: int, widths: Sequence[int], shape: tuple[int, int, int]) -> None:
         super().__init__()
@@ -163,22 +185,23 @@ class VectorSynthesis(nn.Module):
         self.enter = ExactSum([Part(dims, 1, bound)], shape[0] * shape[1] * shape[2], SIGNED, scaled=True)
         bounds = (128, *(255,) * len(widths))
         self.up = nn.ModuleList(
-            ExactSum([Part(c_in, 3, bound, narrow=True)], 4 * c_out, POSITIVE)
+            ExactSum([Part(c_in, 2, bound, narrow=True, padded=True)], 4 * c_out, POSITIVE)
             for (c_in, c_out), bound in zip(pairwise(tuple(widths)[::-1]), bounds, strict=False)
         )
-        self.leave = ExactSum([Part(widths[0], 3, 255)], 12, PIXELS)
+        self.leave = ExactSum([Part(widths[0], 2, 255, padded=True)], 12, LOGITS)
 
     def forward(self, codes: Tensor) -> Tensor:
         f = fine(self.enter, codes).view(-1, *self.shape)
         for layer in self.up:
-            f = to_squares(layer(f), 2)
-        return to_squares(fine(self.leave, f), 2)
+            f = inner(to_squares(layer(F.pad(f, EDGES)), 2))
+        return inner(to_squares(fine(self.leave, F.pad(f, EDGES)), 2))
 
 
 class IntegerVector(nn.Module):
     """32 × 32 pictures to one vector and back. Arguments: see `VectorAutoencoder`; levels: (D,).
 
-    Its strided and transposed convolutions are 3 × 3 ones on squares of 2 × 2 pixels as channels, which can do more.
+    Its strided and transposed convolutions are 2 × 2 ones from and to squares of 2 × 2 pixels as channels, whose grid
+    lies one pixel off the picture's.
     """
 
     token_px = 32
@@ -199,15 +222,15 @@ class IntegerVector(nn.Module):
             raise ImageError(
                 f"pictures of {x.shape[3]} × {x.shape[2]} pixels; this autoencoder takes 32 × 32 in colour"
             )
-        return self.encoder(torch.round(x * 255) - ZERO)[:, :, 0, 0] / LATENT_UNIT
+        return self.encoder(torch.round(x * 255))[:, :, 0, 0] / LATENT_UNIT
 
     def synthesis(self, values: Tensor, height: int = token_px, width: int = token_px) -> Tensor:
-        """(B, D) to levels less 128, (B, 3, 32, 32), not yet whole."""
-        return self.decoder((values * self.middles)[:, :, None, None]) / PIXEL_UNIT
+        """(B, D) to logits of pixels (B, 3, 32, 32)."""
+        return self.decoder((values * self.middles)[:, :, None, None]) / LOGIT_UNIT
 
     def picture(self, raw: Tensor) -> Tensor:
-        """See `IntegerGrid.picture`."""
-        return (raw + ZERO) / 255
+        """Logits as pixels in [0, 1]; the exported net looks them up."""
+        return torch.sigmoid(raw)
 
 
 def fine(layer: ExactSum, x: Tensor) -> Tensor:
@@ -216,12 +239,16 @@ def fine(layer: ExactSum, x: Tensor) -> Tensor:
         return layer(x.float())
 
 
-def saturated(x: Tensor) -> Tensor:
-    """Integers as signed bytes hold them; a tenth of the gradient passes beyond, to pull them back."""
-    low, high = SIGNED
+def saturated(x: Tensor, low: int, high: int) -> Tensor:
+    """Clamped; a tenth of the gradient passes beyond, to pull values back."""
     clamped = x.clamp(low, high)
     leak = 0.1 * (x - clamped)
     return clamped + (leak - leak.detach())
+
+
+def inner(x: Tensor) -> Tensor:
+    """Without the outermost pixels."""
+    return x[:, :, 1:-1, 1:-1]
 
 
 def to_channels(x: Tensor, side: int) -> Tensor:

@@ -51,8 +51,8 @@ def _prior(weights: Weights, prior: GuessedPrior) -> dict[str, Tensor]:
     for number, guess in enumerate(prior.net.guesses):
         for part in PRIOR_PARTS:
             layer = getattr(guess, part)
-            stacked = {f"{part}.{role}": constants[f"{part}.{role}"][number] for role in ("weight", "bias")}
-            stacked[f"{part}.bias"] = stacked[f"{part}.bias"][:, 0]
+            roles = ("weight", "bias", "scale")
+            stacked = {f"{part}.{role}": constants[f"{part}.{role}"][number] for role in roles}
             stacked[f"{part}.weight"] = stacked[f"{part}.weight"][:, : layer.parts[0].channels, None, None]
             found = integers_in(stacked, part)
             if found is None or found.weights[0].shape != layer.weights[0].shape:
