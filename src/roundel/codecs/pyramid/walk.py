@@ -183,7 +183,8 @@ def _rows(features: NDArray[np.uint8], at: NDArray[np.intp]) -> NDArray[np.uint8
     """(n, row_bytes) rows with the features of some positions; what surrounds them is not filled in yet."""
     width = features.shape[3]
     rows = np.zeros((len(at), row_bytes(width)), np.uint8)
-    rows[:, :width] = features.reshape(-1, width)[at]
+    whole = features.reshape(-1, width).view(f"V{width}")[:, 0]  # one copy a row, not one a byte
+    rows[:, :width] = whole.take(at).view(np.uint8).reshape(-1, width)
     return rows
 
 
