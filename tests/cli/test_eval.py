@@ -1,6 +1,7 @@
 """`roundel eval`, end to end on classical codecs."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,6 +9,8 @@ from click.testing import CliRunner
 
 from roundel import image
 from roundel.cli.eval import command
+from roundel.codecs import zoo
+from roundel.container import Kind
 from roundel.errors import ImageError, RoundelError
 
 RNG = np.random.default_rng(50)
@@ -34,13 +37,15 @@ def test_points_bd_rates_and_a_file_with_provenance(folder, tmp_path) -> None:
     found = run(folder, "-c", "jpeg=30,60,90", "-c", "webp=30,60,90", "--bd-anchor", "jpeg", "--json", "-o", output)
     assert found.return_value == 0
     rows = [json.loads(line) for line in found.output.splitlines()]
-    assert [row["kind"] for row in rows] == ["Point"] * 6 + ["Comparison"]
+    metrics = {row["metric"] for row in rows[6:]}
+    assert [row["kind"] for row in rows] == ["Point"] * 6 + ["Comparison"] * len(metrics)
+    assert {"PSNR", "MS-SSIM"} <= metrics
     stored = json.loads(output.read_text())
     assert stored["provenance"]["data"].startswith("pictures: 2 pictures")
     assert [p["bpp"] for p in stored["points"]] == [row["bpp"] for row in rows[:6]]
     files = 8 * sum(len(_jpeg(file, 60)) for file in sorted(folder.iterdir())) / 2 / (48 * 64)
     assert stored["points"][1]["bpp"] == pytest.approx(files, abs=1e-5)
-    assert stored["bd_rates"][0]["percent"] == rows[-1]["percent"]
+    assert [rate["percent"] for rate in stored["bd_rates"]] == [row["percent"] for row in rows[6:]]
 
 
 def _jpeg(file, quality: int) -> bytes:
@@ -92,3 +97,14 @@ def test_what_cannot_be_done_is_refused_before_the_work(folder, tmp_path) -> Non
         run(folder, "-c", "nothing")
     assert CliRunner().invoke(command, [str(folder), "-c", "jpeg", "--bd-anchor", "webp"]).exit_code == 2
     assert CliRunner().invoke(command, [str(folder), "--lossless", "--plot", "a.png"]).exit_code == 2
+
+
+def test_weights_of_one_s_own_have_curves(folder, tmp_path) -> None:
+    """Models that are not published are named by their weights file, for encoding and for decoding."""
+    for kind, options, points in ((Kind.LOSSY, ["=30,60"], 2), (Kind.LOSSLESS, [""], 1)):
+        own = tmp_path / f"my-{kind.name.lower()}.safetensors"
+        shutil.copy(zoo.find(zoo.default(kind)).weights, own)
+        found = run(folder, *["--lossless"] * (kind is Kind.LOSSLESS), "-c", f"roundel:{own}{options[0]}", "--json")
+        assert found.return_value == 0
+        rows = [json.loads(line) for line in found.output.splitlines()]
+        assert [row["codec"] for row in rows if "Point" in row["kind"]] == [f"roundel:{own}"] * points
