@@ -20,6 +20,7 @@ from roundel.training.pyramid.calibrate import calibrated
 from roundel.training.pyramid.export import save
 from roundel.training.pyramid.net import Pyramid, PyramidShape
 from roundel.training.pyramid.resume import trainable
+from roundel.training.pyramid.rounding import round_afterwards, set_rounding
 from roundel.training.pyramid.task import Data, Flips, PyramidTask, pyramid_bits, sources
 from tests.codecs.pyramids import picture, tiny_net, tiny_weights
 
@@ -118,6 +119,22 @@ def test_weights_that_could_overflow_are_refused(tmp_path: Path) -> None:
     net.levels[0][1].inner[0].parts = [net.levels[0][1].inner[0].parts[0]._replace(balanced=0)]  # type: ignore[index,union-attr]
     with pytest.raises(ModelError, match=r"2\^24"):
         save(tmp_path / "w.safetensors", net, {})
+
+
+def test_weights_rounded_afterwards_say_nearly_what_the_real_ones_say() -> None:
+    crops = torch.from_numpy(np.stack([picture("gradient", 64, 64), picture("gradient", 64, 65)[:, 1:]]))
+    crops = crops.permute(0, 3, 1, 2).contiguous()
+    x = training.to_ycocg(crops.flip(3).float())
+
+    def said(net: Pyramid) -> torch.Tensor:
+        with torch.no_grad():
+            return torch.stack(list(net(x)[1]))
+
+    real, nearest, fed_back = tiny_net(), tiny_net(), tiny_net()
+    set_rounding(real, on=False)
+    round_afterwards(fed_back, crops)
+    off = [(said(net) - said(real)).square().mean() for net in (nearest, fed_back)]
+    assert 0 < off[1] < 0.9 * off[0]
 
 
 def test_folders_without_batches_are_named(tmp_path: Path) -> None:
