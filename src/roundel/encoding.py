@@ -9,9 +9,9 @@ import numpy as np
 from roundel import container, target
 from roundel.boxes import to_boxes
 from roundel.codecs import zoo
+from roundel.codecs.drawn import is_drawn
 from roundel.codecs.protocol import Encoded
 from roundel.container import Box, Header, Kind
-from roundel.image.drawn import is_drawn
 from roundel.errors import RoundelError
 from roundel.image import Picture, reduce_depth
 from roundel.loaded import Codec

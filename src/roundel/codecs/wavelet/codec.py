@@ -8,6 +8,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from roundel.codecs.drawn import is_drawn
 from roundel.codecs.protocol import Decoded, Encoded, Window
 from roundel.codecs.wavelet import analysis, stored, synthesis
 from roundel.codecs.wavelet.folding import LATENTS, fold, unfold
@@ -85,8 +86,10 @@ class WaveletModel:
         """See `Model.encode`."""
         tuning, stored = self.tuning, self.stored
         contexts, limits = stored.contexts(tuning, quality), stored.limits(tuning, quality)
-        price, maps = stored.bit_price(tuning), self.price_maps(pixels, window)
-        y = self.coefficients(pixels, window, quality)
+        # What is drawn is to come back as it is; what the eye forgives was learned from photographs.
+        drawn = is_drawn(pixels[window.top :, window.left :][: window.height, : window.width])
+        price, maps = stored.bit_price(tuning), None if drawn else self.price_maps(pixels, window)
+        y = self.coefficients(pixels, window, quality, prepared=not drawn)
         height, width = y[0].shape[:2]
         prices = self.prices if self.effort else None
         if rounds := ROUNDS[self.effort]:
@@ -96,15 +99,22 @@ class WaveletModel:
             y, prices = [part.astype(np.float32) for part in refined], None
         writing = Writing(y, limits, stored.tables, prices, price, maps)
         parts = walk(contexts, writing, height, width, self.passes)
-        settings = tuning | (FILTERED if self._filter_helps(parts, pixels, window, quality) else 0)
+        settings = tuning | (FILTERED if self._filter_helps(parts, pixels, window, quality, drawn) else 0)
         passes = writing.passes()
         return Encoded([bytes([settings]) + passes[0], *passes[1:]], _crc(settings, parts))
 
-    def coefficients(self, pixels: np.ndarray, window: Window, quality: int) -> list[NDArray[np.float32]]:
-        """Of a tile, in rounding steps, (h, w, C) for each part; arguments as `encode`."""
+    def coefficients(
+        self, pixels: np.ndarray, window: Window, quality: int, *, prepared: bool = True
+    ) -> list[NDArray[np.float32]]:
+        """Of a tile, in rounding steps, (h, w, C) for each part.
+
+        Args:
+            prepared: whether what the tuning does to pictures before is done. Others as of `encode`.
+        """
         cell = self.latent_px
         x = self._padded(pixels)
-        if preparation := self.stored.preparation(self.tuning, quality):
+        preparation = self.stored.preparation(self.tuning, quality) if prepared else None
+        if preparation:
             x = preparation.prepared(x)
         found = analysis.analysis(x, self.passes)
         top, left = window.top // cell, window.left // cell
@@ -201,14 +211,14 @@ class WaveletModel:
         return data[0]
 
     def _filter_helps(
-        self, parts: Sequence[NDArray[np.int32]], pixels: np.ndarray, window: Window, quality: int
+        self, parts: Sequence[NDArray[np.int32]], pixels: np.ndarray, window: Window, quality: int, drawn: bool
     ) -> bool:
         """Whether the filter brings a tile nearer to what it should be, or, for the eye, does not lead far away."""
         drawn = self._drawn(parts, quality)
         whole = Window(0, 0, window.height, window.width)
         wanted = pixels[window.top :, window.left :][: window.height, : window.width].astype(np.float32)
         plain, filtered = (self._finished(drawn, whole, self.tuning | on, quality) for on in (0, FILTERED))
-        allowed = ALLOWED_FOR_THE_EYE if self.stored.masking(self.tuning) else 1.0
+        allowed = ALLOWED_FOR_THE_EYE if self.stored.masking(self.tuning) and not drawn else 1.0
         return _squared(filtered - wanted) <= allowed * _squared(plain - wanted)
 
     @cached_property

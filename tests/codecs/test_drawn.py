@@ -6,7 +6,7 @@ from skimage import data
 
 import roundel
 from roundel.container import Kind
-from roundel.image.drawn import is_drawn
+from roundel.codecs.drawn import is_drawn
 
 
 def screen() -> np.ndarray:
