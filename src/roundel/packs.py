@@ -116,11 +116,10 @@ def members(opened: Pack, images: Sequence[int], *, model: Model | int | str | N
     names, labels, boxes = opened.names, opened.labels, opened.metadata
     for number, pixels in zip(images, packing.unpack(opened, images, model=model), strict=True):
         own = {box.tag: box.data for box in boxes[number]}
-        if Tag.GREY in own:
-            pixels = pixels[:, :, :1]
+        coded = pixels[:, :, :1] if Tag.GREY in own else pixels
         width, height = opened.size(number)
         whole = Rect(0, 0, height, width)
-        picture = from_boxes(pixels, whole, 16 if Tag.LOW_BYTES in own else 8, own.get, whole)
+        picture = from_boxes(coded, whole, 16 if Tag.LOW_BYTES in own else 8, own.get, whole)
         name = None if names is None else names[number]
         yield Member(number, name, None if labels is None else labels[number], picture)
 

@@ -5,8 +5,8 @@ import os
 import click
 
 from roundel.cli import batch, inputs, streams
-from roundel.cli.batch import Done, Item, Manner, Task
-from roundel.cli.inputs import STANDARD
+from roundel.cli.batch import Done, Manner, Task
+from roundel.cli.inputs import STANDARD, Item
 from roundel.cli.values import Region
 
 
@@ -33,6 +33,7 @@ from roundel.cli.values import Region
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     sources: tuple[str, ...],
     output: str | None,
     format_: str | None,

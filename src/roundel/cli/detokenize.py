@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from roundel.cli import batch, inputs, streams
-from roundel.cli.batch import Done, Item, Manner, Task
-from roundel.cli.inputs import STANDARD
+from roundel.cli.batch import Done, Manner, Task
+from roundel.cli.inputs import STANDARD, Item
 from roundel.cli.values import Size
 from roundel.errors import FormatError
 
@@ -27,6 +27,7 @@ SUFFIX = ".rndl"
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     sources: tuple[str, ...],
     output: str | None,
     size: tuple[int, int] | None,

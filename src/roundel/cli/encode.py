@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from roundel.cli import batch, inputs, streams
-from roundel.cli.batch import Done, Item, Manner, Task
+from roundel.cli.batch import Done, Manner, Task
+from roundel.cli.inputs import Item
 from roundel.cli.values import Bytes
 from roundel.errors import RoundelError
 
@@ -47,6 +48,7 @@ _ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     sources: tuple[str, ...],
     output: str | None,
     quality: int | None,

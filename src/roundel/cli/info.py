@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from roundel.cli import batch, inputs
-from roundel.cli.batch import Done, Item, Manner, Task
-from roundel.cli.inputs import STANDARD
+from roundel.cli.batch import Done, Manner, Task
+from roundel.cli.inputs import STANDARD, Item
 
 if TYPE_CHECKING:
     from roundel.container.contents import PixelDensity
@@ -24,7 +24,7 @@ _COLUMNS = ("file", "model", "size", "quality", "bpp", "bytes")
 @batch.options
 @click.pass_context
 def command(
-    ctx: click.Context, sources: tuple[str, ...], recursive: bool, files_from: str | None, **manner: bool | int
+    ctx: click.Context, /, sources: tuple[str, ...], recursive: bool, files_from: str | None, **manner: bool | int
 ) -> None:
     """Say what is in .rndl files, from their first kilobyte.
 

@@ -5,7 +5,8 @@ import os
 import click
 
 from roundel.cli import batch, inputs, streams
-from roundel.cli.batch import Done, Item, Manner, Task
+from roundel.cli.batch import Done, Manner, Task
+from roundel.cli.inputs import Item
 
 
 @click.command(context_settings={"show_default": True})
@@ -18,6 +19,7 @@ from roundel.cli.batch import Done, Item, Manner, Task
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     sources: tuple[str, ...],
     output: str | None,
     model: str | None,

@@ -7,7 +7,7 @@ import click
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
 
 
-class Bytes(click.ParamType):
+class Bytes(click.ParamType):  # type: ignore[type-arg]
     """A number of bytes: 30000, 30k, 30kB, 1.5M, 29.3KiB."""
 
     name = "SIZE"
@@ -21,7 +21,7 @@ class Bytes(click.ParamType):
         return size
 
 
-class Region(click.ParamType):
+class Region(click.ParamType):  # type: ignore[type-arg]
     """x,y,width,height in pixels."""
 
     name = "x,y,w,h"
@@ -37,7 +37,7 @@ class Region(click.ParamType):
         return x, y, width, height
 
 
-class Size(click.ParamType):
+class Size(click.ParamType):  # type: ignore[type-arg]
     """WIDTHxHEIGHT in pixels."""
 
     name = "WxH"

@@ -3,7 +3,8 @@
 import click
 
 from roundel.cli import batch, inputs, streams
-from roundel.cli.batch import Done, Item, Manner, Task
+from roundel.cli.batch import Done, Manner, Task
+from roundel.cli.inputs import Item
 
 
 @click.command()
@@ -14,6 +15,7 @@ from roundel.cli.batch import Done, Item, Manner, Task
 @click.pass_context
 def command(
     ctx: click.Context,
+    /,
     sources: tuple[str, ...],
     model: str | None,
     recursive: bool,
