@@ -1,16 +1,20 @@
 """Token models: what they code decodes everywhere, from any size, and nothing else gets through."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 import roundel
 from roundel import container, tokens
 from roundel.codecs import zoo
 from roundel.codecs.tokens.codec import TokenModel
 from roundel.codecs.tokens.nets import Guesses
+from roundel.codecs.weights import read
 from roundel.engine import Graph
 from roundel.errors import ChecksumError, FormatError, ModelError, UnsupportedError
 from roundel.packing import Collection, pack, unpack
@@ -276,3 +280,36 @@ def test_what_is_wrong_is_named(model: TokenModel, weights: Path, tmp_path: Path
     (tmp_path / "w.safetensors").write_bytes(data[: len(data) // 2])
     with pytest.raises(ModelError, match=r"w\.safetensors"):
         zoo.get(str(tmp_path / "w.safetensors"))
+
+
+def rewritten(weights: Path, path: Path, **changes: object) -> str:
+    """A copy of a weights file with other metadata or tensors."""
+    with safe_open(weights, "numpy") as file:
+        metadata = file.metadata()
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+    for key, value in changes.items():
+        held: dict[str, object] = metadata if isinstance(value, str) else tensors
+        held[key.replace("_", ".") if key.startswith(("graph", "tables")) else key] = value
+    save_file(tensors, path, metadata)
+    return str(path)
+
+
+@pytest.mark.parametrize("weights", ["grid"], indirect=True)
+def test_weights_that_are_no_such_model_are_refused(weights: Path, tmp_path: Path) -> None:
+    shape = json.dumps({"levels": [8, 5, 5], "token_px": 8, "reach": 4, "prior": "coset"})
+    wrong: list[tuple[dict[str, object], str]] = [
+        ({"shape": "{}"}, "levels"),
+        ({"shape": shape.replace("[8, 5, 5]", "[8, 5, 1]")}, "levels"),
+        ({"shape": shape.replace("[8, 5, 5]", "[8, 5, 999]")}, "levels"),
+        ({"shape": shape.replace("8,", "0,", 2)}, "levels|px"),
+        ({"shape": shape.replace("coset", "oracle")}, "oracle"),
+        ({"shape": shape.replace("coset", "factorized")}, "probability tables"),
+        ({"thresholds": np.zeros((2, 2), np.int32)}, "thresholds"),
+        ({"graph_synthesis": np.zeros(9, np.uint8)}, "cannot load a net"),
+        ({"graph_prior": read(weights).tensors["thresholds"].view(np.uint8).ravel()}, "cannot load a net"),
+        ({"selftest": "0" * 32}, "where they were exported"),
+        ({"architecture": "tokens/99"}, "tokens/99"),
+    ]
+    for number, (changes, complaint) in enumerate(wrong):
+        with pytest.raises(ModelError, match=complaint):
+            zoo.get(rewritten(weights, tmp_path / f"{number}.safetensors", **changes))

@@ -17,6 +17,7 @@ from roundel.errors import ModelError
 TABLES = "tables."
 MAX_LEVELS = 256
 """Codes less their middles are bytes in the nets."""
+MAX_TOKEN_PX, MAX_REACH = 256, 256
 SIDE = 5
 """Tokens along each side of the pictures of the self-test."""
 
@@ -52,7 +53,7 @@ class _Shape:
         self.token_px, self.reach, self.prior = int(shape["token_px"]), int(shape["reach"]), str(shape["prior"])
         if not self.levels or not 2 <= min(self.levels) <= max(self.levels) <= MAX_LEVELS:
             raise ValueError(f"levels {self.levels}")
-        if self.token_px < 1 or self.reach < 0:
+        if not 1 <= self.token_px <= MAX_TOKEN_PX or not 0 <= self.reach <= MAX_REACH:
             raise ValueError(f"tokens of {self.token_px} px that see {self.reach} others")
 
 
