@@ -214,10 +214,10 @@ class WaveletModel:
         self, parts: Sequence[NDArray[np.int32]], pixels: np.ndarray, window: Window, quality: int, drawn: bool
     ) -> bool:
         """Whether the filter brings a tile nearer to what it should be, or, for the eye, does not lead far away."""
-        drawn = self._drawn(parts, quality)
+        decoded = self._drawn(parts, quality)
         whole = Window(0, 0, window.height, window.width)
         wanted = pixels[window.top :, window.left :][: window.height, : window.width].astype(np.float32)
-        plain, filtered = (self._finished(drawn, whole, self.tuning | on, quality) for on in (0, FILTERED))
+        plain, filtered = (self._finished(decoded, whole, self.tuning | on, quality) for on in (0, FILTERED))
         allowed = ALLOWED_FOR_THE_EYE if self.stored.masking(self.tuning) and not drawn else 1.0
         return _squared(filtered - wanted) <= allowed * _squared(plain - wanted)
 
