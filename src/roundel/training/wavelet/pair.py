@@ -94,7 +94,7 @@ def through(net: WaveletNet, x: Tensor, t: Tensor, tuning: Tensor, maps: list[Te
     bits = lookup_bits(residual, places, net.table).sum((1, 2, 3))
     known, features, symbols = signed(residual), None, [low]
     offsets = net.offset(t, tuning)[:, :, None, None].split(DETAILS, 1)
-    price = net.price[tuning][:, None, None, None]
+    price = net.get_buffer("price")[tuning][:, None, None, None]
     for level, part, offset, factor in zip(net.contexts.steps(), parts[1:], offsets, maps, strict=True):
         walk = StraightWalk(part, offset, price * factor, net.table)
         known, features = level(known, features, level.shifts(t, tuning), walk.step)
