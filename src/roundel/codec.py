@@ -50,7 +50,8 @@ def encode(
             (C = 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha), or a torch tensor (C, H, W) of uint8, or of
             floating point in [0, 1].
         quality: 0 (smallest) to 100 (best), 75 unless something else decides; no matter to lossless models. Screens
-            and other drawn pictures are coded without loss where that is smaller, unless a model is named.
+            and other drawn pictures, and thin ones, are coded without loss where that is smaller, unless a model is
+            named.
         lossless: keep every bit.
         effort: 0 … 9, for models that know several: more gives a better picture at a quality, and a smaller file at a
             target. With `lossless` and no model: 0 takes the quickest, 9 the one that

@@ -18,6 +18,9 @@ from roundel.loaded import Codec
 from roundel.restore import Decoding
 from roundel.tiling import Grid
 
+THIN_PX = 32
+"""Pictures with a shorter side are widened by the lossy model, and may need fewer bytes as they are."""
+
 
 class Goal(NamedTuple):
     """What decides the quality, instead of a number; at most one is given."""
@@ -44,7 +47,7 @@ class Encoding:
     boxes: list[Box]
     grid: Grid
     rival: "Encoding | None" = None
-    """The same picture without loss, where it looks drawn: the smaller of the two is written."""
+    """The same picture without loss, where it looks drawn or is thin: the smaller of the two is written."""
 
     @classmethod
     def of(
@@ -60,7 +63,8 @@ class Encoding:
         """
         grid = codec.grid(picture.height, picture.width, tile_px)
         encoding = cls(picture, codec, *to_boxes(picture, codec.model.kind, strip=strip), grid)
-        if free and codec.model.kind is Kind.LOSSY and encoding.depth == 8 and is_drawn(encoding.pixels):
+        thin = min(picture.height, picture.width) < THIN_PX
+        if free and codec.model.kind is Kind.LOSSY and encoding.depth == 8 and (thin or is_drawn(encoding.pixels)):
             exact = replace(codec, model=zoo.get(zoo.default(Kind.LOSSLESS)), progress=None)
             encoding = replace(encoding, rival=cls.of(picture, exact, strip=strip))
         return encoding

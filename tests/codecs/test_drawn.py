@@ -5,8 +5,8 @@ import pytest
 from skimage import data
 
 import roundel
-from roundel.container import Kind
 from roundel.codecs.drawn import is_drawn
+from roundel.container import Kind
 
 
 def screen() -> np.ndarray:
@@ -38,3 +38,10 @@ def test_few_colours_are_told_from_many(colours: int, drawn: bool) -> None:
     noise = np.random.default_rng(0).integers(0, colours, (200, 200, 1)).astype(np.uint8)
     assert is_drawn(np.repeat(noise, 3, 2)) == drawn
     assert not is_drawn(np.zeros((20, 20, 3), np.uint8))  # too small to gain
+
+
+def test_thin_pictures_are_never_larger_than_without_loss() -> None:
+    """The lossy model widens them to whole cells, noise of one row to 32."""
+    noise = np.random.default_rng(0).integers(0, 256, (1, 700, 3)).astype(np.uint8)
+    exact = roundel.encode(noise, lossless=True)
+    assert len(roundel.encode(noise, quality=95)) <= len(exact)
