@@ -11,7 +11,8 @@ jpeg QUALITY …    the same, through JPEG in Pillow, chroma of full (444) or ha
 stretched         the same with 128 levels, stretched to 256
 cameras           the middle 512 × 512 of camera photos held out of training, as they come: JPEG
 tissue            the middle 512 × 512 of two histology tiles held out of training, JPEG once
-"Held out" is every tenth picture of a folder by name, as training has it; of histology the last two.
+"Held out" is as training has it: every tenth picture of the folders `clean` and `photos`, which must come in the order
+of the model's card; of histology the last two.
 """
 
 import argparse
@@ -35,6 +36,7 @@ from roundel.container import Kind
 from roundel.image import read
 from roundel.measure import baselines
 from roundel.measure.provenance import provenance
+from roundel.training.data import find_images, split
 
 SIDE_PX = 512
 HELD_OUT_TISSUE = 2
@@ -121,8 +123,9 @@ def main() -> None:
     assert isinstance(tissue_model, PyramidModel)
 
     kodak = sorted(options.kodak.glob("*.png"))[:: options.every]
-    clean = [path for folder in options.clean for path in sorted(folder.iterdir())[::10]][:: options.every]
-    cameras = sorted(options.photos.iterdir())[::10][:: options.every]
+    _, held_out = split(find_images([*options.clean, options.photos]))
+    cameras = [path for path in held_out if path.parent == options.photos][:: options.every]
+    clean = [path for path in held_out if path.parent != options.photos][:: options.every]
     tissue = sorted(options.histology.glob("*.png"))[-HELD_OUT_TISSUE:]
     sets: dict[str, tuple[list[Path], tuple[Change, ...], PyramidModel]] = {
         "kodak": (kodak, (), model),
