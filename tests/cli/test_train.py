@@ -118,6 +118,8 @@ def test_signals_leave_a_checkpoint(number: signal.Signals, code: int, pictures:
         rest = process.stderr.read()
     assert process.returncode == code
     assert first.startswith("step 1/100000  loss ")
+    assert "  bpp " in first
+    assert "  psnr_db " in first
     assert "interrupted after step" in rest.splitlines()[-1]
     assert "--resume goes on from it" in rest
     assert (pictures.parent / "run" / "checkpoint.pt").exists()

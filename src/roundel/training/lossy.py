@@ -49,7 +49,8 @@ class LossyTask:
         rd = model(x, t, at(self.quantizers, progress))
         weight = (rd.lmbda / 0.02) ** -self.balance
         loss = (rd.loss * weight).mean()
-        return loss, {"loss": loss.item(), "y_bpp": rd.y_bpp.mean().item(), "z_bpp": rd.z_bpp.mean().item()}
+        seen = {"loss": loss, "bpp": (rd.y_bpp + rd.z_bpp).mean(), "psnr_db": -10 * torch.log10(rd.mse / 255**2).mean()}
+        return loss, {name: value.item() for name, value in seen.items()}
 
     @torch.no_grad()
     def validate(self, model: nn.Module) -> tuple[float, dict[str, float]]:

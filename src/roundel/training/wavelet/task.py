@@ -79,9 +79,11 @@ class WaveletTask:
             with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
                 linear = self.net.picture([s.float() for s in coded.symbols], t, tuning)
             filtered = self.net.filter(linear.contiguous(memory_format=torch.channels_last), t, tuning)
-            error = ((filtered - x).square().mean((1, 2, 3)) / step**2).mean()
+            mse = (filtered - x).square().mean((1, 2, 3))
+            error = (mse / step**2).mean()
             loss = loss + error
-            values |= {"error": error.item(), "loss": loss.item()}
+            psnr_db = -10 * torch.log10(mse.detach()).mean()
+            values |= {"error": error.item(), "loss": loss.item(), "psnr_db": psnr_db.item()}
         return loss, values
 
     @torch.no_grad()
