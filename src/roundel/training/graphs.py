@@ -4,7 +4,7 @@ A graph is exact when each of its numbers is an integer that its type holds, wha
 
 - `conv8` and `matmul8`: uint8 activations, int8 weights within ±64, int32 sums below 2^24, scales powers of two.
   Pairs of products then fit 16 bits, so that processors without dot-product instructions give the same sums.
-- `conv32` and `matmul32`: float32 holding integers, weights multiples of 2^-s, sums below 2^24 of these units.
+- `conv32`: float32 holding integers, weights multiples of 2^-s, sums below 2^24 of these units.
 - `round` and `quantize8`: to the nearest integer, halves to even.
 
 Pictures are channels-last, (B, H, W, C), in `conv8`, and channels-first in `conv32`, as ONNX Runtime is quickest.
@@ -158,20 +158,11 @@ class Builder:
         pad = 0 if padded else weight.shape[2] // 2
         return self.node("Conv", [x, weights, biases], pads=[pad] * 4, kernel_shape=list(weight.shape[2:]))
 
-    def matmul32(
-        self, x: str, weight: NDArray[np.integer], bias: ArrayLike, shift: ArrayLike, *, max_input: int
-    ) -> str:
-        """float32 integers (N, C_in) to (Σ w·x + bias) / 2^shift, not rounded, (N, C_out); weight (C_out, C_in)."""
-        weights, biases = self._scaled32(weight.T, bias, shift, max_input, transposed=True)
-        return self.node("Add", [self.node("MatMul", [x, weights]), biases])
-
-    def _scaled32(
-        self, weight: NDArray[Any], bias: ArrayLike, shift: ArrayLike, max_input: int, transposed: bool = False
-    ) -> tuple[str, str]:
+    def _scaled32(self, weight: NDArray[Any], bias: ArrayLike, shift: ArrayLike, max_input: int) -> tuple[str, str]:
         stored = np.asarray(bias, np.int64)
-        prove(weight.T if transposed else weight, stored, max_input, narrow=False)
+        prove(weight, stored, max_input, narrow=False)
         scale = np.exp2(-np.broadcast_to(np.asarray(shift, np.float64), stored.shape))
-        shaped = scale if transposed else scale.reshape(-1, *[1] * (weight.ndim - 1))
+        shaped = scale.reshape(-1, *[1] * (weight.ndim - 1))
         return self.store(weight * shaped, np.float32, "weight"), self.store(stored * scale, np.float32, "bias")
 
     def round(self, x: str, low: float, high: float) -> str:

@@ -7,8 +7,6 @@ from roundel.training.nets.quality import QualityTable
 from roundel.training.wavelet.narrow import SIGNED, Narrow
 from roundel.training.wavelet.subbands import shuffle
 
-FILTER_STRIDE = 8
-"""Pixels per sample of the coarsest features."""
 UNIT = 16
 """Steps to a unit of the features."""
 OUT_UNIT = 64
