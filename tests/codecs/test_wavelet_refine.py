@@ -47,7 +47,7 @@ def cost(model: WaveletModel, parts: list[np.ndarray], pixels: np.ndarray) -> fl
         float(model.prices.of(part, table, turned).sum())
         for part, table, turned in zip(parts[1:], looking.tables[1:], looking.turned[1:], strict=True)
     )
-    errors = model._errors(pixels, WINDOW, QUALITY, parts)
+    errors = model._errors(pixels, WINDOW, QUALITY, parts, parts)
     return sum(float(np.square(e).sum()) for e in errors) + model.stored.bit_price(model.tuning) * bits
 
 
@@ -56,7 +56,9 @@ def test_rate_and_distortion_together_fall_with_the_rounds(model: WaveletModel, 
     contexts, limits = stored.contexts(model.tuning, QUALITY), stored.limits(model.tuning, QUALITY)
     begin = Writing(y, limits, stored.tables, model.prices, stored.bit_price(model.tuning))
     parts = walk(contexts, begin, *y[0].shape[:2], model.passes)
-    aim = Aim(lambda found: model._errors(pixels, WINDOW, QUALITY, found), limits, stored.bit_price(model.tuning), None)
+    aim = Aim(
+        lambda found: model._errors(pixels, WINDOW, QUALITY, found, found), limits, stored.bit_price(model.tuning), None
+    )
     costs = [cost(model, refine(parts, contexts, model.prices, aim, rounds), pixels) for rounds in (0, 4, 16)]
     assert costs[0] > costs[1] > costs[2]
 
@@ -85,7 +87,7 @@ def test_errors_are_nothing_for_a_picture_that_decodes_to_itself(model: WaveletM
         WINDOW.height // 32, WINDOW.width // 32, model.passes,
     )  # fmt: skip
     shown = model._finished(model._drawn(looking, QUALITY), WINDOW, model.tuning | FILTERED, QUALITY)
-    errors = model._errors(shown, WINDOW, QUALITY, looking)
+    errors = model._errors(shown, WINDOW, QUALITY, looking, looking)
     assert max(np.abs(e).max() for e in errors) < 1e-3
     assert len(coded.passes) == model.passes
 

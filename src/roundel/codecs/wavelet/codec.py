@@ -98,9 +98,13 @@ class WaveletModel:
         y = self.coefficients(pixels, window, quality, prepared=not drawn)
         height, width = y[0].shape[:2]
         prices = self.prices if self.effort else None
-        if rounds := ROUNDS[self.effort]:
+        # A pre-filter's picture is not to be drawn nearer to the original by squared error.
+        rounds = 0 if stored.preparation(tuning, quality) and not drawn else ROUNDS[self.effort]
+        if rounds:
             begin = Writing(y, limits, stored.tables, prices, price, maps)
-            aim = Aim(partial(self._errors, pixels, window, quality), limits, price, maps)
+            around = self.coefficients(pixels, Window(0, 0, *pixels.shape[:2]), quality, prepared=not drawn)
+            rounded = [np.rint(part).astype(np.int32) for part in around]
+            aim = Aim(partial(self._errors, pixels, window, quality, rounded), limits, price, maps)
             refined = refine(walk(contexts, begin, height, width, self.passes), contexts, self.prices, aim, rounds)
             y, prices = [part.astype(np.float32) for part in refined], None
         writing = Writing(y, limits, stored.tables, prices, price, maps)
@@ -152,14 +156,28 @@ class WaveletModel:
         return [np.float32(UNITS) / m.astype(np.float32) for m in self.stored.multipliers(self.tuning, quality)]
 
     def _errors(
-        self, pixels: np.ndarray, window: Window, quality: int, parts: Sequence[NDArray[np.int32]]
+        self,
+        pixels: np.ndarray,
+        window: Window,
+        quality: int,
+        around: Sequence[NDArray[np.int32]],
+        parts: Sequence[NDArray[np.int32]],
     ) -> list[NDArray[np.float32]]:
-        """How far a tile decodes from what it should be, as coefficients in rounding steps; see `Aim`."""
-        whole = Window(0, 0, *(side * self.latent_px for side in parts[0].shape[:2]))
-        decoded = self._finished(self._drawn(parts, quality), whole, self.tuning | FILTERED, quality)
-        own = pixels[window.top :, window.left :][: whole.height, : whole.width]
-        missing = [(0, side - there) for side, there in zip(decoded.shape[:2], own.shape[:2], strict=True)]
-        wanted = np.pad(own, [*missing, (0, 0)], mode="edge").astype(np.float32)
+        """How far a tile decodes from what it should be, as coefficients in rounding steps; see `Aim`.
+
+        Args:
+            around: symbols of all the pixels, in which the tile's `parts` stand: without them its borders would look
+                like errors.
+        """
+        cell, together = self.latent_px, []
+        for there, part in zip(around, parts, strict=True):
+            scale, whole = part.shape[0] // parts[0].shape[0], there.copy()
+            top, left = window.top // cell * scale, window.left // cell * scale
+            whole[top : top + part.shape[0], left : left + part.shape[1]] = part
+            together.append(whole)
+        own = Window(window.top, window.left, *(side * cell for side in parts[0].shape[:2]))
+        decoded = self._finished(self._drawn(together, quality), own, self.tuning | FILTERED, quality)
+        wanted = self._padded(pixels)[own.top : own.top + own.height, own.left : own.left + own.width]
         found = analysis.analysis(decoded - wanted + analysis.GREY, self.passes)
         return [part * steps for part, steps in zip(found, self._per_step(quality), strict=True)]
 
