@@ -1,6 +1,6 @@
-"""What encoding harder saves: pictures of a folder at several efforts, bytes at equal PSNR, processor time.
+"""What encoding harder saves: pictures of a folder at several efforts, bytes at equal quality, processor time.
 
-    python experiments/effort/run.py DIR [--efforts 0,1,5,9] [--qualities 15,35,55,75] [--every 1] [--model NAME]
+    python experiments/effort/run.py DIR [--efforts 0,1,5,9] [--qualities 15,35,55,75] [--every 1] [--tune psnr]
 
 results/FOLDER.jsonl gets a line for each picture, effort and quality. What it has is not measured again: a broken run
 goes on, and a call with other options adds to it. results/FOLDER.json sums up all of it.
@@ -14,15 +14,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import click
-import torch
 
 from roundel import image
 from roundel.codec import decode_array, encode
 from roundel.codecs import loading
 from roundel.errors import RoundelError
-from roundel.measure import metrics
+from roundel.measure import metrics, ssimulacra2
 from roundel.measure.provenance import provenance
-from roundel.training.data import find_images
+from roundel.measure.rd import pictures_in
 
 HERE = Path(__file__).parent
 ANCHORS = (0, 1)
@@ -34,11 +33,13 @@ class Row:
     """One file that was made."""
 
     model: str
+    """Its name, and the tuning."""
     picture: str
     effort: int
     quality: int
     bpp: float
-    psnr_db: float
+    quality_reached: float
+    """PSNR in dB, or the SSIMULACRA2 score, as the tuning has it."""
     cpu_s: float
     """Processor time of encoding, on one thread."""
 
@@ -63,12 +64,13 @@ def numbers(text: str) -> list[int]:
 @click.option("--qualities", default="15,35,55,75", show_default=True)
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Take every so many-th picture.")
 @click.option("--model", help="Name or weights file [the default].")
+@click.option("--tune", type=click.Choice(["psnr", "ssimulacra2"]), default="psnr", show_default=True)
 @click.option("--results", type=click.Path(path_type=Path), default=HERE / "results", help="Folder for the results.")
-def main(folder: Path, efforts: str, qualities: str, every: int, model: str | None, results: Path) -> None:
-    torch.set_num_threads(1)
+def main(folder: Path, efforts: str, qualities: str, every: int, model: str | None, tune: str, results: Path) -> None:
     try:
         codec = loading.load_model(model)
-        files = find_images([folder])
+        name, judge = f"{codec.name} {tune}", metrics.psnr if tune == "psnr" else ssimulacra2.ssimulacra2
+        files = pictures_in(folder)
         results.mkdir(parents=True, exist_ok=True)
         store = results / f"{folder.name}.jsonl"
         lines = store.read_text(encoding="utf-8").splitlines() if store.exists() else []
@@ -80,29 +82,29 @@ def main(folder: Path, efforts: str, qualities: str, every: int, model: str | No
                 pixels = image.reduce_depth(image.read(file)).pixels
                 for effort in numbers(efforts):
                     for quality in numbers(qualities):
-                        if (codec.name, file.name, effort, quality) in known:
+                        if (name, file.name, effort, quality) in known:
                             continue
                         begun = time.process_time()
-                        data = encode(pixels, quality=quality, model=codec, effort=effort)
+                        data = encode(pixels, quality=quality, model=codec, effort=effort, tune=tune)
                         cpu_s = round(time.process_time() - begun, 3)
                         bpp = 8 * len(data) / (pixels.shape[0] * pixels.shape[1])
-                        psnr_db = metrics.psnr(pixels, decode_array(data, model=codec))
-                        rows.append(
-                            Row(codec.name, file.name, effort, quality, round(bpp, 6), round(psnr_db, 4), cpu_s)
-                        )
+                        reached = judge(pixels, decode_array(data, model=codec))
+                        rows.append(Row(name, file.name, effort, quality, round(bpp, 6), round(reached, 4), cpu_s))
                         click.echo(rows[-1], err=True)
                         out.write(json.dumps(asdict(rows[-1])) + "\n")
                         out.flush()
-        points = {row.key[1:]: row for row in rows if row.model == codec.name}
+        points = {row.key[1:]: row for row in rows if row.model == name}
         summary = sum_up(points)
     except RoundelError as error:
         raise click.ClickException(str(error)) from error
     for found in summary:
         click.echo(json.dumps(found))
-    command = f"python experiments/effort/run.py {folder.name} --efforts {efforts} --qualities {qualities}"
+    command = (
+        f"python experiments/effort/run.py {folder.name} --efforts {efforts} --qualities {qualities} --tune {tune}"
+    )
     source = asdict(provenance(f"{command} --every {every}", files))
-    whole = {"model": codec.name, "summary": summary, "last_call": source}
-    (results / f"{folder.name}.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    whole = {"model": name, "summary": summary, "last_call": source}
+    (results / f"{folder.name}-{tune}.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
 
 
 def sum_up(points: Points) -> list[dict[str, object]]:
@@ -132,7 +134,7 @@ def curve(points: Points, pictures: Iterable[str], effort: int, qualities: Itera
     """Means over pictures."""
     found = [[points[p, effort, q] for p in pictures] for q in qualities]
     bpp = tuple(statistics.mean(row.bpp for row in of_quality) for of_quality in found)
-    return metrics.Curve(bpp, tuple(statistics.mean(row.psnr_db for row in of_quality) for of_quality in found))
+    return metrics.Curve(bpp, tuple(statistics.mean(row.quality_reached for row in of_quality) for of_quality in found))
 
 
 if __name__ == "__main__":
