@@ -12,6 +12,7 @@ negative counts as quality. Pictures are cut to their middle 768 × 768 px at mo
 import json
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -24,7 +25,7 @@ from PIL import Image
 from roundel import image
 from roundel.errors import RoundelError
 from roundel.measure import baselines, metrics, ssimulacra2
-from roundel.measure.provenance import command_line, provenance
+from roundel.measure.provenance import provenance
 from roundel.measure.rd import pictures_in
 
 HERE = Path(__file__).parent
@@ -77,11 +78,9 @@ def main(
         rates = bd_rates(rows)
         print(text_of(rates))
         if not table:
-            origin = provenance(command_line(), pictures_in(folder)[::every])
-            summary = {
-                "provenance": origin._asdict() if hasattr(origin, "_asdict") else vars(origin),
-                "bd_rates": rates,
-            }
+            command = " ".join(["python experiments/eye/run.py", folder.name, *sys.argv[2:]])
+            origin = vars(provenance(command, pictures_in(folder)[::every]))
+            summary = {"provenance": origin, "bd_rates": rates}
             (results / f"{folder.name}.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     except RoundelError as error:
         raise click.ClickException(str(error)) from error
