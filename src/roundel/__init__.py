@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from roundel.errors import RoundelError, RoundelWarning
     from roundel.opening import OpenFile, open
     from roundel.packs import pack, unpack
+    from roundel.tokenizer import load_tokenizer
     from roundel.tokens import detokenize, tokenize
 
 _HOME = {
@@ -29,6 +30,7 @@ _HOME = {
     "pack": "packs",
     "unpack": "packs",
     "tokenize": "tokens",
+    "load_tokenizer": "tokenizer",
     "detokenize": "tokens",
     "RoundelError": "errors",
     "RoundelWarning": "errors",
@@ -45,6 +47,7 @@ __all__ = [
     "encode",
     "info",
     "load_model",
+    "load_tokenizer",
     "open",
     "pack",
     "tokenize",

@@ -20,7 +20,7 @@ def _room(rooms: str = "", libraries: str = "") -> Room:
 
 WHOLE = frozenset(
     {"arguments", "boxes", "codec", "encoding", "loaded", "names", "opening", "packing", "packs", "restore", "target"}
-    | {"tiling", "tokens"}
+    | {"tiling", "tokenizer", "tokens"}
 )
 """Modules at the root of the package, on whole pictures: together the room `whole`."""
 
@@ -60,6 +60,7 @@ ROOMS: dict[str, Room] = {
     "training.configuration": _room("errors training", "tomli"),
     "training.graphs": _room("errors engine", "numpy onnx"),
     "lab": _room(f"{_PRODUCT} training training.configuration", "torch numpy PIL safetensors matplotlib"),
+    "torch": _room(_PRODUCT, "torch numpy zarr pyarrow"),
     "training.recipes": _room(f"{_PRODUCT} training training.configuration lab", "torch numpy safetensors"),
 }
 # What the families of the workshop export with, too.
@@ -67,14 +68,15 @@ ROOMS["training"] = Room(
     ROOMS["training"].rooms | {"training.configuration", "training.graphs"}, ROOMS["training"].libraries
 )
 
-WORKSHOP = ("training", "lab")
+WORKSHOP = ("training", "lab", "torch")
 WORKSHOP_LIBRARIES = frozenset({"torch", "onnx", "tensorboard", "scipy"})
 
 DOORS: dict[str, frozenset[str]] = {
+    "tokenizer": frozenset({"torch"}),
     "cli.train": frozenset({"training", "training.recipes", "training.configuration", "torch"}),
     "cli.lab": frozenset({"training", "lab", "torch"}),
 }
-"""The commands of the workshop: what they may import besides, inside their functions only."""
+"""The commands of the workshop, and the tokeniser for PyTorch: what they may import, inside their functions only."""
 
 BY_NAME = frozenset({"", "cli.main", "codecs.zoo", "training.quantizers.table", "training.recipes", "lab.frechet"})
 """Modules that import by a name that they compute: the lazy root, the commands, registered architectures, a quantiser
