@@ -99,6 +99,22 @@ def test_what_cannot_be_done_is_refused_before_the_work(folder, tmp_path) -> Non
     assert CliRunner().invoke(command, [str(folder), "--lossless", "--plot", "a.png"]).exit_code == 2
 
 
+def test_the_page_holds_curves_tables_crops_and_provenance(folder, tmp_path) -> None:
+    pytest.importorskip("matplotlib")
+    page = tmp_path / "report.html"
+    run(folder, "-c", "jpeg=30,60,90", "-c", "webp=30,60,90", "--html", page)
+    text = page.read_text()
+    assert "<svg" in text
+    assert "BD-rate by PSNR" in text
+    assert text.count("<img") == 2 * 3  # the original and two codecs, of two pictures
+    assert "pictures: 2 pictures, SHA-256" in text
+    with pytest.raises(ImageError, match="exists"):
+        run(folder, "-c", "jpeg=30", "--html", page)
+    run(folder, "--lossless", "-c", "png", "--published", "--html", page, "-f")
+    assert "bits a subpixel" in page.read_text()
+    assert "IDF++" in page.read_text()
+
+
 def test_weights_of_one_s_own_have_curves(folder, tmp_path) -> None:
     """Models that are not published are named by their weights file, for encoding and for decoding."""
     for kind, options, points in ((Kind.LOSSY, ["=30,60"], 2), (Kind.LOSSLESS, [""], 1)):

@@ -1,5 +1,6 @@
 """Rate-distortion curves as a picture, each labelled where it ends."""
 
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ _LABEL_GAP = 0.034  # of the axis' height
 
 
 def plot(points: Sequence[Point], path: Path, *, title: str, max_bpp: float = 2.0) -> None:
-    """Draw PSNR and MS-SSIM over rate (logarithmic); of published curves a few landmarks, dashed.
+    """Draw PSNR, MS-SSIM and, where it was measured, SSIMULACRA2 over rate (logarithmic).
+
+    Of published curves there are a few landmarks, dashed.
 
     Args:
         points: Of any number of codecs.
@@ -29,19 +32,46 @@ def plot(points: Sequence[Point], path: Path, *, title: str, max_bpp: float = 2.
     Raises:
         UnsupportedError: matplotlib is missing, or cannot write such a file.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UnsupportedError("plots need the package matplotlib: pip install 'roundel[compare]'") from error
-    figure = Figure(figsize=(13, 6), layout="constrained")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=13, color=_INK)
-    left, right = figure.subplots(1, 2)
-    _panel(left, points, "PSNR of RGB, dB", max_bpp, lambda point: point.psnr_db)
-    _panel(right, points, "MS-SSIM, dB", max_bpp, lambda point: ms_ssim_db(point.ms_ssim))
+    figure = _figure(points, title, max_bpp)
     try:
         figure.savefig(path, dpi=130)
     except ValueError as error:
         raise UnsupportedError(f"cannot draw {path}: {error}") from error
+
+
+def svg(points: Sequence[Point], *, max_bpp: float = 2.0) -> str:
+    """The same picture as an `<svg>` element for a page, its texts as text.
+
+    Raises:
+        UnsupportedError: matplotlib is missing.
+    """
+    figure = _figure(points, None, max_bpp)
+    from matplotlib import rc_context
+
+    buffer = io.StringIO()
+    with rc_context({"svg.fonttype": "none", "font.family": "sans-serif"}):
+        figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Type", "Format")))
+    text = buffer.getvalue()
+    return text[text.index("<svg") :]  # without the prologue that a file has
+
+
+def _figure(points: Sequence[Point], title: str | None, max_bpp: float) -> Any:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise UnsupportedError("plots need the package matplotlib: pip install 'roundel[compare]'") from error
+    panels: list[tuple[str, Callable[[Point], float]]] = [
+        ("PSNR of RGB, dB", lambda point: point.psnr_db),
+        ("MS-SSIM, dB", lambda point: ms_ssim_db(point.ms_ssim)),
+    ]
+    if any(np.isfinite(point.ssimulacra2) for point in points):
+        panels.append(("SSIMULACRA2", lambda point: point.ssimulacra2))
+    figure = Figure(figsize=(6.5 * len(panels), 6), layout="constrained")
+    if title is not None:
+        figure.suptitle(title, x=0.01, ha="left", fontsize=13, color=_INK)
+    for axes, (label, value) in zip(figure.subplots(1, len(panels)), panels, strict=True):
+        _panel(axes, points, label, max_bpp, value)
+    return figure
 
 
 def _panel(axes: Any, points: Sequence[Point], label: str, max_bpp: float, value: Callable[[Point], float]) -> None:
