@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from roundel.image import Picture
-    from roundel.measure.baselines import Baseline
 
 RIVALS = {"jpeg": ".jpg", "webp": ".webp", "avif": ".avif"}
 T = TypeVar("T")
@@ -60,6 +59,7 @@ def command(
 
     from roundel import image
     from roundel.measure import baselines
+    from roundel.measure.matching import best_within
 
     source = _photo() if picture is None else image.reduce_depth(image.read(picture))
     pixels = np.broadcast_to(source.pixels, (source.height, source.width, 3))  # WebP has no grey
@@ -80,7 +80,7 @@ def command(
         rows = [_row("roundel", quality, f"{stem}-roundel.png", data, source, shown, encode_s, decode_s)]
         for name, suffix in RIVALS.items():
             rival = baselines.find(name)
-            setting = _best_within(rival, source.pixels, rows[0].file_bytes)
+            setting = best_within(rival, source.pixels, rows[0].file_bytes).setting
             data, encode_s = _timed(partial(rival.encode, source.pixels, setting))
             shown, decode_s = _timed(partial(rival.decode, data))
             streams.write_bytes(f"{stem}-{name}{suffix}", data, force=True)
@@ -117,18 +117,6 @@ def _photo() -> "Picture":
     except ImportError as error:
         raise ImageError("scikit-image has the picture of the demo: install it, or name a picture") from error
     return image.from_array(data.coffee())
-
-
-def _best_within(rival: "Baseline", pixels: "np.ndarray", size_bytes: int) -> int:
-    """The best whole setting whose file is not larger, or the lowest one if none is so small."""
-    low, high = int(rival.ladder[0]), int(rival.ladder[-1])
-    while low < high:
-        setting = (low + high + 1) // 2
-        if len(rival.encode(pixels, setting)) <= size_bytes:
-            low = setting
-        else:
-            high = setting - 1
-    return low
 
 
 def _row(
