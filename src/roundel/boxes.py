@@ -1,13 +1,14 @@
 """What stands beside the pixels: a picture's alpha, low bytes and metadata as boxes of the file, and back."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from roundel.container import Box, Kind, Tag
 from roundel.container.contents import (
+    pack_associated,
     pack_colour,
     pack_resolution,
     pack_sample_max,
@@ -95,6 +96,17 @@ def from_boxes(pixels: np.ndarray, whole: Rect, depth: int, box: Boxes, part: Re
         photoshop=box(Tag.PHOTOSHOP),
         sample_max=sample_max,
     )
+
+
+def slide_boxes(properties: Mapping[str, str], pictures: Mapping[str, bytes]) -> list[Box]:
+    """The boxes of a slide. Args: properties: key -> value. pictures: name -> a roundel file of its own."""
+    boxes = []
+    texts = [(key, value) for key, value in properties.items() if "\0" not in key + value]
+    if texts:
+        boxes.append(Box(Tag.PROPERTIES, pack_texts(texts)))
+    if pictures:
+        boxes.append(Box(Tag.ASSOCIATED, pack_associated(pictures)))
+    return boxes
 
 
 def _holds(picture: Picture, sample_max: int) -> bool:

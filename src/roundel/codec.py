@@ -1,10 +1,11 @@
 """A whole picture in, bytes out, and back: what `roundel.encode` and `roundel.decode` do."""
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from roundel import arguments, container, image
+from roundel import arguments, container, image, scans
 from roundel.arguments import Pictured, Readable
 from roundel.codecs.loading import MAX_EFFORT, load_model
 from roundel.codecs.protocol import Model
@@ -12,6 +13,7 @@ from roundel.container import DEFAULT_MAX_PIXELS, FileInfo
 from roundel.container.format import PREFIX_BYTES
 from roundel.encoding import Encoding, Goal
 from roundel.errors import RoundelError
+from roundel.image.scan import Scan
 from roundel.loaded import MAX_QUALITY, Progress, codec_for
 from roundel.restore import Restored, restore
 
@@ -23,6 +25,7 @@ __all__ = ["decode", "decode_array", "encode", "info", "load_model", "restore"]
 USUAL_QUALITY = 75
 MAX_JOBS = 256
 MAX_LEVEL = 31
+MAX_PAGE = 1 << 24
 
 
 def encode(
@@ -40,10 +43,13 @@ def encode(
     tile_px: int | None = None,
     strip: bool = False,
     jobs: int = 1,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    page: int | None = None,
+    level: int = 0,
+    region: tuple[int, int, int, int] | None = None,
+    max_pixels: int | None = None,
     progress: Progress | None = None,
 ) -> bytes:
-    """Compress a picture.
+    """Compress a picture. Slides and large TIFFs in files are read tile by tile.
 
     Args:
         source: the path of a picture file, a binary file object, a PIL image, an array (H, W[, C]) of uint8 or uint16
@@ -65,7 +71,9 @@ def encode(
         tile_px: side of the tiles, a multiple of the model's `align_px`; None for the default of its kind.
         strip: leave metadata out.
         jobs: tiles coded at the same time.
-        max_pixels: of a file, the largest picture to accept.
+        page, level: of a TIFF or a slide in a file, counted from 0: which picture, and which of its stored sizes.
+        region: left, top, width and height in pixels: only this part of the picture.
+        max_pixels: of a file, the largest picture to accept; 2^29 px, or 2^36 px where it is read tile by tile.
         progress: told after each tile how many are done, and how many there are.
 
     Returns:
@@ -81,18 +89,25 @@ def encode(
     goal = _goal(target_bpp, target_size, target_psnr, target_ssimulacra2)
     if sum(given is not None for given in (quality, *goal)) > 1 or (lossless and any(goal)):
         raise RoundelError("quality, lossless and the targets exclude each other: give one of them")
-    level = _quality(USUAL_QUALITY if quality is None else quality)
+    quality = _quality(USUAL_QUALITY if quality is None else quality)
     if effort is not None:
         effort = arguments.whole_number(effort, "effort", 0, MAX_EFFORT, " (0 is quickest)")
     if tile_px is not None:
         tile_px = arguments.whole_number(tile_px, "tile_px", 1, 1 << 20, " px")
-    jobs, max_pixels = _limits(jobs, max_pixels)
-    picture = arguments.picture(source, max_pixels=max_pixels)
+    jobs, limit = _limits(jobs, DEFAULT_MAX_PIXELS if max_pixels is None else max_pixels)
     if tune is not None and not isinstance(tune, str):
         raise RoundelError(f'tune {tune!r} is no name: give "ssimulacra2" or "psnr"')
-    codec = codec_for(picture, model, lossless=lossless, effort=effort, tune=tune, jobs=jobs, progress=progress)
-    encoding = Encoding.of(picture, codec, tile_px=tile_px, strip=strip, free=model is None)
-    return encoding.at(level) if goal == Goal() else encoding.reaching(goal)
+    if page is not None:
+        page = arguments.whole_number(page, "page", 0, MAX_PAGE)
+    level = arguments.whole_number(level, "level", 0, MAX_LEVEL)
+    region = None if region is None else arguments.region(region)
+    picture = scans.source(
+        source, max_pixels=None if max_pixels is None else limit, page=page, level=level, region=region
+    )
+    with picture if isinstance(picture, Scan) else nullcontext():
+        codec = codec_for(picture, model, lossless=lossless, effort=effort, tune=tune, jobs=jobs, progress=progress)
+        encoding = Encoding.of(picture, codec, tile_px=tile_px, strip=strip, free=model is None)
+        return encoding.at(quality) if goal == Goal() else encoding.reaching(goal)
 
 
 def decode(

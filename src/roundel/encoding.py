@@ -7,16 +7,17 @@ from typing import NamedTuple
 import numpy as np
 
 from roundel import container, target
-from roundel.boxes import to_boxes
+from roundel.boxes import slide_boxes, to_boxes
 from roundel.codecs import zoo
 from roundel.codecs.drawn import is_drawn
 from roundel.codecs.protocol import Encoded
-from roundel.container import Box, Header, Kind
+from roundel.container import Box, Header, Kind, Sliceable, Spool, Writable
 from roundel.errors import RoundelError
 from roundel.image import Picture, reduce_depth
+from roundel.image.scan import Scan
 from roundel.loaded import Codec
 from roundel.restore import Decoding
-from roundel.tiling import Grid
+from roundel.tiling import Grid, Rect
 
 THIN_PX = 32
 """Pictures with a shorter side are widened by the lossy model, and may need fewer bytes as they are."""
@@ -40,31 +41,45 @@ class Encoding:
     """A picture with its tiles and boxes."""
 
     picture: Picture
+    """Of a scan, one pixel with what stands beside the pixels."""
     codec: Codec
-    pixels: np.ndarray
+    pixels: np.ndarray | Scan
     """uint8 (H, W, 1 or 3): what the model codes."""
     depth: int
     boxes: list[Box]
     grid: Grid
     rival: "Encoding | None" = None
     """The same picture without loss, where it looks drawn or is thin: the smaller of the two is written."""
+    stripped: bool = False
+    """Whether a scan's properties and associated pictures are left out."""
 
     @classmethod
     def of(
-        cls, picture: Picture, codec: Codec, *, tile_px: int | None = None, strip: bool = False, free: bool = False
+        cls,
+        picture: Picture | Scan,
+        codec: Codec,
+        *,
+        tile_px: int | None = None,
+        strip: bool = False,
+        free: bool = False,
     ) -> "Encoding":
         """Make a picture ready.
 
         Args:
+            picture: a scan is read tile by tile, as often as it is encoded.
             free: whether another model may take over, one without loss, if its file is smaller.
 
         Raises:
             FormatError: tiles do not suit the model.
         """
         grid = codec.grid(picture.height, picture.width, tile_px)
-        encoding = cls(picture, codec, *to_boxes(picture, codec.model.kind, strip=strip), grid)
+        if isinstance(picture, Scan):
+            _, depth, boxes = to_boxes(picture.beside, codec.model.kind, strip=strip)
+            return cls(picture.beside, codec, picture, depth, boxes, grid, stripped=strip)
+        pixels, depth, boxes = to_boxes(picture, codec.model.kind, strip=strip)
+        encoding = cls(picture, codec, pixels, depth, boxes, grid)
         thin = min(picture.height, picture.width) < THIN_PX
-        if free and codec.model.kind is Kind.LOSSY and encoding.depth == 8 and (thin or is_drawn(encoding.pixels)):
+        if free and codec.model.kind is Kind.LOSSY and depth == 8 and (thin or is_drawn(pixels)):
             exact = replace(codec, model=zoo.get(zoo.default(Kind.LOSSLESS)), progress=None)
             encoding = replace(encoding, rival=cls.of(picture, exact, strip=strip))
         return encoding
@@ -79,7 +94,7 @@ class Encoding:
         """The file, if it is no larger than so many bytes; else given up as soon as that is clear."""
         tiles: list[Encoded] = []
         total = 0
-        for tile in self.codec.each_tile(self.grid, partial(self._tile, 0)):
+        for tile in self.codec.each_tile(self.grid, partial(self.tile, 0)):
             tiles.append(tile)
             total += sum(map(len, tile.passes))
             if total > size:
@@ -87,23 +102,61 @@ class Encoding:
         data = self._file(tiles, 0)
         return data if len(data) <= size else None
 
+    def write_to(self, stream: Writable, quality: int, folder: str | None = None) -> Header:
+        """Write the file at a quality, in memory that does not grow with the picture: what large scans are for.
+
+        Args:
+            stream: written from its beginning to its end. folder: for what does not fit into memory meanwhile.
+
+        Returns:
+            The header.
+        """
+        crcs: list[int] = []
+        with Spool(self.codec.model.passes, folder) as spool:
+            for tile in self.codec.each_tile(self.grid, partial(self.tile, quality)):
+                spool.add(tile.passes)
+                crcs.append(tile.crc)
+            header = self._header(crcs, quality)
+            spool.write_to(stream, header, self._boxes(quality))
+        return header
+
+    def check(self, data: Sliceable) -> None:
+        """Decode a new file of this picture, some rows of tiles at a time.
+
+        Raises:
+            RoundelError: it does not decode, or not to the picture though it must.
+        """
+        file = container.read(data, max_pixels=None, lazy=True)
+        decoding = Decoding.of(file, self.writer(file.header).told(None))
+        exact = file.header.kind is Kind.LOSSLESS
+        for top in range(0, self.grid.height, self.grid.side):
+            band = Rect(top, 0, self.grid.side, self.grid.width).intersect(self.grid.bounds)
+            found = decoding.picture(band).picture.pixels
+            if exact and not np.array_equal(found, self.pixels[band.rows, band.columns]):
+                raise RoundelError("the file does not decode to the picture, so it was not written; please report this")
+
     def writer(self, header: Header) -> Codec:
         """The codec that wrote a file of this picture."""
         rival = self.rival
         return rival.codec if rival and header.model_id == rival.codec.model.id else self.codec
 
     def _at(self, quality: int) -> bytes:
-        return self._file(list(self.codec.each_tile(self.grid, partial(self._tile, quality))), quality)
+        return self._file(list(self.codec.each_tile(self.grid, partial(self.tile, quality))), quality)
 
     def _file(self, tiles: list[Encoded], quality: int) -> bytes:
-        header = self.codec.header(
-            self.grid,
-            [tile.crc for tile in tiles],
-            channels=self.picture.channels,
-            depth=self.depth,
-            quality=quality,
-        )
-        return container.write(header, self.boxes, [tile.passes for tile in tiles])
+        header = self._header([tile.crc for tile in tiles], quality)
+        return container.write(header, self._boxes(quality), [tile.passes for tile in tiles])
+
+    def _header(self, crcs: list[int], quality: int) -> Header:
+        return self.codec.header(self.grid, crcs, channels=self.picture.channels, depth=self.depth, quality=quality)
+
+    def _boxes(self, quality: int) -> list[Box]:
+        """The boxes, those of a slide with its associated pictures coded as it is."""
+        if not isinstance(self.pixels, Scan) or self.stripped:
+            return self.boxes
+        codec = self.codec.told(None)
+        pictures = {name: Encoding.of(one, codec).at(quality) for name, one in self.pixels.associated().items()}
+        return [*self.boxes, *slide_boxes(self.pixels.properties, pictures)]
 
     def reaching(self, goal: Goal) -> bytes:
         """The file that meets a goal.
@@ -113,10 +166,12 @@ class Encoding:
         """
         if self.codec.model.kind is not Kind.LOSSY:
             raise RoundelError(f"model {self.codec.model.name} has no qualities to choose from: leave the target out")
-        pixels = self.picture.width * self.picture.height
+        pixels = self.grid.width * self.grid.height
         size = goal.size if goal.bpp is None else int(goal.bpp * pixels / 8)
         if size is not None:
             return target.largest_within(self._at, size, pixels=pixels).data
+        if isinstance(self.pixels, Scan):
+            raise RoundelError("a slide is not held whole to be measured: give a quality or a size instead")
         from roundel.measure import metrics, ssimulacra2
 
         original = reduce_depth(self.picture).pixels
@@ -137,5 +192,10 @@ class Encoding:
         decoding = Decoding.of(file, self.writer(file.header).told(None))
         return decoding.picture(decoding.grid.bounds).picture
 
-    def _tile(self, quality: int, index: int) -> Encoded:
+    def boxes_bytes(self, quality: int) -> int:
+        """Bytes of all boxes."""
+        return sum(len(box.data) for box in self._boxes(quality))
+
+    def tile(self, quality: int, index: int) -> Encoded:
+        """A tile of the file, coded."""
         return self.codec.model.encode(*self.codec.cut(self.pixels, self.grid, index), quality)

@@ -13,6 +13,7 @@ from roundel.container import DEFAULT_MAX_PIXELS, Header, Kind
 from roundel.container.format import PACK_TILE_PX, tile_code
 from roundel.errors import ModelError
 from roundel.image import Picture
+from roundel.image.scan import Scan
 from roundel.tiling import Grid, Rect, combine_crcs, grid_for, workers
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ class Codec:
                 if self.progress:
                     self.progress(done, total)
 
-    def cut(self, pixels: np.ndarray, grid: Grid, index: int) -> tuple[np.ndarray, Window]:
+    def cut(self, pixels: "np.ndarray | Scan", grid: Grid, index: int) -> tuple[np.ndarray, Window]:
         """A tile with the context that the model wants around it.
 
         Args:
@@ -122,7 +123,7 @@ def header_of(
 
 
 def codec_for(
-    picture: Picture,
+    picture: Picture | Scan,
     model: Model | int | str | None = None,
     *,
     lossless: bool = False,

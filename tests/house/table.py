@@ -19,7 +19,8 @@ def _room(rooms: str = "", libraries: str = "") -> Room:
 
 
 WHOLE = frozenset(
-    {"arguments", "boxes", "codec", "encoding", "loaded", "names", "opening", "packing", "packs", "restore", "target"}
+    {"arguments", "boxes", "codec", "encoding", "estimate", "loaded", "names", "opening", "packing", "packs"}
+    | {"restore", "scans", "target"}
     | {"tiling", "tokenizer", "tokens"}
 )
 """Modules at the root of the package, on whole pictures: together the room `whole`."""
@@ -37,7 +38,7 @@ ROOMS: dict[str, Room] = {
     "container": _room("errors", "numpy"),
     "coding": _room("errors", "numpy constriction"),
     "engine": _room("errors", "numpy onnxruntime"),
-    "image": _room("errors atomic", "numpy PIL"),
+    "image": _room("errors atomic", "numpy PIL openslide"),
     "codecs": _room(_ARRAYS, "numpy safetensors"),
     "codecs.pyramid": _room(f"{_ARRAYS} codecs", "numpy PIL"),
     "codecs.wavelet": _room(f"{_ARRAYS} codecs", "numpy"),

@@ -21,6 +21,8 @@ PICTURES = frozenset(
     | {".ppm", ".pgm", ".pbm", ".pnm", ".pam"}
 )
 """Suffixes by which files in folders count as pictures; a file that is named itself may have any."""
+SLIDES = frozenset({".svs", ".ndpi", ".scn", ".bif", ".mrxs", ".svslide", ".vms", ".vmu", ".czi"})
+"""Those of slides, which `encode` reads; of DICOM every file of a folder would be the same slide."""
 FILES = frozenset({".rndl"})
 ARRAYS = frozenset({".npy"})
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
@@ -123,6 +123,19 @@ def say(record: dict[str, object], text: str, *, as_json: bool, quiet: bool, dat
         print(json.dumps(record), file=sys.stderr if data_on_stdout else sys.stdout)
     elif not quiet:
         note(text)
+
+
+class Counting:
+    """A stream that knows how much was written to it."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream, self.written = stream, 0
+
+    def write(self, data: bytes) -> int:
+        """Pass it on."""
+        self._stream.write(data)
+        self.written += len(data)
+        return len(data)
 
 
 class Stopwatch:

@@ -9,6 +9,7 @@ from roundel.codecs.loading import MAX_EFFORT, check_effort
 from roundel.codecs.protocol import BatchModel, Model, Refining
 from roundel.container import Kind
 from roundel.errors import ModelError
+from roundel.image.scan import Scan
 
 SAMPLE_PX = 128
 SAMPLES = 3
@@ -17,7 +18,7 @@ BUDGET_PX = SAMPLES * SAMPLE_PX**2
 QUICKEST = "photo-fast"
 
 
-def lossless_at(effort: int, pixels: np.ndarray) -> Model:
+def lossless_at(effort: int, pixels: np.ndarray | Scan) -> Model:
     """The published lossless model for an effort: 0 the quickest, 9 the one that suits the picture, else the default.
 
     Raises:
@@ -31,7 +32,7 @@ def lossless_at(effort: int, pixels: np.ndarray) -> Model:
     return model.at_effort(effort) if isinstance(model, Refining) else model
 
 
-def best_lossless(pixels: np.ndarray) -> Model:
+def best_lossless(pixels: np.ndarray | Scan) -> Model:
     """The published lossless model with the fewest bytes on samples of a picture, uint8 or uint16 (H, W, 1 or 3).
 
     Raises:
@@ -72,11 +73,11 @@ def _bytes(model: Model, batch: np.ndarray) -> int:
     return sum(map(len, model.encode_batch(batch).passes))
 
 
-def _diagonal(pixels: np.ndarray) -> list[np.ndarray]:
+def _diagonal(pixels: np.ndarray | Scan) -> list[np.ndarray]:
     """Squares along the diagonal, or the whole picture if it is small."""
     height, width = pixels.shape[:2]
     if height * width <= BUDGET_PX:
-        return [pixels]
+        return [pixels[:, :]]
     out = []
     for i in range(SAMPLES):
         top = max(0, height - SAMPLE_PX) * i // (SAMPLES - 1)

@@ -5,6 +5,7 @@ from roundel.container.info import BoxInfo, FileInfo, read_info
 from roundel.container.pack import Pack, check_names, read_pack, write_pack
 from roundel.container.reader import DEFAULT_MAX_PIXELS, Damage, File, read
 from roundel.container.source import Sliceable, Source
+from roundel.container.spool import Spool, Writable
 from roundel.container.writer import write, write_to
 
 __all__ = [
@@ -23,7 +24,9 @@ __all__ = [
     "Rect",
     "Sliceable",
     "Source",
+    "Spool",
     "Tag",
+    "Writable",
     "check_names",
     "read",
     "read_info",

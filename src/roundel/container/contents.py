@@ -14,6 +14,7 @@ COLOUR_BYTES = {b"cICP": 4, b"cHRM": 32, b"gAMA": 4, b"sRGB": 1, b"mDCV": 24, b"
 UNITS = ("none", "inch", "centimetre", "metre")
 MAX_TEXT_BYTES = 2**26
 MAX_METADATA_BYTES = 2**28
+MAX_ASSOCIATED = 64
 _MAX_TERM = 2**32 - 1
 _OF_PACKS = (Tag.SIZES, Tag.NAMES, Tag.LABELS, Tag.METADATA)
 
@@ -99,6 +100,33 @@ def unpack_texts(data: bytes) -> tuple[tuple[str, str], ...]:
     if rest or len(parts) % 2:
         raise FormatError("the box TEXT does not hold pairs of keyword and text; the file is damaged")
     return tuple(zip(parts[::2], parts[1::2], strict=True))
+
+
+def pack_associated(images: Mapping[str, bytes]) -> bytes:
+    """The box ASSOCIATED. Args: images: name -> a roundel file of one picture."""
+    out = [pack_varint(len(images))]
+    for name, data in images.items():
+        raw = name.encode("utf-8", "surrogateescape")
+        out += [pack_varint(len(raw)), raw, pack_varint(len(data)), data]
+    return b"".join(out)
+
+
+def unpack_associated(data: bytes) -> dict[str, bytes]:
+    """Inverse of `pack_associated`. Raises: FormatError."""
+    cursor = Cursor(data)
+    images: dict[str, bytes] = {}
+    for _ in range(cursor.varint(MAX_ASSOCIATED, "box ASSOCIATED")):
+        raw = cursor.take(cursor.varint(len(data), "box ASSOCIATED"), "box ASSOCIATED")
+        try:
+            name = raw.decode("utf-8", "surrogateescape")
+        except UnicodeDecodeError as error:
+            raise FormatError("a name in the box ASSOCIATED is not UTF-8; the file is damaged") from error
+        if name in images:
+            raise FormatError(f"the box ASSOCIATED holds {name!r} twice; the file is damaged")
+        images[name] = cursor.take(cursor.varint(len(data), "box ASSOCIATED"), "box ASSOCIATED")
+    if cursor.at < len(data):
+        raise FormatError("bytes follow the last image of the box ASSOCIATED; the file is damaged")
+    return images
 
 
 def pack_metadata(images: Sequence[Sequence[Box]]) -> bytes:

@@ -90,7 +90,12 @@ def pack_lengths(lengths: Sequence[int]) -> PackedLengths:
 
 def seal(head: bytes, lengths: PackedLengths, runs: Sequence[bytes]) -> bytes:
     """Header section + index: lengths, a check for each run of the payload, and a check of all before."""
-    out = head + lengths.data + b"".join(pack_check(run) for run in runs)
+    return seal_checks(head, lengths, b"".join(pack_check(run) for run in runs))
+
+
+def seal_checks(head: bytes, lengths: PackedLengths, checks: bytes) -> bytes:
+    """The same from the checks as they stand in the file."""
+    out = head + lengths.data + checks
     return out + pack_check(out)
 
 

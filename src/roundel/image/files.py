@@ -66,10 +66,21 @@ def read(source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int | None = 
         array([    0, 16384, 32768], dtype=uint16)
     """
     name = source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "picture")
+    with reading_errors(name), _seekable(source) as file:
+        return _read(file, size_check(MAX_PIXELS if max_pixels is None else max_pixels))
+
+
+def size_check(max_pixels: int) -> Callable[[int, int], None]:
+    """What raises an ImageError for a width and height of no pixels, or of more than so many."""
+    return partial(_check_size, max_pixels)
+
+
+@contextmanager
+def reading_errors(name: Any) -> Iterator[None]:
+    """Turn all that goes wrong while a picture is read into an ImageError that names it."""
     name = "standard input" if name == "-" else name
     try:
-        with _seekable(source) as file:
-            return _read(file, partial(_check_size, MAX_PIXELS if max_pixels is None else max_pixels))
+        yield
     except RoundelError as error:
         raise type(error)(f"{name}: {error}") from error
     except OSError as error:

@@ -26,7 +26,7 @@ class Resolution(NamedTuple):
         scale = _IN_METRES[unit] / _IN_METRES[self.unit]
         return Resolution(self.x * scale, self.y * scale, unit)
 
-    def reduced(self, factor: int) -> "Resolution":
+    def reduced(self, factor: Fraction | int) -> "Resolution":
         """That of the picture with so many times fewer pixels along each axis."""
         return self if self.unit == NONE else Resolution(self.x / factor, self.y / factor, self.unit)
 

@@ -26,15 +26,33 @@ from roundel.image.tiff.layout import (
     Layout,
     layout_of,
 )
+from roundel.image.tiff.pages import SUB_DIRECTORIES, directories, is_reduced
 
-MAX_ENTRIES = 2**24  # of all directories together: they may overlap, and a small hostile file may have very many
-_REDUCED = 1  # bit of NewSubfileType
 _DNG_VERSION = 50706
 _ASSOCIATED, _ALPHA = 1, 2
 
 
 def read(file: BinaryIO, check_size: Callable[[int, int], None]) -> Picture:
-    """The first page of a TIFF or BigTIFF.
+    """The first page of a TIFF or BigTIFF; see `read_directory`.
+
+    Args:
+        file: seekable. check_size: raises unless a picture of this width and height is allowed.
+    """
+    head = head_of(file)
+    return read_directory(file, head, _first_page(file, head), check_size)
+
+
+def head_of(file: BinaryIO) -> Head:
+    """The head of a TIFF file. Raises: ImageError."""
+    file.seek(0)
+    head = read_head(file.read(16))
+    if head is None:
+        raise ImageError("damaged: a TIFF's first bytes and nothing of its directory")
+    return head
+
+
+def read_directory(file: BinaryIO, head: Head, directory: Directory, check_size: Callable[[int, int], None]) -> Picture:
+    """The picture of a directory.
 
     Strips or tiles, interleaved or planar; grey (white or black at zero), RGB, palettes, CMYK and YCbCr; 1 to 16 bits,
     scaled to 8, or to 16 where there are more than 8; under LZW, deflate, PackBits, LZMA, zstd, fax, JPEG, WebP.
@@ -45,55 +63,39 @@ def read(file: BinaryIO, check_size: Callable[[int, int], None]) -> Picture:
     Raises:
         ImageError: of a kind that is not supported, which is named; damaged; or too large.
     """
-    file.seek(0)
-    head = read_head(file.read(16))
-    if head is None:
-        raise ImageError("damaged: a TIFF's first bytes and nothing of its directory")
-    directory = _first_page(file, head)
     check_size(directory.integer(256, 0), directory.integer(257, 0))
     layout = layout_of(directory)
     if layout.tiled:
         check_size(layout.chunk_width, layout.chunk_height)
     whole = _old_jpeg(file) if layout.compression == OLD_JPEG else _samples(file, directory, layout)
-    return _with_notes(_picture(whole, layout, directory), file, directory, head)
+    return with_notes(_picture(whole, layout, directory), file, directory, head)
 
 
 def _first_page(file: BinaryIO, head: Head) -> Directory:
     """The first directory of a picture at full size; says how many more there are."""
-    pages: list[Directory] = []
-    seen: set[int] = set()
-    offset, count, entries = head.first, 0, 0
-    while offset and offset not in seen and entries < MAX_ENTRIES:
-        seen.add(offset)
-        try:
-            directory = Directory(file, head, offset)
-        except ImageError:
-            if not seen - {offset}:
-                raise
-            break  # the pages before the damage are whole
-        entries += len(directory)
-        if not (directory.integer(254, 0) & _REDUCED or directory.integer(255, 1) == 2):
+    found: list[Directory] = []
+    count, first = 0, None
+    for number, directory in enumerate(directories(file, head)):
+        first = first or directory
+        if not is_reduced(directory):
             count += 1
-            pages = pages or [directory]
-        elif len(seen) == 1 and (_DNG_VERSION in directory or 330 in directory):
+            found = found or [directory]
+        elif number == 0 and (_DNG_VERSION in directory or SUB_DIRECTORIES in directory):
             raise ImageError("a camera's raw file (its first picture is a thumbnail); develop it to TIFF or PNG first")
-        elif len(seen) == 1:
-            first = directory
-        offset = directory.next
-    if pages and _DNG_VERSION in pages[0]:
+    if found and _DNG_VERSION in found[0]:
         raise ImageError("a camera's raw file (DNG) is not supported; develop it to TIFF or PNG first")
     if count > 1:
         warnings.warn(
             f"only the first of {count} pages is kept; {count - 1} are left out", RoundelWarning, stacklevel=6
         )
-    if not seen:
+    if first is None:
         raise ImageError("a TIFF without a directory; it is damaged")
-    return pages[0] if pages else first
+    return found[0] if found else first
 
 
 def _samples(file: BinaryIO, directory: Directory, layout: Layout) -> np.ndarray:
     """All samples at 8 or 16 bits, (H, W, C): colours, and a further one where there is one."""
-    convert, channels = _conversion(directory, layout)
+    convert, channels = conversion(directory, layout)
     dtype = convert(np.zeros((1, 1, layout.chunk_samples), np.uint8 if layout.bits <= 8 else np.uint16), 0).dtype
     out = np.empty((layout.height, layout.width, channels), dtype)
     chunks, together = layout.across * layout.down, strips_together(layout)
@@ -110,7 +112,7 @@ def _samples(file: BinaryIO, directory: Directory, layout: Layout) -> np.ndarray
     return out
 
 
-def _conversion(directory: Directory, layout: Layout) -> tuple[Callable[[np.ndarray, int], np.ndarray], int]:
+def conversion(directory: Directory, layout: Layout) -> tuple[Callable[[np.ndarray, int], np.ndarray], int]:
     """What turns a part's stored samples, the first of which are of a plane, into those of a picture; its channels."""
     largest = 2**layout.bits - 1
     if layout.photometric == PALETTE:
@@ -191,7 +193,7 @@ def _old_jpeg(file: BinaryIO) -> np.ndarray:
     return samples if samples.ndim == 3 else samples[:, :, None]
 
 
-def _with_notes(picture: Picture, file: BinaryIO, directory: Directory, head: Head) -> Picture:
+def with_notes(picture: Picture, file: BinaryIO, directory: Directory, head: Head) -> Picture:
     """The picture upright, with all that its directory says beside the samples."""
     try:
         notes = exif.to_exif(directory, file, head)
