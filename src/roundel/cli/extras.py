@@ -10,6 +10,8 @@ EXTRAS = {
     "imagecodecs": ("the package imagecodecs", "compare"),
     "ssimulacra2": ("the package ssimulacra2", "compare"),
     "matplotlib": ("the package matplotlib", "compare"),
+    "starlette": ("the package starlette", "web"),
+    "uvicorn": ("the package uvicorn", "web"),
 }
 """Name in error messages and extra of each module."""
 
