@@ -5,8 +5,11 @@
 
 `encode`, `decode` and `decode_array` take whole pictures, `open` looks at parts of large ones, `pack` and `unpack` keep
 many small ones, `tokenize` and `detokenize` turn pictures into integers, `info` says what a file holds. What goes wrong
-is a `RoundelError`. Names load on first use, so that importing costs nothing.
+is a `RoundelError`. Names load on first use, so that importing costs nothing. Where Pillow is loaded already, it opens
+and saves .rndl files from now on, as after `import roundel.pillow`.
 """
+
+import sys
 
 from roundel._version import __version__
 
@@ -53,6 +56,10 @@ __all__ = [
     "tokenize",
     "unpack",
 ]
+
+
+if "PIL.Image" in sys.modules:
+    from roundel import pillow  # noqa: F401
 
 
 def __getattr__(name: str) -> object:

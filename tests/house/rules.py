@@ -179,15 +179,17 @@ def _sizes(module: Module) -> Iterator[Violation]:
 
 
 def _reexports(module: Module) -> Iterator[Violation]:
-    """`__init__` names what lies in the package's modules and does nothing; the root may do so lazily."""
+    """`__init__` names what lies in the package's modules and does nothing; the root may do so lazily, or where another
+    library is loaded already."""
     if module.path.name != "__init__.py":
         return
     for node in module.tree.body:
         doc = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         checking = isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
         listing = isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+        meeting = module.name == "" and isinstance(node, ast.If) and "sys.modules" in ast.unparse(node.test)
         lazy = module.name == "" and isinstance(node, ast.FunctionDef | ast.Assign | ast.AugAssign | ast.AnnAssign)
-        if not (doc or checking or listing or lazy or isinstance(node, ast.Import | ast.ImportFrom)):
+        if not (doc or checking or listing or lazy or meeting or isinstance(node, ast.Import | ast.ImportFrom)):
             yield Violation("reexports", module.name, f"does more than name things: line {node.lineno}")
 
 

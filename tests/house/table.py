@@ -21,7 +21,7 @@ def _room(rooms: str = "", libraries: str = "") -> Room:
 WHOLE = frozenset(
     {"arguments", "boxes", "codec", "encoding", "estimate", "loaded", "names", "opening", "packing", "packs"}
     | {"restore", "scans", "target"}
-    | {"tiling", "tokenizer", "tokens"}
+    | {"soundness", "tiling", "tokenizer", "tokens"}
 )
 """Modules at the root of the package, on whole pictures: together the room `whole`."""
 
@@ -47,14 +47,19 @@ ROOMS: dict[str, Room] = {
     "codecs.loading": _room(f"{_ARRAYS} codecs codecs.zoo", "numpy"),
     "codecs.selection": _room(f"{_ARRAYS} codecs codecs.zoo codecs.loading", "numpy"),
     "whole": _room(f"{_CODECS} {_FAMILIES} atomic measure.metrics measure.ssimulacra2", "numpy PIL"),
-    "public": _room("_version errors whole"),
+    "public": _room("_version errors whole pillow"),
+    "pillow": _room("plugins.pillow", "PIL"),
+    "plugins": _room(),
+    "plugins.pillow": _room("errors container image whole", "numpy PIL"),
     "measure.metrics": _room("errors", "numpy"),
     "measure.ssimulacra2": _room("errors", "numpy PIL ssimulacra2"),
     "measure": _room(
         f"{_CODECS} whole public atomic _version measure.metrics measure.ssimulacra2",
         "numpy PIL imagecodecs matplotlib",
     ),
-    "cli": _room(_PRODUCT, "numpy PIL click tqdm skimage"),
+    "cluster": _room(f"{_CODECS} atomic whole", "numpy ray pyarrow fsspec"),
+    "cli": _room(f"{_PRODUCT} cluster viewer", "numpy PIL click tqdm skimage uvicorn"),
+    "viewer": _room(_PRODUCT, "starlette"),
     "__main__": _room("cli"),
     # The workshop.
     "training": _room(_PRODUCT, "torch numpy PIL safetensors tqdm"),

@@ -1,5 +1,6 @@
 """Bytes that need not be in memory: what readers slice may be bytes, a memory map, or a file read piece by piece."""
 
+import io
 import os
 import threading
 from typing import BinaryIO, Protocol
@@ -25,10 +26,8 @@ class Source:
         """Args: file: opened for reading, and seekable."""
         self._file, self._lock = file, threading.Lock()
         self._size = file.seek(0, os.SEEK_END)
-        try:
-            self._number = file.fileno() if hasattr(os, "pread") else None
-        except OSError:  # no file of the system's
-            self._number = None
+        # gzip's files have a number, too: that of the compressed one
+        self._direct = isinstance(getattr(file, "raw", file), io.FileIO) and hasattr(os, "pread")
 
     def __len__(self) -> int:
         return self._size
@@ -37,8 +36,8 @@ class Source:
         start, end, _ = part.indices(self._size)
         if end <= start:
             return b""
-        if self._number is not None:  # moves no position that forked processes share
-            return self._pread(self._number, start, end)
+        if self._direct:  # moves no position that forked processes share
+            return self._pread(self._file.fileno(), start, end)
         with self._lock:
             self._file.seek(start)
             return self._file.read(end - start)

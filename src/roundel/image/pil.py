@@ -2,6 +2,7 @@
 
 import struct
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -22,11 +23,14 @@ EXIF_PREFIX = b"Exif\0\0"
 _BAND_PIXELS = 2**20
 
 
-def from_pil(image: Image.Image) -> Picture:
+def from_pil(image: Image.Image, info: Mapping[str, Any] | None = None) -> Picture:
     """A picture from a Pillow image, with its metadata; the EXIF orientation is applied.
 
     CMYK becomes sRGB, and further frames are left out, each with a RoundelWarning; a transparent colour or palette
     entry becomes alpha.
+
+    Args:
+        info: Metadata by Pillow's names, in the place of what the image says under these names.
 
     Raises:
         ImageError: The mode cannot be kept (32-bit integers, floating point, LAB, HSV, premultiplied alpha).
@@ -34,7 +38,12 @@ def from_pil(image: Image.Image) -> Picture:
     frames = getattr(image, "n_frames", 1)
     if frames > 1 and image.format != "MPO":
         warnings.warn(f"only one of {frames} frames is kept", RoundelWarning, stacklevel=2)
-    return upright_picture(with_info(plain_picture(image), image))
+    return from_frame(image, info)
+
+
+def from_frame(image: Image.Image, info: Mapping[str, Any] | None = None) -> Picture:
+    """The same of the frame that is shown, without a word of the others."""
+    return upright_picture(with_info(plain_picture(image), image, info))
 
 
 def plain_picture(image: Image.Image, profile: bytes | None = None) -> Picture:
@@ -59,16 +68,19 @@ def plain_picture(image: Image.Image, profile: bytes | None = None) -> Picture:
     return Picture(np.ascontiguousarray(samples[:, :, :-1]), np.ascontiguousarray(samples[:, :, -1]))
 
 
-def with_info(picture: Picture, image: Image.Image) -> Picture:
-    """The picture with what a Pillow image says of it in `info`."""
-    xmp = image.info.get("xmp")
+def with_info(picture: Picture, image: Image.Image, changes: Mapping[str, Any] | None = None) -> Picture:
+    """The picture with what a Pillow image says of it in `info`, or what `changes` say instead."""
+    changes = changes or {}
+    info: dict[Any, Any] = {**image.info, **changes}
+    xmp = info.get("xmp")
+    own_notes = image.format == "TIFF" and "exif" not in changes
     return replace(
         picture,
-        icc=None if image.mode == "CMYK" else image.info.get("icc_profile") or picture.icc,
-        exif=_tiff_notes(image) if image.format == "TIFF" else _exif(image.info.get("exif")),
+        icc=None if image.mode == "CMYK" else info.get("icc_profile") or picture.icc,
+        exif=_tiff_notes(image) if own_notes else _exif(info.get("exif")),
         xmp=(xmp.encode() if isinstance(xmp, str) else xmp) or None,
-        colour=_colour(image.info),
-        resolution=_resolution(image.info.get("dpi")),
+        colour=_colour(info),
+        resolution=_resolution(info.get("dpi")),
         texts=tuple((str(key), str(text)) for key, text in getattr(image, "text", {}).items() if "\0" not in text),
     )
 
