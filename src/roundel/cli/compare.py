@@ -27,30 +27,21 @@ def command(reference: str, other: str, max_pixels: int, as_json: bool) -> None:
     \b
       roundel compare photo.png photo.rndl
     """
-    import numpy as np
-
-    from roundel import image
-    from roundel.measure import metrics, ssimulacra2
+    from roundel.measure.pairs import figures
 
     if reference == other == STANDARD:
         raise click.UsageError("only one of the pictures can come from stdin.")
-    first, second = (image.reduce_depth(_load(name, max_pixels)).pixels for name in (reference, other))
-    if first.shape[:2] != second.shape[:2]:
-        raise ImageError(
-            f"{reference} is {first.shape[1]}×{first.shape[0]} pixels, {other} {second.shape[1]}×{second.shape[0]}: "
-            "only pictures of one size can be compared"
-        )
-    shape = (*first.shape[:2], max(first.shape[2], second.shape[2]))
-    first, second = (np.ascontiguousarray(np.broadcast_to(pixels, shape)) for pixels in (first, second))
+    first, second = (_load(name, max_pixels) for name in (reference, other))
+    try:
+        found = figures(first, second)
+    except ImageError as error:
+        raise ImageError(f"{reference} and {other} are {error}") from error
     record = {
         "reference": reference,
         "other": other,
-        **_size("reference", reference, shape[0] * shape[1]),
-        **_size("other", other, shape[0] * shape[1]),
-        "psnr_db": _finite(metrics.psnr(first, second)),
-        "ms_ssim": _finite(metrics.ms_ssim(first, second)),
-        "ssimulacra2": round(ssimulacra2.ssimulacra2(first, second), 4) if ssimulacra2.installed() else None,
-        "identical": bool(np.array_equal(first, second)),
+        **_size("reference", reference, first.width * first.height),
+        **_size("other", other, first.width * first.height),
+        **found._asdict(),
     }
     if as_json:
         print(json.dumps(record))
@@ -85,8 +76,3 @@ def _size(which: str, name: str, pixels: int) -> dict[str, float]:
     except OSError as error:
         raise RoundelError(f"cannot read {name}: {error.strerror}") from error
     return {f"{which}_bytes": size, f"{which}_bpp": round(8 * size / pixels, 4)}
-
-
-def _finite(value: float) -> float | None:
-    """JSON has no infinity."""
-    return round(value, 6) if abs(value) != float("inf") else None

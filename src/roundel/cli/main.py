@@ -23,6 +23,7 @@ COMMANDS = {
     "unpack": "Take pictures out of a pack.",
     "tokenize": "Turn pictures into arrays of integers.",
     "detokenize": "Turn arrays of integers back into pictures.",
+    "view": "Show files in the browser, beside the pictures that they were made from.",
     "compare": "Measure how far two pictures are apart.",
     "eval": "Rate and distortion over a folder of pictures, beside other codecs.",
     "models": "List the models and their weights.",
