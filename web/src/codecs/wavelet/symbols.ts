@@ -1,0 +1,64 @@
+/** Where a walk over wavelet coefficients gets its symbols from: the passes of a tile. */
+
+import type { Coder, Reader } from '../../coding/coder'
+import { FormatError } from '../../errors'
+import { flagTable, type Places } from './places'
+
+/** So many coefficients of scale index 0 share a flag that says whether one of them is not 0. */
+const RUN = 32
+
+/** Coefficients that are coded together. */
+export interface Group {
+  /** 0 the low band, then levels, coarsest first. */
+  part: number
+  /** First of its channels in the part, and their number. */
+  first: number
+  channels: number
+}
+
+/** Where the walk gets symbols from. */
+export interface Symbols {
+  /** Values of a group in its order, (N, channels). Args: guess: what is predicted, or undefined for 0. */
+  next(group: Group, places: Places, guess?: Int32Array): Int32Array
+}
+
+/** Reads symbols from passes, within a turn of the coder. */
+export class Reading implements Symbols {
+  private readonly readers: Reader[]
+
+  /** Args: limits: of each part and channel, the largest |symbol|. */
+  constructor(
+    coder: Coder,
+    passes: Uint8Array[],
+    private readonly limits: Int32Array[],
+  ) {
+    this.readers = passes.map((bytes) => coder.reader(bytes))
+  }
+
+  next({ part, first, channels }: Group, { table, turned }: Places, guess?: Int32Array): Int32Array {
+    const reader = this.readers[Math.max(part - 1, 0)]
+    let zeros = 0
+    for (let i = 0; i < table.length; i++) if (!table[i]) zeros++
+    const runs = Math.ceil(zeros / RUN)
+    const flags = reader.take(new Int32Array(runs).fill(flagTable(Math.max(part - 1, 0), first > 0)))
+    const places = new Int32Array(table.length)
+    const index = new Int32Array(table.length)
+    let held = 0
+    for (let i = 0, zero = 0; i < table.length; i++) {
+      if (!table[i] && !flags[Math.floor(zero++ / RUN)]) continue
+      places[held] = i
+      index[held++] = table[i]
+    }
+    const found = reader.take(index.subarray(0, held))
+    const values = guess ? guess.slice() : new Int32Array(table.length)
+    const limits = this.limits[part]
+    for (let k = 0; k < held; k++) {
+      const i = places[k]
+      const value = values[i] + (turned[i] ? -found[k] : found[k])
+      if (Math.abs(value) > limits[first + (i % channels)])
+        throw new FormatError('a coefficient is beyond what pictures have; the file is damaged')
+      values[i] = value
+    }
+    return values
+  }
+}

@@ -1,0 +1,43 @@
+/** The model that wrote a file, by the hash of its weights; loaded once. */
+
+import type { Header } from '../container/format'
+import { startRuntime } from '../engine/graph'
+import { weightsFile } from '../engine/store'
+import { Weights } from '../engine/weights'
+import { ModelError } from '../errors'
+import type { Model } from './protocol'
+import { PyramidModel } from './pyramid/codec'
+import { TokenModel } from './tokens/codec'
+import { WaveletModel } from './wavelet/codec'
+
+const ARCHITECTURES: Record<string, (weights: Weights) => Promise<Model>> = {
+  'pyramid/1': (weights) => PyramidModel.load(weights),
+  'wavelet/1': (weights) => WaveletModel.load(weights),
+  'tokens/1': (weights) => TokenModel.load(weights),
+}
+
+const loaded = new Map<string, Promise<Model>>()
+
+/** Throws: ModelError, the weights are not here, damaged, or compute otherwise in this browser. */
+export async function modelOf(header: Header): Promise<Model> {
+  const { weightsHash: hash } = header
+  let model = loaded.get(hash)
+  if (!model) {
+    model = load(hash)
+    loaded.set(hash, model)
+    model.catch(() => loaded.delete(hash))
+  }
+  const found = await model
+  if (found.kind !== header.kind || found.passes !== header.passes)
+    throw new ModelError(`the file is ${header.kind} of ${header.passes} passes, its weights are ${found.kind} of ${found.passes}`)
+  return found
+}
+
+async function load(hash: string): Promise<Model> {
+  const [{ name, bytes }] = await Promise.all([weightsFile(hash), startRuntime()])
+  const weights = Weights.read(bytes, name)
+  const reader = ARCHITECTURES[weights.architecture]
+  if (!reader)
+    throw new ModelError(`${name}: of the architecture ${weights.architecture}; a newer version of roundel may know it`)
+  return reader(weights)
+}

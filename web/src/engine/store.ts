@@ -1,0 +1,76 @@
+/** Weights by the hash that files name them with: fetched from the decoder's own folder, checked, and kept. */
+
+import { sha256 } from '@noble/hashes/sha2.js'
+import { bytesToHex } from '@noble/hashes/utils.js'
+import { ModelError } from '../errors'
+import { asset, assetUrl } from './assets'
+
+/** One line of weights/models.json. */
+export interface Listed {
+  name: string
+  /** First 8 bytes of the SHA-256 of the file, hexadecimal. */
+  hash: string
+  bytes: number
+}
+
+const CACHE = 'roundel-weights'
+
+let listed: Promise<Listed[]> | undefined
+
+/** The weights that are there. Throws: NetworkError. */
+export function models(): Promise<Listed[]> {
+  listed ??= asset('weights/models.json')
+    .then((bytes) => JSON.parse(new TextDecoder().decode(bytes)) as Listed[])
+    .catch((error) => {
+      listed = undefined
+      throw error
+    })
+  return listed
+}
+
+/** The weights file with this hash, and its name. Throws: ModelError, NetworkError. */
+export async function weightsFile(hash: string): Promise<{ name: string; bytes: Uint8Array }> {
+  const found = (await models()).find((model) => model.hash === hash)
+  if (!found)
+    throw new ModelError(
+      `the file was written with weights ${hash}, which are not among those of this decoder: use the version that wrote it`,
+    )
+  const file = `weights/${found.name}.safetensors`
+  const kept = await cached(`${assetUrl(file)}?${hash}`, () => checked(file, hash))
+  return { name: found.name, bytes: kept }
+}
+
+/** The first 8 bytes of the SHA-256, hexadecimal. */
+export function weightsHash(bytes: Uint8Array): string {
+  return bytesToHex(sha256(bytes)).slice(0, 16)
+}
+
+async function checked(file: string, hash: string): Promise<Uint8Array> {
+  const bytes = await asset(file)
+  const is = weightsHash(bytes)
+  if (is !== hash) throw new ModelError(`${file} has the hash ${is}, expected ${hash}: it is damaged, or of another version`)
+  return bytes
+}
+
+/** What is kept under a key; else what `get` gives, which is kept where that can be. */
+async function cached(key: string, get: () => Promise<Uint8Array>): Promise<Uint8Array> {
+  const cache = await storage()
+  const kept = await cache?.match(key)
+  if (kept) return new Uint8Array(await kept.arrayBuffer())
+  const bytes = await get()
+  try {
+    await cache?.put(key, new Response(bytes as BufferSource))
+  } catch {
+    // no room, or not allowed: fetched again next time
+  }
+  return bytes
+}
+
+/** The browser's store, where there is one: not on pages without HTTPS, and not in Node. */
+async function storage(): Promise<Cache | undefined> {
+  try {
+    return assetUrl('').startsWith('http') && typeof caches !== 'undefined' ? await caches.open(CACHE) : undefined
+  } catch {
+    return undefined
+  }
+}

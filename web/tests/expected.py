@@ -1,0 +1,121 @@
+"""What Python makes of files, for the tests of the decoder in JavaScript: python expected.py FOLDER.
+
+Writes files and a list of what was asked of each, with the hashes of the samples that came out.
+"""
+
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+import roundel
+from roundel.container import read_info
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = sorted(
+    [*ROOT.glob("tests/golden/*.rndl"), *ROOT.glob("tests/codecs/golden/*.rndl")],
+    key=lambda path: path.name,
+)
+
+
+class Case(NamedTuple):
+    """A file, and the ways in which it is decoded."""
+
+    name: str
+    data: bytes
+    ways: list[dict[str, Any]]
+
+
+def main(folder: Path) -> None:
+    """Write all files, and expected.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    for name, data, ways in cases():
+        (folder / name).write_bytes(data)
+        found += [{"file": name, **way, **expected(data, **way)} for way in ways]
+    (folder / "expected.json").write_text(json.dumps(found, indent=1))
+
+
+def cases() -> Iterator[Case]:
+    """Golden files, and files of every kind made here."""
+    for path in GOLDEN:
+        data = path.read_bytes()
+        yield Case(path.name, data, ways_of(data))
+    scene = picture(150, 211)
+    yield Case("tiled.rndl", tiled(scene, 64, quality=60), TILED)
+    yield Case("tiled-lossless.rndl", tiled(scene, 64, lossless=True, model="photo-fast"), TILED)
+    yield Case("grey.rndl", roundel.encode(scene[..., 1], quality=40), [{}, {"reduce": 1}, {"passes": 3}])
+    yield Case("grey-lossless.rndl", roundel.encode(scene[..., 1], lossless=True), [{}, {"reduce": 2}])
+    yield Case("thin.rndl", roundel.encode(scene[:1], lossless=True), [{}])
+    yield Case("pixel.rndl", roundel.encode(scene[:1, :1], quality=80), [{}])
+    alpha = np.dstack([scene, scene[..., 0]])
+    yield Case("alpha.rndl", roundel.encode(alpha, quality=50), [{}, {"reduce": 1}, {"region": (7, 9, 50, 40)}])
+    wide = scene.astype(np.uint16) * 257 + np.arange(211, dtype=np.uint16)[None, :, None]
+    wide = np.minimum(wide, 65535)
+    yield Case("deep.rndl", roundel.encode(wide, lossless=True), [{}, {"region": (3, 4, 33, 21)}, {"reduce": 1}])
+    deep_alpha = np.dstack([wide, wide[..., 2]])
+    yield Case("deep-alpha.rndl", roundel.encode(deep_alpha, lossless=True), [{}])
+    flat = np.full((40, 50, 3), (9, 80, 200), np.uint8)
+    yield Case("constant.rndl", roundel.encode(flat, lossless=True), [{}, {"reduce": 1}])
+    drawing = np.kron(np.random.default_rng(1).integers(0, 4, (30, 30, 1)) * 60, np.ones((4, 4, 3), int)).astype(np.uint8)
+    yield Case("drawing.rndl", roundel.encode(drawing, lossless=True), [{}, {"region": (5, 6, 70, 50)}])
+    noise = np.random.default_rng(2).integers(0, 256, (33, 47, 3), np.uint8)
+    yield Case("noise.rndl", roundel.encode(noise, lossless=True), [{}])
+    yield Case("odd-tokens.rndl", roundel.encode(picture(77, 101), model="photo-tokens"), [{}, {"passes": 2}])
+    mixed = [picture(20 + i, 31 - i) for i in range(5)]
+    yield Case("mixed-pack.rndl", roundel.pack(mixed, model="photo-fast"), [{"member": i} for i in (4, 0)])
+    grey_too = [picture(24, 24), picture(24, 24)[..., 0], np.dstack([picture(24, 24), picture(24, 24)[..., 1]])]
+    yield Case("grey-pack.rndl", roundel.pack(grey_too, model="cifar"), [{"member": i} for i in range(3)])
+
+
+TILED: list[dict[str, Any]] = [
+    {}, {"region": (50, 60, 100, 70)}, {"reduce": 1}, {"reduce": 3}, {"reduce": 7}, {"passes": 1}, {"passes": 3},
+    {"reduce": 2, "region": (31, 17, 90, 99)},
+]  # fmt: skip
+
+
+def ways_of(data: bytes) -> list[dict[str, Any]]:
+    """What is asked of a golden file."""
+    info = read_info(data)
+    if info.pack:
+        return [{"member": number} for number in range(info.images)]
+    half = (info.header.width // 4, info.header.height // 3, info.header.width // 2, info.header.height // 2)
+    ways: list[dict[str, Any]] = [{}, {"region": half}, {"reduce": 1}, {"reduce": 2}]
+    return ways + [{"passes": p} for p in range(1, info.header.passes)]
+
+
+def expected(data: bytes, **way: Any) -> dict[str, Any]:
+    """Shape, bits and hash of the samples."""
+    if "member" in way:
+        array = roundel.unpack(data, [way["member"]])[0].pixels
+    else:
+        array = roundel.decode_array(data, **way)
+    array = array[:, :, None] if array.ndim == 2 else array
+    little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    digest = hashlib.sha256(little.tobytes()).hexdigest()
+    return {"shape": list(array.shape), "bits": 8 * array.dtype.itemsize, "sha256": digest}
+
+
+def tiled(pixels: np.ndarray, tile_px: int, **how: Any) -> bytes:
+    """A file of small tiles."""
+    from roundel.codec import encode
+
+    return encode(pixels, tile_px=tile_px, **how)
+
+
+def picture(height: int, width: int) -> np.ndarray:
+    """A scene with edges, texture and soft parts; uint8 (height, width, 3)."""
+    y, x = np.mgrid[:height, :width]
+    noise = np.random.default_rng(height * width).normal(0, 6, (height, width, 3))
+    disc = (np.hypot(y - height / 2, x - width / 3) < height / 4)[..., None] * np.array([90.0, -40.0, 20.0])
+    wave = 40 * np.sin(x / 5.0 + y / 9.0)[..., None] * np.array([1.0, 0.6, -0.4])
+    ramp = (255.0 * y / height)[..., None] * np.array([0.5, 0.6, 0.7])
+    return np.clip(40 + ramp + disc + wave + noise, 0, 255).astype(np.uint8)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto'
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { defineConfig, type Plugin } from 'vite'
+
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
+const DIST = at('dist')
+const WEIGHTS = at('../src/roundel/weights')
+
+/** What the decoder fetches from beside its code: the C core, the runtimes, the weights and their list. */
+function assets(): Plugin {
+  return {
+    name: 'roundel-assets',
+    closeBundle() {
+      execFileSync('sh', [at('native/build.sh'), `${DIST}/native.wasm`], { stdio: 'inherit' })
+      cpSync(at('node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm'), `${DIST}/ort-wasm-simd-threaded.wasm`)
+      cpSync(at('node_modules/@jsquash/webp/codec/dec/webp_dec.wasm'), `${DIST}/webp_dec.wasm`)
+      mkdirSync(`${DIST}/weights`, { recursive: true })
+      const names = readdirSync(WEIGHTS).filter((name) => name.endsWith('.safetensors'))
+      const models = names.map((name) => {
+        const bytes = readFileSync(`${WEIGHTS}/${name}`)
+        writeFileSync(`${DIST}/weights/${name}`, bytes)
+        const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 16)
+        return { name: name.replace('.safetensors', ''), hash, bytes: bytes.length }
+      })
+      writeFileSync(`${DIST}/weights/models.json`, `${JSON.stringify(models, null, 1)}\n`)
+    },
+  }
+}
+
+/** The runtimes name their WebAssembly by URL; it is copied as it is, and must not be put into the code. */
+function withoutUrls(): Plugin {
+  return {
+    name: 'roundel-without-urls',
+    enforce: 'pre',
+    transform(code, id) {
+      if (!/onnxruntime-web|jsquash/.test(id)) return undefined
+      return { code: code.replace(/new URL\(\s*["'][^"']*\.wasm["']\s*,\s*import\.meta\.url\s*\)/g, 'new URL(import.meta.url)'), map: null }
+    },
+  }
+}
+
+export default defineConfig({
+  base: './',
+  plugins: [withoutUrls(), assets()],
+  build: {
+    target: 'es2022',
+    outDir: DIST,
+    emptyOutDir: true,
+    modulePreload: false,
+    rollupOptions: {
+      input: { index: at('src/index.ts'), worker: at('src/worker.ts'), element: at('src/element.ts') },
+      external: [/^node:/],
+      preserveEntrySignatures: 'strict',
+      output: { entryFileNames: '[name].js', chunkFileNames: '[name].js', assetFileNames: '[name][extname]' },
+    },
+  },
+})
