@@ -12,11 +12,11 @@ from roundel.codecs import zoo
 from roundel.codecs.drawn import is_drawn
 from roundel.codecs.protocol import Encoded
 from roundel.container import Box, Header, Kind, Sliceable, Spool, Writable
+from roundel.decoding import Decoding
 from roundel.errors import RoundelError
 from roundel.image import Picture, reduce_depth
 from roundel.image.scan import Scan
 from roundel.loaded import Codec
-from roundel.restore import Decoding
 from roundel.tiling import Grid, Rect
 
 THIN_PX = 32

@@ -17,6 +17,7 @@ from roundel.image.scan import Scan
 from roundel.tiling import Grid, Rect, combine_crcs, grid_for, workers
 
 T = TypeVar("T")
+W = TypeVar("W")
 
 Progress = Callable[[int, int], None]
 """Called with tiles done and tiles in all."""
@@ -53,8 +54,8 @@ class Codec:
         """Results of work on every tile, by its index, in raster order."""
         return self.run(work, range(grid.tiles), grid.tiles)
 
-    def run(self, work: Callable[[int], T], indices: Iterable[int], total: int, done: int = 0) -> Iterator[T]:
-        """Results of work on some of `total` tiles, `done` of which are finished already."""
+    def run(self, work: Callable[[W], T], indices: Iterable[W], total: int, done: int = 0) -> Iterator[T]:
+        """Results of work on some (tiles, or runs of them) of `total`, `done` of which are finished already."""
         with workers(self.jobs) as run:
             for result in run(work, indices):
                 yield result

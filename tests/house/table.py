@@ -19,8 +19,8 @@ def _room(rooms: str = "", libraries: str = "") -> Room:
 
 
 WHOLE = frozenset(
-    {"arguments", "boxes", "codec", "encoding", "estimate", "loaded", "names", "opening", "packing", "packs"}
-    | {"restore", "scans", "target"}
+    {"arguments", "boxes", "codec", "decoding", "encoding", "estimate", "kept", "loaded", "names", "opening"}
+    | {"packing", "packs", "restore", "scans", "target"}
     | {"soundness", "tiling", "tokenizer", "tokens"}
 )
 """Modules at the root of the package, on whole pictures: together the room `whole`."""
@@ -51,6 +51,9 @@ ROOMS: dict[str, Room] = {
     "pillow": _room("plugins.pillow", "PIL"),
     "plugins": _room(),
     "plugins.pillow": _room("errors container image whole", "numpy PIL"),
+    "plugins.chunks": _room("errors container image codecs.loading codecs.zoo whole", "numpy"),
+    "plugins.zarr": _room("errors plugins.chunks", "numpy zarr"),
+    "plugins.numcodecs": _room("errors plugins.chunks", "numpy numcodecs"),
     "measure.metrics": _room("errors", "numpy"),
     "measure.ssimulacra2": _room("errors", "numpy PIL ssimulacra2"),
     "measure": _room(

@@ -137,6 +137,15 @@ class Reduced(Protocol):
 
 
 @runtime_checkable
+class Together(Protocol):
+    """A `Reduced` that decodes many tiles at once, quicker than one by one: where they are small at its level."""
+
+    def decode_together(self, tiles: Sequence[Sequence[bytes]], height: int, width: int, quality: int) -> list[Decoded]:
+        """As `Reduced.decode`, of tiles of one size."""
+        ...
+
+
+@runtime_checkable
 class Reducing(Protocol):
     """A model that can decode a smaller picture from the coarse passes alone.
 

@@ -21,7 +21,7 @@ class Writer:
     def put(self, symbols: ArrayLike, table_index: ArrayLike, tables: Tables) -> None:
         """Append a list; arguments as `encode`."""
         values, index = _vector(symbols, "symbols"), _vector(table_index, "table indices")
-        _check_index(index, tables)
+        check_index(index, tables)
         if values.shape != index.shape:
             raise ValueError(f"{values.size} symbols with {index.size} table indices")
         self.coder.put(values, index, tables)
@@ -48,7 +48,7 @@ class Reader:
             FormatError: the bytes are not the code of such symbols. Most damage is not noticed here; checksums find it.
         """
         index = _vector(table_index, "table indices")
-        _check_index(index, tables)
+        check_index(index, tables)
         return self.coder.take(index, tables)
 
 
@@ -104,7 +104,7 @@ def take(reader: Reader, table_index: ArrayLike, tables: Tables) -> NDArray[np.i
 def cost_bits(symbols: ArrayLike, table_index: ArrayLike, tables: Tables) -> float:
     """Ideal length in bits under the integer tables, escapes included; arguments as `encode`."""
     values, index = _vector(symbols, "symbols"), _vector(table_index, "table indices")
-    _check_index(index, tables)
+    check_index(index, tables)
     if values.shape != index.shape:
         raise ValueError(f"{values.size} symbols with {index.size} table indices")
     first, last = tables.offsets[index].astype(np.int64), tables.lasts[index]
@@ -124,7 +124,7 @@ def _vector(values: ArrayLike, name: str) -> NDArray[np.int32]:
     return np.ascontiguousarray(array, np.int32)
 
 
-def _check_index(index: NDArray[np.int32], tables: Tables) -> None:
+def check_index(index: NDArray[np.int32], tables: Tables) -> None:
     """Raises: ModelError: one names no table."""
     if index.size and (index.min() < 0 or index.max() >= len(tables)):
         raise ModelError(f"table indices {index.min()} .. {index.max()} where the model has {len(tables)} tables")

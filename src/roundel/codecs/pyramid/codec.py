@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from roundel.codecs.protocol import Batch, Decoded, Encoded, Window
 from roundel.codecs.pyramid import stored, webp
 from roundel.codecs.pyramid.nets import Nets
-from roundel.codecs.pyramid.symbols import Drawn, Expected, Reading, Recording
+from roundel.codecs.pyramid.symbols import Drawn, Expected, Reading, Recording, SideBySide
 from roundel.codecs.pyramid.walk import PASSES, Samples, pass_of, walk
 from roundel.codecs.weights import Weights
 from roundel.coding import Tables
@@ -145,11 +145,41 @@ class PyramidModel:
         if mode not in WALKED:
             whole = _unstored(mode, passes[0][1:], (count, height, width, 3))
             return np.ascontiguousarray(whole[:, :: 1 << halvings, :: 1 << halvings])
-        learned, colour = _learned(passes[0]) if mode in LEARNED else 0, mode in IN_COLOUR
-        streams = [passes[0][2 if learned else 1 :], *passes[1:]] if passes else []
-        reading = Reading(streams, self.tables, self._beyond(), learned=learned, pixels=count * height * width)
+        colour = mode in IN_COLOUR
+        reading = self._reading(passes, count * (-(-height >> halvings)) * (-(-width >> halvings)))
         x = walk(self.nets, reading, count, height, width, colour=colour, halvings=halvings)
         return from_ycocg(x) if colour else (x[:, 0, :, :, None] + LUMA_CENTRE).astype(np.uint8)
+
+    def pixels_together(
+        self, tiles: Sequence[Sequence[bytes]], height: int, width: int, halvings: int
+    ) -> list[NDArray[np.uint8]]:
+        """The pixels of tiles of one size, as `pixels_of` with one picture; those that suit are walked together.
+
+        Args:
+            tiles: of each all passes that are needed for so many halvings; others are done by themselves.
+        """
+        needed = pass_of(halvings, 2) + 1
+        found: dict[int, NDArray[np.uint8]] = {}
+        for colour in (False, True):
+            modes = [mode for mode in WALKED if (mode in IN_COLOUR) is colour]
+            alike = [n for n, t in enumerate(tiles) if len(t) >= needed and t[0] and t[0][0] in modes]
+            if len(alike) > 1:
+                pixels_each = (-(-height >> halvings)) * (-(-width >> halvings))
+                readings = [self._reading(tiles[number], pixels_each) for number in alike]
+                samples = SideBySide(readings, self.tables)
+                x = walk(self.nets, samples, len(alike), height, width, colour=colour, halvings=halvings)
+                pixels = from_ycocg(x) if colour else (x[:, 0, :, :, None] + LUMA_CENTRE).astype(np.uint8)
+                found |= dict(zip(alike, pixels, strict=True))
+        return [
+            found[n] if n in found else self.pixels_of(passes, 1, height, width, halvings)[0]
+            for n, passes in enumerate(tiles)
+        ]
+
+    def _reading(self, passes: Sequence[bytes], pixels: int) -> Reading:
+        """What reads walked tiles or groups of so many pixels. Raises: FormatError."""
+        learned = _learned(passes[0]) if passes and passes[0] and passes[0][0] in LEARNED else 0
+        streams = [passes[0][2 if learned else 1 :], *passes[1:]] if passes else []
+        return Reading(streams, self.tables, self._beyond(), learned=learned, pixels=pixels)
 
     def _beyond(self) -> Samples:
         return Expected() if self.seed is None else Drawn(self.tables, np.random.default_rng(self.seed))
@@ -174,6 +204,15 @@ class ReducedPyramid:
         """See `Reduced.decode`."""
         pixels = self.model.pixels_of(passes[: self.passes], 1, height, width, self.level)[0]
         return Decoded(np.broadcast_to(pixels, (*pixels.shape[:2], 3)).transpose(2, 0, 1), None)
+
+    def decode_together(self, tiles: Sequence[Sequence[bytes]], height: int, width: int, quality: int) -> list[Decoded]:
+        """See `Together.decode_together`."""
+        return [
+            Decoded(np.broadcast_to(pixels, (*pixels.shape[:2], 3)).transpose(2, 0, 1), None)
+            for pixels in self.model.pixels_together(
+                [passes[: self.passes] for passes in tiles], height, width, self.level
+            )
+        ]
 
     def render(self, latents: np.ndarray, window: Window, quality: int) -> np.ndarray:
         """See `Reduced.render`."""
