@@ -39,5 +39,5 @@ clean:
 # Installed anew only when the requirements or the C sources change. Any index will do; where yours has CPU builds of torch, they are enough.
 $(READY): pyproject.toml constraints.txt $(wildcard src/roundel/coding/native/*)
 	$(PYTHON) -m venv $(VENV) || { echo "roundel: 'python3 -m venv' failed; on Debian: apt install python3-venv" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,train,compare,slides,ray,web]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,train,compare,slides,ray,web,zarr]'
 	touch $@
