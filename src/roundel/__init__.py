@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from roundel.errors import RoundelError, RoundelWarning
     from roundel.opening import OpenFile, open
     from roundel.packs import pack, unpack
+    from roundel.slides import Slide, open_slide
     from roundel.tokenizer import load_tokenizer
     from roundel.tokens import detokenize, tokenize
 
@@ -30,6 +31,8 @@ _HOME = {
     "load_model": "codec",
     "open": "opening",
     "OpenFile": "opening",
+    "open_slide": "slides",
+    "Slide": "slides",
     "pack": "packs",
     "unpack": "packs",
     "tokenize": "tokens",
@@ -43,6 +46,7 @@ __all__ = [
     "OpenFile",
     "RoundelError",
     "RoundelWarning",
+    "Slide",
     "__version__",
     "decode",
     "decode_array",
@@ -52,6 +56,7 @@ __all__ = [
     "load_model",
     "load_tokenizer",
     "open",
+    "open_slide",
     "pack",
     "tokenize",
     "unpack",

@@ -2,25 +2,30 @@
 
 import builtins
 import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from os import PathLike
 from types import TracebackType
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from roundel import arguments, container, image
+from roundel import arguments, container, facts, image
 from roundel.codecs.protocol import Model
-from roundel.container import DEFAULT_MAX_PIXELS, File, Header, Source
+from roundel.container import DEFAULT_MAX_PIXELS, File, Header, Source, Tag
+from roundel.decoding import Decoding
 from roundel.errors import RoundelError
 from roundel.image import Picture
 from roundel.image.shrink import shrink
+from roundel.kept import Kept
 from roundel.loaded import Codec, codec_of
-from roundel.restore import Decoding
 from roundel.tiling import Rect
 
 if TYPE_CHECKING:
     from PIL import Image
 
+KEPT_BYTES = 1 << 26
+"""Decoded tiles that a file remembers."""
 SMALLEST_PX = 256
 """Levels end where the longer side is no longer than this."""
 
@@ -65,6 +70,9 @@ def open(
 class OpenFile:
     """A .rndl file, open; safe to share between threads, and a context manager. Made by `roundel.open`.
 
+    The names are those of OpenSlide. What differs: pictures have the file's own mode, not always RGBA, and regions lie
+    within their level; `roundel.open_slide` is OpenSlide to the letter.
+
     Level 0 is the picture, each further level half as large along both axes, sides rounded up, down to 256 pixels.
     """
 
@@ -74,6 +82,9 @@ class OpenFile:
         self._file, self._name = file, name
         self._model, self._jobs, self._max_pixels = model, jobs, max_pixels
         self._codec: Codec | None = None
+        self._kept: Kept[Any, Any] = Kept(KEPT_BYTES)
+        self._properties: Mapping[str, str] | None = None
+        self._associated: Mapping[str, Image.Image] | None = None
         self._closed = False
 
     @property
@@ -103,6 +114,44 @@ class OpenFile:
     def level_downsamples(self) -> tuple[float, ...]:
         """How many pixels of the picture one of each level stands for, along each axis."""
         return tuple(float(1 << level) for level in range(self.level_count))
+
+    def get_best_level_for_downsample(self, downsample: float) -> int:
+        """The level with the fewest pixels that is no smaller than the picture divided by `downsample`."""
+        return max([level for level, by in enumerate(self.level_downsamples) if by <= downsample], default=0)
+
+    @property
+    def properties(self) -> Mapping[str, str]:
+        """What is known of the slide, by OpenSlide's names: `openslide.mpp-x` (micrometres a pixel), levels, and all
+        that the scanner's file said."""
+        if self._properties is None:
+            with self._naming():
+                self._properties = facts.properties_of(self._file, self.level_dimensions)
+        return self._properties
+
+    @property
+    def associated_images(self) -> Mapping[str, "Image.Image"]:
+        """Pictures beside the slide, such as "label" and "macro", by name; decoded when they are asked for."""
+        if self._associated is None:
+            with self._naming():
+                self._associated = facts.associated_of(self._file, self._model, self._max_pixels)
+        return self._associated
+
+    @property
+    def icc_profile(self) -> bytes | None:
+        """The colour profile, if there is one."""
+        return self._file.box(Tag.ICC)
+
+    def get_thumbnail(self, size: tuple[int, int]) -> "Image.Image":
+        """The whole picture, no larger than a width and height, in its proportions.
+
+        Raises:
+            RoundelError: as `read_region`.
+        """
+        width, height = (arguments.whole_number(side, "size", 1, 1 << 31) for side in _pair(size, "size"))
+        level = self.get_best_level_for_downsample(max(self.size[0] / width, self.size[1] / height))
+        small = self.read_region((0, 0), level, self.level_dimensions[level])
+        small.thumbnail((width, height))
+        return small
 
     def read_region(self, location: tuple[int, int], level: int, size: tuple[int, int]) -> "Image.Image":
         """A part of a level as a PIL image, in the file's own mode.
@@ -162,10 +211,20 @@ class OpenFile:
             raise RoundelError(
                 f"{width}×{height} px at x={left}, y={top} do not lie in level {level} of {across}×{down} px"
             )
-        decoding = Decoding.of(self._file, self._codec, level=level)
+        decoding = Decoding.of(self._file, self._codec, level=level, kept=self._kept)
         further = level - decoding.level
         finer = Rect(*(side << further for side in wanted)).intersect(decoding.grid.bounds)
         return shrink(decoding.picture(finer).picture, further)
+
+    @contextmanager
+    def _naming(self) -> Iterator[None]:
+        """Let errors name the file, and refuse a closed one."""
+        if self._closed:
+            raise RoundelError(f"{self._name or 'the file'} is closed")
+        try:
+            yield
+        except RoundelError as error:
+            raise type(error)(f"{self._name}: {error}" if self._name else str(error)) from error
 
 
 def _open_again(source: str | bytes, model: Any, jobs: int, max_pixels: int) -> OpenFile:
