@@ -188,6 +188,8 @@ def decode_chunk(
     layout = layout_of(note.shape, colour=settings.colour)
     _check(header, layout, note.shape)
     samples = _samples(picture)
+    if samples.size != prod(note.shape):
+        raise FormatError(f"a picture {samples.shape} where a chunk {note.shape} is expected: it is of another array")
     if note.largest:
         samples = (samples.astype(np.uint32) * note.largest + 127) // 255
     chunk = _chunk(samples.astype(note.dtype, copy=False), layout, note.shape)
