@@ -126,14 +126,14 @@ def test_several_pictures_at_a_time_give_the_same_files(shell: Shell) -> None:
     ("sizes", "text"), [([12_000_000, 2_300_000], "12.0 → 2.3 MB"), ([999], "999 bytes"), ([1500, 20], "1.5 → 0.0 kB")]
 )
 def test_sizes_are_said_in_one_unit(sizes: list[int], text: str) -> None:
-    assert batch._sizes(sizes) == text
+    assert batch.sizes_text(sizes) == text
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.31, "0.3 s"), (41.2, "41 s"), (200, "3 min 20 s"), (3900, "1 h 5 min")]
 )
 def test_times_are_said_as_people_do(seconds: float, text: str) -> None:
-    assert batch._seconds(seconds) == text
+    assert batch.seconds_text(seconds) == text
 
 
 def test_texts_that_name_the_input_are_not_named_twice() -> None:

@@ -42,6 +42,7 @@ def folder(tmp_path: Path) -> str:
         ("torch", "train", ["lab", "frechet", "{folder}", "{folder}", "--features", "a:b"]),
         ("matplotlib", "compare", ["lab", "toy", "--steps", "1", "--plot", "{folder}/x.png"]),
         ("matplotlib", "compare", ["eval", "{folder}", "-c", "jpeg=50,60", "--plot", "{folder}/x.png"]),
+        ("ray", "ray", ["batch", "{folder}", "{folder}/out"]),
         ("imagecodecs", "compare", ["eval", "{folder}", "-c", "png", "-c", "jxl-e3", "--lossless"]),
     ],
 )

@@ -85,8 +85,8 @@ class _Totals:
         parts += [f"{self.skipped} skipped"] if self.skipped else []
         sizes = [size for size in (self.bytes_in, self.bytes_out) if size]
         if sizes:
-            parts.append(_sizes(sizes))
-        return ", ".join([*parts, _seconds(self.elapsed_s())])
+            parts.append(sizes_text(sizes))
+        return ", ".join([*parts, seconds_text(self.elapsed_s())])
 
 
 class _Stopped(Exception):  # noqa: N818
@@ -246,7 +246,7 @@ def _bar(items: list[Item], manner: Manner) -> Iterator[_Bar]:
         yield _Seen(bar, len(items))
 
 
-def _sizes(sizes: list[int]) -> str:
+def sizes_text(sizes: list[int]) -> str:
     """12.0 → 2.3 MB."""
     unit, divisor = next(
         ((unit, divisor) for unit, divisor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)) if max(sizes) >= divisor),
@@ -255,7 +255,7 @@ def _sizes(sizes: list[int]) -> str:
     return " → ".join(f"{size / divisor:.{1 if divisor > 1 else 0}f}" for size in sizes) + f" {unit}"
 
 
-def _seconds(elapsed_s: float) -> str:
+def seconds_text(elapsed_s: float) -> str:
     """41 s, 3 min 20 s, 1 h 5 min."""
     seconds = round(elapsed_s)
     if seconds < 60:

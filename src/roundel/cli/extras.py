@@ -10,6 +10,9 @@ EXTRAS = {
     "imagecodecs": ("the package imagecodecs", "compare"),
     "ssimulacra2": ("the package ssimulacra2", "compare"),
     "matplotlib": ("the package matplotlib", "compare"),
+    "ray": ("the package ray", "ray"),
+    "pyarrow": ("the package pyarrow", "ray"),
+    "fsspec": ("the package fsspec", "ray"),
     "starlette": ("the package starlette", "web"),
     "uvicorn": ("the package uvicorn", "web"),
 }

@@ -23,6 +23,7 @@ COMMANDS = {
     "unpack": "Take pictures out of a pack.",
     "tokenize": "Turn pictures into arrays of integers.",
     "detokenize": "Turn arrays of integers back into pictures.",
+    "batch": "Encode, tokenize or verify millions of pictures, on one machine or a cluster.",
     "view": "Show files in the browser, beside the pictures that they were made from.",
     "compare": "Measure how far two pictures are apart.",
     "eval": "Rate and distortion over a folder of pictures, beside other codecs.",
@@ -31,6 +32,9 @@ COMMANDS = {
     "lab": "Measure quantisers on trained models and on sources with known optima.",
     "demo": "Encode a picture at several qualities beside JPEG, WebP and AVIF.",
 }
+
+_MODULES = {"batch": "cluster"}
+"""Of commands whose module has another name: `cli.batch` is the loop of all that work on files."""
 
 
 class Commands(click.Group):
@@ -42,7 +46,9 @@ class Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command's module and take its `command`."""
-        return import_module(f"roundel.cli.{cmd_name}").command if cmd_name in COMMANDS else None
+        if cmd_name not in COMMANDS:
+            return None
+        return import_module(f"roundel.cli.{_MODULES.get(cmd_name, cmd_name)}").command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""

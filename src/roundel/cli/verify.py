@@ -27,23 +27,14 @@ def command(
 
     Writes nothing. Prints a line for each file that is sound; exit 1 if one is not.
     """
-    from roundel.container import read, read_info, read_pack
-    from roundel.packing import unpack
-    from roundel.restore import restore
+    from roundel.soundness import check_sound
 
     how = Manner(**manner, results_on_stdout=True)  # type: ignore[arg-type]
 
     def work(item: Item, task: Task) -> Done:
         elapsed_s = streams.Stopwatch()
         data, key = streams.read_bytes(item.input), streams.model_key(model)
-        if read_info(data, len(data)).pack:
-            opened = read_pack(data, max_pixels=max_pixels)
-            pictures = sum(1 for _ in unpack(opened, range(len(opened)), model=key))
-            checked = {"pictures": pictures, "passes": opened.header.passes}
-        else:
-            read(data, max_pixels=max_pixels)  # boxes too, also those that no picture needs
-            found = restore(data, model=key, max_pixels=max_pixels, jobs=task.jobs, progress=task.progress)
-            checked = {"tiles": found.tiles, "passes": found.passes}
+        checked = check_sound(data, model=key, max_pixels=max_pixels, jobs=task.jobs, progress=task.progress)
         record = {"file": item.input, "sound": True, **checked, "elapsed_s": round(elapsed_s(), 3)}
         return Done(record, f"{item.input}: sound", len(data))
 

@@ -1,0 +1,184 @@
+"""A whole run: find what is left to do, have Ray do it part by part, sum up."""
+
+import json
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any
+
+from roundel.atomic import OutputError
+from roundel.cluster.manifest import FOLDER, Manifest, Record, Totals, left_to_do, open_failures
+from roundel.cluster.part import Job, do_part, lost
+from roundel.cluster.pieces import FILES, Part, Piece, cut, find
+from roundel.errors import RoundelError, UnsupportedError
+
+MOST_TASKS = 4000
+"""Parts beyond these share tasks of Ray, which would otherwise keep too long a list; each is recorded on its own."""
+STORE_BYTES = 128 << 20
+"""For Ray's shared memory on one machine: only names and records go through it."""
+LOOSE, TOGETHER = 64, 1024
+"""Pictures of a part: with a file for each result, and with one for all of them."""
+RETRIES = 2
+"""So often is a task done again whose worker has died."""
+
+Told = Callable[[Record], None]
+
+
+@dataclass(frozen=True)
+class Means:
+    """How a run is done, which does not change its results.
+
+    Args:
+        workers: processes at the same time; None for one on each processor of the machine or cluster.
+        address: of a Ray cluster; None for one on this machine that ends with the run.
+        shard: loose pictures of a part; None for 64, or 1024 where results lie together.
+        kind: of inputs, where a folder holds several.
+        retry_failed: do again what failed in an earlier run.
+    """
+
+    workers: int | None = None
+    address: str | None = None
+    shard: int | None = None
+    kind: str | None = None
+    retry_failed: bool = False
+
+
+@dataclass
+class Report:
+    """What became of a run."""
+
+    now: Totals = field(default_factory=Totals)
+    """In this run."""
+    all: Totals = field(default_factory=Totals)
+    """In this and those that it takes up again."""
+    dropped: list[str] = field(default_factory=list)
+    """Names of what lay beside pictures and has no place in the output."""
+
+    def add(self, record: Record) -> None:
+        """Count a record of this run."""
+        self.now.add(record)
+        self.dropped = sorted({*self.dropped, *record.dropped})
+
+
+def run(job: Job, pictures: frozenset[str], means: Means, *, begun: Callable[[int, int], None], told: Told) -> Report:
+    """Do all that is not done yet.
+
+    Args:
+        job: what to do. pictures: suffixes of inputs.
+        begun: told once how many pieces there are to do, and how many are done already.
+        told: told of each part as it is done.
+
+    Raises:
+        RoundelError: there is nothing to do it to, the folder for results holds something else, or cannot be written.
+    """
+    source, target = job.reading.source, job.target
+    pieces = find(source, pictures, means.kind, without=_inside(source.url, target.url))
+    manifest = Manifest(target)
+    manifest.begin(
+        {**job.work.settings(), "input": source.name(source.only), "to": job.kind, "column": job.reading.column}
+    )
+    records = manifest.records()
+    manifest.sweep(records)
+    todo = left_to_do(pieces, records, retry_failed=means.retry_failed)
+    begun(len(todo), len(pieces) - len(todo))
+    report = Report()
+    for record in _done(job, todo, means) if todo else ():
+        report.add(record)
+        told(record)
+    records = manifest.records()
+    for record in records:
+        report.all.add(record)
+    failed = open_failures(records)
+    report.all.failed = len(failed)
+    manifest.write_failures(failed)
+    return report
+
+
+def _done(job: Job, todo: Sequence[Piece], means: Means) -> Iterator[Record]:
+    """Records of parts, in the order in which they are done. Raises: OutputError, results cannot be written."""
+    with _ray(means) as ray:
+        workers = means.workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        most = means.shard or (LOOSE if job.kind == FILES else TOGETHER)
+        for shard in (most, 1):  # of a part whose workers die, one piece is the reason: the others are done alone
+            parts = {part.id: part for part in cut(todo, shard, workers)}
+            for record in _round(job, list(parts.values()), workers):
+                parts.pop(record.part, None)
+                yield record
+            if not parts:
+                return
+            for record in Manifest(job.target).records():  # done, but the news was lost
+                if parts.pop(record.part, None):
+                    yield record
+            todo = [piece for part in parts.values() for piece in part.pieces]
+        for part in parts.values():
+            record = lost(job, part)
+            Manifest(job.target).write(record)
+            yield record
+
+
+def _round(job: Job, parts: Sequence[Part], workers: int) -> Iterator[Record]:
+    """Records of those parts whose workers lived."""
+    import ray.data
+
+    rows = [{"part": json.dumps(part.pieces)} for part in parts]
+    tasks = ray.data.from_items(rows, override_num_blocks=min(len(rows), MOST_TASKS))
+    pool = ray.data.TaskPoolStrategy(size=workers)
+    results = tasks.map(partial(_task, job=job), compute=pool, num_cpus=1, ray_remote_args_fn=_remotely)
+    for row in results.iter_rows():
+        if row["refused"]:
+            raise OutputError(row["refused"])
+        yield Record(**json.loads(row["record"]))
+
+
+def _remotely() -> dict[str, Any]:
+    """How Ray treats a task."""
+    return {"max_retries": RETRIES}
+
+
+def _task(row: dict[str, Any], *, job: Job) -> dict[str, Any]:
+    """What a worker does: one part, both as JSON."""
+    pieces = tuple(Piece(*piece) for piece in json.loads(row["part"]))
+    try:
+        return {"record": json.dumps(asdict(do_part(job, Part(pieces)))), "refused": ""}
+    except OutputError as error:
+        return {"record": "", "refused": str(error)}
+
+
+@contextmanager
+def _ray(means: Means) -> Iterator[Any]:
+    """Ray, started here or joined, and quiet. Raises: UnsupportedError, it cannot be had."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
+    import ray.data
+
+    for name in ("ray", "ray.data"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    context = ray.data.DataContext.get_current()
+    context.enable_progress_bars = False
+    context.max_errored_blocks = -1  # what is lost is seen in the manifest
+    local: dict[str, Any] = {"num_cpus": means.workers or os.cpu_count(), "object_store_memory": STORE_BYTES}
+    local |= {"include_dashboard": False}
+    try:
+        ray.init(
+            address=means.address or "local",
+            log_to_driver=False,
+            logging_level=logging.ERROR,
+            **({} if means.address else local),
+        )
+    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise UnsupportedError(f"no Ray at {means.address or 'this machine'}: {reason}") from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def _inside(source: str, target: str) -> str:
+    """The folder for results below the input, if it lies there. Raises: RoundelError, it is the input itself."""
+    if source.rstrip("/") == target.rstrip("/"):
+        raise RoundelError(f"{target} is the input: name another folder for results, which has a {FOLDER} in it")
+    top = source.rstrip("/") + "/"
+    return target[len(top) :].rstrip("/") if target.startswith(top) else ""
