@@ -141,6 +141,21 @@ class OpenFile:
         """The colour profile, if there is one."""
         return self._file.box(Tag.ICC)
 
+    @property
+    def micrometres_per_pixel(self) -> tuple[float, float] | None:
+        """Width and height of a pixel of level 0; None where the file does not say."""
+        with self._naming():
+            return facts.micrometres_of(self._file)
+
+    @property
+    def name(self) -> str | None:
+        """The path that it was opened by, if it was."""
+        return self._name
+
+    def box_bytes(self, tag: int) -> int:
+        """Length of a box, 0 where it is not there; nothing is read."""
+        return sum(place.entry.length for place in self._file.layout.places if place.entry.tag == tag)
+
     def get_thumbnail(self, size: tuple[int, int]) -> "Image.Image":
         """The whole picture, no larger than a width and height, in its proportions.
 

@@ -22,6 +22,7 @@ SUFFIXES = frozenset({".svs", ".ndpi", ".scn", ".bif", ".mrxs", ".svslide", ".vm
 """Of slides that OpenSlide reads; some are TIFFs in disguise."""
 _TIFFS = frozenset({".tif", ".tiff"})
 _NEED = "pip install 'roundel[slides]'"
+_JPEG_ALWAYS = frozenset({"hamamatsu", "leica", "philips", "trestle", "ventana"})
 _WHITE = (255, 255, 255)
 _OF_THE_FILE = ("openslide.level", "openslide.region", "openslide.associated.", "openslide.icc-size")
 """Beginnings of properties that describe the file that was read, not the slide."""
@@ -40,6 +41,8 @@ class VendorScan(Scan):
         profile = slide.read_region((0, 0), slide.level_count - 1, (1, 1)).info.get("icc_profile")
         tile = [slide.properties.get(f"openslide.level[{level}].tile-{side}", "?") for side in ("width", "height")]
         vendor = properties.get("openslide.vendor", "unknown")
+        described = "JPEG" in properties.get("tiff.ImageDescription", "")
+        code = "JPEG" if described or vendor in _JPEG_ALWAYS else vendor
         super().__init__(
             width,
             height,
@@ -49,7 +52,7 @@ class VendorScan(Scan):
                 resolution=None if density is None else density.reduced(Fraction(self._downsample)),
             ),
             properties=properties,
-            stored=f"{vendor} tiles of {'×'.join(tile)} px",
+            stored=f"{code} tiles of {'×'.join(tile)} px",
         )
         self.levels = slide.level_count
 
