@@ -52,6 +52,7 @@ ROOMS: dict[str, Room] = {
     "plugins": _room(),
     "plugins.pillow": _room("errors container image whole", "numpy PIL"),
     "plugins.chunks": _room("errors container image codecs.loading codecs.zoo whole", "numpy"),
+    "plugins.slides": _room("errors container image whole", "numpy tifffile zarr"),
     "plugins.zarr": _room("errors plugins.chunks", "numpy zarr"),
     "plugins.numcodecs": _room("errors plugins.chunks", "numpy numcodecs"),
     "measure.metrics": _room("errors", "numpy"),
@@ -61,7 +62,7 @@ ROOMS: dict[str, Room] = {
         "numpy PIL imagecodecs matplotlib",
     ),
     "cluster": _room(f"{_CODECS} atomic whole", "numpy ray pyarrow fsspec"),
-    "cli": _room(f"{_PRODUCT} cluster viewer", "numpy PIL click tqdm skimage uvicorn"),
+    "cli": _room(f"{_PRODUCT} cluster viewer plugins.slides", "numpy PIL click tqdm skimage uvicorn"),
     "viewer": _room(_PRODUCT, "starlette"),
     "__main__": _room("cli"),
     # The workshop.

@@ -9,6 +9,8 @@ EXTRAS = {
     "onnx": ("the package onnx", "train"),
     "imagecodecs": ("the package imagecodecs", "compare"),
     "ssimulacra2": ("the package ssimulacra2", "compare"),
+    "tifffile": ("the package tifffile", "slides"),
+    "zarr": ("the package zarr", "slides"),
     "matplotlib": ("the package matplotlib", "compare"),
     "ray": ("the package ray", "ray"),
     "pyarrow": ("the package pyarrow", "ray"),
