@@ -15,7 +15,18 @@ from PIL import Image, TiffImagePlugin, WebPImagePlugin
 
 from roundel.errors import ImageError
 from roundel.image.tiff.directory import LONG, SHORT, Directory, Entry, Tree, integers, lay_out
-from roundel.image.tiff.layout import BYTE_CODES, DEFLATE, JPEG, OPTIONAL, PIXEL_CODES, RAW, WEBP, YCBCR, Layout
+from roundel.image.tiff.layout import (
+    BYTE_CODES,
+    DEFLATE,
+    JPEG,
+    OPTIONAL,
+    PIXEL_CODES,
+    RAW,
+    UNKNOWN_COUNT,
+    WEBP,
+    YCBCR,
+    Layout,
+)
 
 _REVERSED = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, ::-1], axis=1)[:, 0]
 _BAND_SAMPLES = 2**20
@@ -77,6 +88,8 @@ def _stored(file: BinaryIO, layout: Layout, number: int) -> bytes:
     data = file.read(min(count, largest))
     if not data:
         raise ImageError(f"truncated: the part {number} lies behind the end of the file; get a whole copy of it")
+    if layout.compression in PIXEL_CODES and len(data) < count < UNKNOWN_COUNT:  # libtiff fills up with grey
+        raise ImageError(f"truncated: the part {number} has {len(data)} of {count} bytes; get a whole copy of the file")
     if layout.reversed_bits and layout.compression not in PIXEL_CODES:
         return _REVERSED[np.frombuffer(data, np.uint8)].tobytes()
     return data

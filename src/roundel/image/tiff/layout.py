@@ -9,6 +9,7 @@ from roundel.image.tiff.directory import Directory
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6
 RAW, OLD_JPEG, JPEG, WEBP, DEFLATE = 1, 6, 7, 50001, (8, 32946)
+UNKNOWN_COUNT = 2**62
 BYTE_CODES = frozenset({5, 8, 32773, 32946, 34925, 50000})
 """Compressions of bytes: LZW, deflate, PackBits, LZMA, zstd."""
 PIXEL_CODES = frozenset({2, 3, 4, JPEG, 32771, WEBP})
@@ -120,7 +121,7 @@ def layout_of(directory: Directory) -> Layout:
         raise ImageError("a TIFF that does not say where its samples lie; it is damaged")
     offsets = np.zeros(chunks, np.int64) if offsets is None else offsets
     if counts is None:  # TIFF 5 did not ask for it: up to the next part, or to the end of what is there
-        counts = np.append(np.diff(offsets), 2**62)
+        counts = np.append(np.diff(offsets), UNKNOWN_COUNT)
     if min(len(offsets), len(counts)) < chunks and compression != OLD_JPEG:
         raise ImageError(
             f"a TIFF of {chunks} parts that says where {min(len(offsets), len(counts))} lie; it is damaged"
