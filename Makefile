@@ -1,13 +1,14 @@
 # make demo [IMAGE=my.jpg]   compress a picture at several qualities, beside JPEG, WebP and AVIF
 # make test [TESTS=tests/x]  every test        make lint    style and types
 # make bench                 timings           make fuzz    10,000 mutated files
+# make docs                  the documentation, out/docs/index.html
 # make exact                 the same files under several processors and runtimes
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint progressive bench fuzz exact clean
+.PHONY: demo test lint progressive bench fuzz exact docs clean
 
 demo: $(READY)
 	$(BIN)/roundel demo $(if $(IMAGE),"$(IMAGE)") --output out/demo
@@ -33,6 +34,11 @@ fuzz: $(READY)
 exact: $(READY)
 	$(BIN)/python -m tests.matrix.run
 
+# Warnings are errors: a link within the site that leads nowhere is one. Then the examples of docstrings are run.
+docs: $(VENV)/.docs
+	$(BIN)/sphinx-build -q -W --keep-going -c docs -d out/doctrees -b html . out/docs
+	$(BIN)/sphinx-build -q -W -c docs -d out/doctrees -b doctest . out/doctest
+
 clean:
 	rm -rf $(VENV) out build src/roundel/coding/*.so dist .pytest_cache .ruff_cache .mypy_cache .hypothesis src/*.egg-info
 
@@ -40,4 +46,8 @@ clean:
 $(READY): pyproject.toml constraints.txt $(wildcard src/roundel/coding/native/*)
 	$(PYTHON) -m venv $(VENV) || { echo "roundel: 'python3 -m venv' failed; on Debian: apt install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,train,compare,slides,ray,web,zarr]'
+	touch $@
+
+$(VENV)/.docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@

@@ -1,0 +1,59 @@
+"""`roundel batch` on one machine: 2,000 small pictures with one worker and with two, each twice, one after another.
+
+Wall-clock time: from the first picture to the last, since Ray needs a quarter of a minute to start and stop whatever
+there is to do; and of the whole command, in brackets. The ratio means something on an idle machine only.
+"""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.lossy import photo
+from roundel.cluster.items import Reading
+from roundel.cluster.manifest import Manifest
+from roundel.cluster.part import Job
+from roundel.cluster.run import Means, run
+from roundel.cluster.storage import Storage
+from roundel.cluster.work import Encode
+
+PICTURES = 2000
+SIDE_PX = 128
+SUFFIXES = frozenset({".png"})
+TURNS = (1, 2, 2, 1)
+
+
+def rows() -> Iterator[str]:
+    """One line."""
+    with tempfile.TemporaryDirectory() as place:
+        source = Storage.of(str(_crops(Path(place, "in"))))
+        work_s: dict[int, float] = {1: 0.0, 2: 0.0}
+        whole_s = dict(work_s)
+        for turn, workers in enumerate(TURNS):
+            job = Job(Reading(source, SUFFIXES), Encode(), Storage.of(str(Path(place, f"out{turn}"))))
+            began = time.perf_counter()
+            report = run(job, SUFFIXES, Means(workers), begun=lambda todo, before: None, told=lambda record: None)
+            whole_s[workers] += (time.perf_counter() - began) / 2
+            assert report.all.done == PICTURES
+            records = Manifest(job.target).records()
+            span_s = max(one.ended_s for one in records) - min(one.ended_s - one.elapsed_s for one in records)
+            work_s[workers] += span_s / 2
+    yield (
+        f"batch, {PICTURES} pictures of {SIDE_PX}²: one worker {work_s[1]:.1f} s ({whole_s[1]:.1f}), "
+        f"two {work_s[2]:.1f} s ({whole_s[2]:.1f}), "
+        f"{work_s[1] / work_s[2]:.2f} × ({whole_s[1] / whole_s[2]:.2f} ×)"
+    )
+
+
+def _crops(folder: Path) -> Path:
+    """Different parts of a photo."""
+    folder.mkdir()
+    pixels = photo()
+    rng = np.random.default_rng(0)
+    for number in range(PICTURES):
+        top, left = (int(rng.integers(0, n - SIDE_PX)) for n in pixels.shape[:2])
+        Image.fromarray(pixels[top : top + SIDE_PX, left : left + SIDE_PX]).save(folder / f"{number:04}.png")
+    return folder
