@@ -1,6 +1,7 @@
 # make demo [IMAGE=my.jpg]   compress a picture at several qualities, beside JPEG, WebP and AVIF
 # make test [TESTS=tests/x]  every test        make lint    style and types
 # make bench                 timings           make fuzz    10,000 mutated files
+# make web                   the decoder for browsers and the viewer's page, built and tested; needs Node 20.19 and clang with lld
 # make docs                  the documentation, out/docs/index.html
 # make exact                 the same files under several processors and runtimes
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint progressive bench fuzz exact docs clean
+.PHONY: demo test lint progressive bench fuzz exact docs web clean
 
 demo: $(READY)
 	$(BIN)/roundel demo $(if $(IMAGE),"$(IMAGE)") --output out/demo
@@ -34,13 +35,24 @@ fuzz: $(READY)
 exact: $(READY)
 	$(BIN)/python -m tests.matrix.run
 
+# Files that Python writes, and what it decodes them to, are what the decoder is tested with.
+web: $(READY) web/node_modules/.ready
+	cd web && npm run types && npm run build && npm run viewer
+	$(BIN)/python web/tests/expected.py web/build/cases
+	cd web && npm test
+
+web/node_modules/.ready: web/package-lock.json
+	@command -v npm >/dev/null || { echo "roundel: Node is missing: install Node 20.19 or later" >&2; exit 1; }
+	cd web && npm ci --ignore-scripts
+	touch $@
+
 # Warnings are errors: a link within the site that leads nowhere is one. Then the examples of docstrings are run.
 docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -q -W --keep-going -c docs -d out/doctrees -b html . out/docs
 	$(BIN)/sphinx-build -q -W -c docs -d out/doctrees -b doctest . out/doctest
 
 clean:
-	rm -rf $(VENV) out build src/roundel/coding/*.so dist .pytest_cache .ruff_cache .mypy_cache .hypothesis src/*.egg-info
+	rm -rf $(VENV) out build web/dist web/build web/node_modules src/roundel/coding/*.so dist .pytest_cache .ruff_cache .mypy_cache .hypothesis src/*.egg-info
 
 # Installed anew only when the requirements or the C sources change. Any index will do; where yours has CPU builds of torch, they are enough.
 $(READY): pyproject.toml constraints.txt $(wildcard src/roundel/coding/native/*)

@@ -5,6 +5,7 @@ Writes files and a list of what was asked of each, with the hashes of the sample
 
 import hashlib
 import json
+import random
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,11 @@ import roundel
 from roundel.container import read_info
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT))
+
+from tests.fuzz.mutations import BEHIND_CHECKS, BLIND  # noqa: E402
+
+DAMAGED = 200
 GOLDEN = sorted(
     [*ROOT.glob("tests/golden/*.rndl"), *ROOT.glob("tests/codecs/golden/*.rndl")],
     key=lambda path: path.name,
@@ -38,6 +44,7 @@ def main(folder: Path) -> None:
         (folder / name).write_bytes(data)
         found += [{"file": name, **way, **expected(data, **way)} for way in ways]
     (folder / "expected.json").write_text(json.dumps(found, indent=1))
+    (folder / "damaged.json").write_text(json.dumps(list(damaged(folder)), indent=1))
 
 
 def cases() -> Iterator[Case]:
@@ -59,6 +66,9 @@ def cases() -> Iterator[Case]:
     yield Case("deep.rndl", roundel.encode(wide, lossless=True), [{}, {"region": (3, 4, 33, 21)}, {"reduce": 1}])
     deep_alpha = np.dstack([wide, wide[..., 2]])
     yield Case("deep-alpha.rndl", roundel.encode(deep_alpha, lossless=True), [{}])
+    slide = np.tile(picture(256, 384), (5, 4, 1))
+    yield Case("slide.rndl", tiled(slide, 256, quality=97), [{"reduce": 3}, {"region": (700, 300, 300, 280)}])
+    yield Case("slow.rndl", roundel.encode(picture(300, 400), quality=90), [{}])
     flat = np.full((40, 50, 3), (9, 80, 200), np.uint8)
     yield Case("constant.rndl", roundel.encode(flat, lossless=True), [{}, {"reduce": 1}])
     drawing = np.kron(np.random.default_rng(1).integers(0, 4, (30, 30, 1)) * 60, np.ones((4, 4, 3), int)).astype(np.uint8)
@@ -76,6 +86,31 @@ TILED: list[dict[str, Any]] = [
     {}, {"region": (50, 60, 100, 70)}, {"reduce": 1}, {"reduce": 3}, {"reduce": 7}, {"passes": 1}, {"passes": 3},
     {"reduce": 2, "region": (31, 17, 90, 99)},
 ]  # fmt: skip
+
+
+def damaged(folder: Path) -> Iterator[dict[str, Any]]:
+    """Files damaged blindly, and behind checks made good again; and what became of each."""
+    rng = random.Random(7)
+    sound = [(folder / name).read_bytes() for name in SPOILED]
+    for number in range(DAMAGED):
+        data = rng.choice(sound)
+        way = {"member": 0} if read_info(data).pack else {}
+        kinds = BLIND if way or rng.random() < 0.4 else BEHIND_CHECKS
+        spoiled = rng.choice(kinds)(data, rng)
+        name = f"damaged-{number}.rndl"
+        (folder / name).write_bytes(spoiled)
+        try:
+            found = expected(spoiled, **way)
+        except roundel.RoundelError as error:
+            found = {"error": type(error).__name__, "message": str(error), "sound": expected(data, **way)["sha256"]}
+        yield {"file": name, **way, **found}
+
+
+SPOILED = (
+    "photo-wavelet-q15.rndl", "photo-wavelet-q92.rndl", "photo-67x90.rndl", "photo-learned-67x90.rndl",
+    "photo-fast-67x90.rndl", "photo-tokens-101x75.rndl", "alpha.rndl", "drawing.rndl", "tiled.rndl",
+    "tiled-lossless.rndl", "deep.rndl", "cifar-4.rndl", "mixed-pack.rndl", "noise.rndl",
+)  # fmt: skip
 
 
 def ways_of(data: bytes) -> list[dict[str, Any]]:

@@ -1,0 +1,26 @@
+/** Damaged files: the very error that Python finds, or the very picture; never a hang, never a wrong picture. */
+
+import { readFileSync } from 'node:fs'
+import { expect, test } from 'vitest'
+import { Opened, RoundelError, setAssetBase } from '../src/direct'
+import { ask, bytesOf, CASES, digest, DIST, type Expected } from './cases'
+
+setAssetBase(DIST.href)
+
+type Damaged = Expected & { error?: string; message?: string; sound?: string }
+
+const all = JSON.parse(readFileSync(new URL('damaged.json', CASES), 'utf8')) as Damaged[]
+
+for (const wanted of all)
+  test(`${wanted.file}: ${wanted.error ?? 'a picture'}`, async () => {
+    try {
+      const found = digest(await ask(await Opened.open(bytesOf(wanted.file)), wanted))
+      // Weights are found by their hash here: a number of a model that Python does not know is no hindrance.
+      expect([undefined, 'ModelError'], wanted.message).toContain(wanted.error)
+      expect(found.sha256).toBe(wanted.error ? wanted.sound : wanted.sha256)
+    } catch (error) {
+      if (!(error instanceof RoundelError)) throw error
+      expect(`${error.name}: ${error.message}`).not.toContain('\n')
+      expect(error.name, `${error.message} / ${wanted.message}`).toBe(wanted.error)
+    }
+  })
