@@ -1,5 +1,6 @@
 """Slides of 600 × 500 pixels in the ways that TIFF has, made by tifffile."""
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,13 @@ def write(path: Path, *pictures: tuple[np.ndarray, dict[str, Any]], **file: Any)
     with tifffile.TiffWriter(path, **file) as out:
         for samples, options in pictures:
             colours = "rgb" if samples.ndim == 3 else "minisblack"
-            out.write(samples, **{"photometric": colours, "metadata": None, "maxworkers": 1, **options})
+            own = copy.deepcopy(options)  # tifffile writes into them
+            out.write(samples, **{"photometric": colours, "metadata": None, "maxworkers": 1, **own})
     return path
 
 
-JPEG: dict[str, Any] = {"compression": "jpeg", "compressionargs": {"level": 85}}
-YCBCR: dict[str, Any] = {**JPEG, "photometric": "ycbcr", "subsampling": (2, 2)}
+JPEG: dict[str, Any] = {"compression": "jpeg", "compressionargs": {"level": 85, "outcolorspace": "RGB"}}
+YCBCR: dict[str, Any] = {"compression": "jpeg", "compressionargs": {"level": 85}, "subsampling": (2, 2)}
 
 
 def pyramid(path: Path, side: int = 64, *, options: dict[str, Any] | None = None) -> Path:

@@ -105,7 +105,7 @@ def _compression(jpeg: int | None, colours: int) -> dict[str, Any]:
     if jpeg is None:
         return {"compression": "deflate", "predictor": True}
     found: dict[str, Any] = {"compression": "jpeg", "compressionargs": {"level": jpeg}}
-    return found | ({"photometric": "ycbcr", "subsampling": (2, 2)} if colours == _RGB else {})
+    return found | ({"subsampling": (2, 2)} if colours == _RGB else {})  # which makes it YCbCr
 
 
 def _resolution(file: OpenFile, level: int) -> dict[str, Any]:
