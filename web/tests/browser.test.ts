@@ -107,7 +107,8 @@ describe.skipIf(!CHROMIUM)('in Chromium', () => {
     const whole = statSync(new URL('slide.rndl', CASES)).size
     const fetched = served.given.slice(before).filter(({ path }) => path.endsWith('slide.rndl'))
     const bytes = fetched.reduce((sum, one) => sum + one.bytes, 0)
-    expect(small).toEqual({ width: 100, coarse: expect.any(Number), read: bytes, whole })
+    expect(small).toMatchObject({ width: 100, coarse: 192, whole })
+    expect((small as { read: number }).read).toBeLessThanOrEqual(bytes)
     expect(bytes).toBeLessThan(whole / 2)
   })
 
@@ -198,6 +199,8 @@ describe.skipIf(!CHROMIUM)('in Chromium', () => {
       const other = await browser.newPage()
       try {
         await other.goto(`${slow.url}/`)
+        await other.waitForFunction('window.run')
+        await other.evaluate('window.run({ file: "photo-wavelet-q50.rndl" })') // the model is there
         const said = await other.evaluate(`new Promise((resolve) => {
           const image = document.createElement('roundel-img')
           const widths = []
