@@ -1,10 +1,12 @@
 """`roundel desktop` lets other programs know .rndl files, and takes back what it wrote."""
 
 import configparser
+import io
 import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -97,18 +99,44 @@ def test_the_type_says_what_files_are() -> None:
 
 
 def test_the_thumbnailer_makes_a_thumbnail(home: Path, picture: Path) -> None:
+    """In a file that is there and open already: what was opened is read."""
     assert run(["desktop", "--install"]) == 0
     entry = configparser.ConfigParser(interpolation=None)
     entry.read(home / ".local/share/thumbnailers/roundel.thumbnailer")
     line = shlex.split(entry["Thumbnailer Entry"]["Exec"])
-    result = home / "thumbnail.tmp"
-    result.touch()  # some file managers make it beforehand
-    values = {"%i": str(picture), "%o": str(result), "%s": "128"}
-    words = [values.get(word, word) for word in line[1:]]
-    subprocess.run([sys.executable, "-m", "roundel", *words], check=True)
-    with Image.open(result, formats=["PNG"]) as found:
-        assert found.size == (103, 75)
-        assert np.ptp(np.asarray(found)) > 100
+    with tempfile.NamedTemporaryFile(dir=home) as result:
+        values = {"%i": str(picture), "%o": result.name, "%s": "128"}
+        words = [values.get(word, word) for word in line[1:]]
+        subprocess.run([sys.executable, "-m", "roundel", *words], check=True)
+        with Image.open(io.BytesIO(result.read()), formats=["PNG"]) as found:
+            assert found.size == (128, 93)
+            assert np.ptp(np.asarray(found)) > 100
+
+
+@pytest.mark.parametrize(
+    ("data", "mode"),
+    [
+        (roundel.encode(scene(40, 60, 4), lossless=True, effort=0), "RGBA"),
+        (roundel.encode(np.full((40, 60), 40000, np.uint16), lossless=True, effort=0), "L"),
+        (roundel.pack([scene(40, 60), scene(5, 5)], model="photo-fast"), "RGB"),
+    ],
+    ids=["alpha", "16 bits", "pack"],
+)
+def test_thumbnails_of_all_kinds(data: bytes, mode: str, tmp_path: Path) -> None:
+    (tmp_path / "x.rndl").write_bytes(data)
+    assert run(["desktop", "--thumbnail", str(tmp_path / "x.rndl"), str(tmp_path / "out"), "30"]) == 0
+    with Image.open(tmp_path / "out", formats=["PNG"]) as found:
+        assert (found.mode, found.size) == (mode, (30, 20))
+        assert mode != "L" or found.getpixel((3, 3)) == 40000 >> 8
+
+
+def test_no_thumbnail_of_what_is_damaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "x.rndl"
+    path.write_bytes(roundel.encode(scene(40, 60), lossless=True, effort=0)[:-5])
+    for source, side in [(path, "30"), (tmp_path / "none", "30"), (path, "x")]:
+        assert run(["desktop", "--thumbnail", str(source), str(tmp_path / "out"), side]) == 1
+        assert len(capsys.readouterr().err.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(("path", "word"), [("/usr/bin/x", "/usr/bin/x"), ("/a b/$x", '"/a b/\\$x"')])

@@ -12,6 +12,7 @@ import click
 
 from roundel.atomic import atomic_write
 from roundel.cli.streams import note
+from roundel.errors import RoundelError
 
 DATA = Path(__file__).parent.parent / "desktop"
 PLACES = {"roundel.xml": "mime/packages", "roundel.thumbnailer": "thumbnailers"}
@@ -30,26 +31,30 @@ class Planned(NamedTuple):
 @click.command()
 @click.option("--install", "wanted", flag_value="install", help="Write the files.")
 @click.option("--uninstall", "wanted", flag_value="uninstall", help="Take them away again.")
+@click.option("--thumbnail", nargs=3, metavar="IN OUT PX", help="What file managers call: IN as a small PNG, into OUT.")
 @click.option(
     "--prefix",
     metavar="DIR",
     type=click.Path(file_okay=False),
     help="Where share/ is.  [default: ~/.local, for you alone]",
 )
-def command(wanted: str | None, prefix: str | None) -> None:
+def command(wanted: str | None, thumbnail: tuple[str, str, str] | None, prefix: str | None) -> None:
     """Let file managers show .rndl files with thumbnails, and `file` name them.
 
     \b
     PREFIX/share/mime/packages/roundel.xml            the type image/x-roundel
-    PREFIX/share/thumbnailers/roundel.thumbnailer     thumbnails, by `roundel decode`
+    PREFIX/share/thumbnailers/roundel.thumbnailer     thumbnails, by `roundel desktop --thumbnail`
     ~/.magic                                          what `file` says; with --prefix, PREFIX/share/misc/roundel.magic
 
     \b
       roundel desktop --install
       sudo roundel desktop --install --prefix /usr/local
     """
+    if thumbnail is not None:
+        make_thumbnail(*thumbnail)
+        return
     if wanted is None:
-        raise click.UsageError("Give --install or --uninstall.")
+        raise click.UsageError("Give --install, --uninstall or --thumbnail.")
     own = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     shared = Path(own) if prefix is None else Path(prefix) / "share"
     for planned in plan(shared, alone=prefix is None, install=wanted == "install"):
@@ -63,6 +68,29 @@ def command(wanted: str | None, prefix: str | None) -> None:
             continue
         click.echo(planned.path)
     _tell_system(shared / "mime")
+
+
+def make_thumbnail(source: str, result: str, side_px: str) -> None:
+    """Write a picture, or the first of a pack, as a PNG with no side longer than so many pixels.
+
+    Into a file that may be there and open already: file managers make it beforehand, and read what they opened.
+
+    Raises:
+        RoundelError: the file is damaged, or the side is no number.
+    """
+    import numpy as np
+    from PIL import Image
+
+    import roundel.pillow  # noqa: F401, Pillow opens our files
+
+    side = int(side_px) if side_px.isdecimal() else 0
+    if not 0 < side < 1 << 16:
+        raise RoundelError(f"a thumbnail of {side_px!r} px: give 1 to 65535")
+    with Image.open(source, formats=["ROUNDEL"]) as image:
+        image.thumbnail((side, side))
+        deep = image.mode == "I;16"
+        shown = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)) if deep else image
+        shown.save(result, "PNG")
 
 
 def plan(shared: Path, *, alone: bool, install: bool) -> Iterator[Planned]:
