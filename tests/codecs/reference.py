@@ -19,6 +19,7 @@ from safetensors import safe_open
 
 from roundel.coding import Tables
 from tests.codecs.reference_colours import SeenColours
+from tests.codecs.reference_neighbours import Neighbours, band_slices, positions
 from tests.coding.reference import Decoder, take
 
 Constants = dict[str, np.ndarray]
@@ -130,7 +131,7 @@ def table(mean: np.ndarray, log_scale: np.ndarray, tail: np.ndarray) -> tuple[np
     return first[scale] + (weight << bits) + nearest % (1 << bits), nearest >> bits
 
 
-Read = Callable[[int, np.ndarray, np.ndarray, list[np.ndarray]], np.ndarray]
+Read = Callable[[int, int, np.ndarray, list[np.ndarray]], np.ndarray]
 
 
 def phase(
@@ -149,7 +150,7 @@ def phase(
         found = head(constants, f"{name}.heads.{group}", rows)
         mean = found[0] + np.array([linear[colour, y, x] for y, x in there])
         before = [np.array([here[k, y, x] for y, x in there]) for k in range(colour)]
-        values = read(colour, *table(mean, found[1], found[2]), before)
+        values = read(colour, group % 2, np.stack([mean, found[1], found[2]]), before)
         assert values.min() >= RANGES[colour][0], "damaged"
         assert values.max() <= RANGES[colour][1], "damaged"
         for (y, x), value, m in zip(there, values, mean, strict=True):
@@ -167,9 +168,9 @@ def webp(stream: bytes) -> bytes:
 def decode(model: Model, passes: Sequence[bytes], height: int, width: int) -> np.ndarray:
     """uint8 (height, width, 3) of a whole tile."""
     mode, payload = passes[0][0], passes[0][1:]
-    learned = 0
+    flags = 0
     if mode in (6, 7):
-        learned, payload, mode = payload[0], payload[1:], mode - 6
+        flags, payload, mode = payload[0], payload[1:], mode - 6
     if mode >= 2:
         raw = {4: zlib.decompress, 8: webp}.get(mode, bytes)(payload)
         stored = {2: (1, 1, 3), 5: (height, width, 1)}.get(mode, (height, width, 3))
@@ -178,15 +179,33 @@ def decode(model: Model, passes: Sequence[bytes], height: int, width: int) -> np
     constants, tables, levels, step = model
 
     colours = SeenColours(tables)
+    neighbours = Neighbours(tables, 1 if mode == 1 else 3)
 
-    def read(in_pass: int, colour: int, index: np.ndarray, centre: np.ndarray, before: list[np.ndarray]) -> np.ndarray:
-        if learned >> colour & 1:
-            return colours.take(decoders[in_pass], colour, index, centre, before)
-        return np.array(take(decoders[in_pass], index.tolist(), tables), np.int64) + centre
+    def read(
+        level: int, number: int, colour: int, white: int, told: np.ndarray, before: list[np.ndarray]
+    ) -> np.ndarray:
+        decoder = decoders[3 + number if level == 0 else max(0, 3 - level)]
+        at = positions((1, height, width), level, number, white)
+        values = np.zeros(len(at), np.int64)
+        neighbours.open(level, number, colour, white)
+        for band in band_slices(len(at)) if flags else [slice(None)]:
+            index, centre = table(*told[:, band])
+            if flags & 8:
+                index, centre = map(np.array, neighbours.predict(at[band], *told[:, band].tolist()))
+            if flags >> colour & 1:
+                values[band] = colours.take(decoder, colour, index, centre, [b[band] for b in before])
+            else:
+                values[band] = np.array(take(decoder, index.tolist(), tables), np.int64) + centre
+            if flags & 8:
+                neighbours.learn(values[band].tolist())
+        if flags >> colour & 1:
+            colours.count(colour, values, before)
+        return values
 
     x = np.zeros((3, height, width), np.int64)
     for colour in range(1 if mode == 1 else 3):
         x[colour, 0, 0] = take(decoders[0], [len(tables) - 2 + (colour > 0)], tables)[0]
+        neighbours.first(colour, [x[colour, 0, 0]])
     for level in reversed(range(max(height - 1, width - 1).bit_length())):
         s = 1 << level
         known = [x[:, :: 2 * s, :: 2 * s].copy()]
@@ -196,8 +215,7 @@ def decode(model: Model, passes: Sequence[bytes], height: int, width: int) -> np
             f = trunk(constants, f"{name}.trunk", seen, f, step)
             linear = pixels(constants, f"{name}.trunk/linear", seen, -8191, 8191)
             here = x[:, top * s :: 2 * s, left * s :: 2 * s]
-            in_pass = 3 + number if level == 0 else max(0, 3 - level)
-            phase(constants, name, f, linear, here, partial(read, in_pass), 2 if mode == 1 else 6)
+            phase(constants, name, f, linear, here, partial(read, level, number), 2 if mode == 1 else 6)
             now = known[0].copy()
             now[:, : here.shape[1], : here.shape[2]] = here
             known.append(now)

@@ -81,44 +81,44 @@ class SeenColours:
     def take(
         self, decoder: Decoder, colour: int, index: np.ndarray, centre: np.ndarray, before: list[np.ndarray]
     ) -> np.ndarray:
-        """The values of a group."""
-        n = len(index)
-        values = [0] * n
-        length = max(-(-n // 16), 64)
-        for start in range(0, n, length):
-            found = [[0] * 13 for _ in range(18)]
-            expected = [[0] * 13 for _ in range(18)]
-            escaped = []
-            for i in range(start, min(start + length, n)):
-                known = [int(b[i]) for b in before]
-                f, offset = table(self.tables, int(index[i]))
-                window = self.window(int(index[i]))
-                classes = [0] * len(f)
-                for symbol in range(window[0], window[1] + 1) if window else ():
-                    classes[symbol - offset] = self.value_class(int(centre[i]) + symbol, known)
-                context = None
-                if any(classes):
-                    context, f = self.corrected(colour, int(index[i]), f, classes, expected)
-                slot = decoder.slot(f)
-                if context is not None:
-                    found[context][classes[slot]] += 2**24
-                values[i] = int(centre[i]) + offset + slot
-                if slot == len(f) - 1:
-                    escaped.append(i)
-            for i, e in zip(escaped, distances(decoder, len(escaped)), strict=True):
-                f, offset = table(self.tables, int(index[i]))
-                edge = offset - 1 - e // 2 if e % 2 else offset + len(f) - 1 + e // 2
-                values[i] = int(centre[i]) + edge
-            for context in range(18):
-                for k in range(13):
-                    step = logarithm(found[context][k] + 12 * 2**24) - logarithm(expected[context][k] + 12 * 2**24)
-                    w = self.weights[colour][context][k] + step
-                    self.weights[colour][context][k] = max(-1408, min(1408, w))
-        for i, value in enumerate(values):
+        """The values of a band."""
+        values = [0] * len(index)
+        found = [[0] * 13 for _ in range(18)]
+        expected = [[0] * 13 for _ in range(18)]
+        escaped = []
+        for i in range(len(index)):
+            known = [int(b[i]) for b in before]
+            f, offset = table(self.tables, int(index[i]))
+            window = self.window(int(index[i]))
+            classes = [0] * len(f)
+            for symbol in range(window[0], window[1] + 1) if window else ():
+                classes[symbol - offset] = self.value_class(int(centre[i]) + symbol, known)
+            context = None
+            if any(classes):
+                context, f = self.corrected(colour, int(index[i]), f, classes, expected)
+            slot = decoder.slot(f)
+            if context is not None:
+                found[context][classes[slot]] += 2**24
+            values[i] = int(centre[i]) + offset + slot
+            if slot == len(f) - 1:
+                escaped.append(i)
+        for i, e in zip(escaped, distances(decoder, len(escaped)), strict=True):
+            f, offset = table(self.tables, int(index[i]))
+            edge = offset - 1 - e // 2 if e % 2 else offset + len(f) - 1 + e // 2
+            values[i] = int(centre[i]) + edge
+        for context in range(18):
+            for k in range(13):
+                step = logarithm(found[context][k] + 12 * 2**24) - logarithm(expected[context][k] + 12 * 2**24)
+                w = self.weights[colour][context][k] + step
+                self.weights[colour][context][k] = max(-1408, min(1408, w))
+        return np.array(values, np.int64)
+
+    def count(self, colour: int, values: np.ndarray, before: list[np.ndarray]) -> None:
+        """Remember a whole group."""
+        for i, value in enumerate(values.tolist()):
             known = [int(b[i]) for b in before]
             self.exact[colour][(*known, value)] += 1
             self.beside[colour][(*known[1:], value)] += 1
-        return np.array(values, np.int64)
 
     def corrected(
         self, colour: int, t: int, f: Sequence[int], classes: list[int], expected: list[list[int]]

@@ -1,7 +1,7 @@
 """Seen colours: the C core, its twin and a plain decoder agree; what the stage is for; damage."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -9,6 +9,9 @@ import pytest
 from roundel.codecs.pyramid import plain_colours
 from roundel.codecs.pyramid.colours import CompiledColours, SeenColours
 from roundel.codecs.pyramid.distribution import SCALES, UNIFORM_LUMA, mixture_index
+from roundel.codecs.pyramid.logs import log2
+from roundel.codecs.pyramid.logs import power as power_of
+from roundel.codecs.pyramid.neighbours import bands
 from roundel.codecs.pyramid.plain_colours import PlainColours
 from roundel.coding import Tables, compiled
 from roundel.errors import FormatError
@@ -60,8 +63,23 @@ def groups(kind: str, seed: int, sizes: tuple[int, ...] = (1, 70, 300)) -> list[
 def put(stage: SeenColours, coded: list[Grouped]) -> bytes:
     writer = stage.writer()
     for group in coded:
-        stage.put(writer, *group)
+        for band in bands(len(group.values)):
+            stage.put(writer, group.colour, *(a[band] for a in group[1:4]), [b[band] for b in group.before])
+        stage.count(group.colour, group.values, group.before)
     return writer.close()
+
+
+def taken(
+    stage: SeenColours | Reference, reader: Any, colour: int, index: np.ndarray, centre: np.ndarray,
+    before: Sequence[np.ndarray],
+) -> np.ndarray:  # fmt: skip
+    """The values of a group."""
+    parts = [
+        stage.take(reader, colour, index[band], centre[band], [b[band] for b in before]) for band in bands(len(index))
+    ]
+    values = np.concatenate(parts)
+    stage.count(colour, values, list(before))
+    return values
 
 
 def stages(tables: Tables, pixels: int = 1000) -> Iterator[SeenColours]:
@@ -79,10 +97,10 @@ def test_the_core_its_twin_and_a_plain_decoder_agree(tables: Tables, kind: str) 
     for stage in stages(tables):
         reader = stage.reader(stream)
         for colour, values, index, centre, before in coded:
-            assert np.array_equal(stage.take(reader, colour, index, centre, before), values)
+            assert np.array_equal(taken(stage, reader, colour, index, centre, before), values)
     plain, decoder = Reference(tables), Decoder(stream)
     for colour, values, index, centre, before in coded:
-        assert plain.take(decoder, colour, index, centre, list(before)).tolist() == values.tolist()
+        assert taken(plain, decoder, colour, index, centre, before).tolist() == values.tolist()
 
 
 @built
@@ -128,7 +146,7 @@ def test_damage_is_refused_and_never_indexes_out_of_range(tables: Tables, stage_
         known: tuple[np.ndarray, ...] = ()
         try:
             for colour, _, index, centre, _ in coded[:3]:
-                known += (stage.take(reader, colour, index, centre, known),)
+                known += (taken(stage, reader, colour, index, centre, known),)
         except FormatError:
             refused += 1
             continue
@@ -162,11 +180,11 @@ def test_wrong_arguments_are_refused(tables: Tables) -> None:
 
 def test_logarithms_and_powers_are_inverse_and_those_of_the_plain_decoder() -> None:
     numbers = np.array([256, 257, 300, 511, 512, 12 << 24, 2**40 - 1])
-    assert plain_colours._log2(numbers).tolist() == [logarithm(int(x)) for x in numbers]
-    assert plain_colours._log2(np.array([256, 512, 1 << 30])).tolist() == [8 * 256, 9 * 256, 30 * 256]
+    assert log2(numbers).tolist() == [logarithm(int(x)) for x in numbers]
+    assert log2(np.array([256, 512, 1 << 30])).tolist() == [8 * 256, 9 * 256, 30 * 256]
     logs = np.arange(-1408, 1409)
-    assert plain_colours._power(logs).tolist() == [power(int(w)) for w in logs]
-    assert plain_colours._power(np.array([-1408, 0, 256, 1408])).tolist() == [1, 64, 128, 2896]
+    assert power_of(logs).tolist() == [power(int(w)) for w in logs]
+    assert power_of(np.array([-1408, 0, 256, 1408])).tolist() == [1, 64, 128, 2896]
 
 
 def test_windows_hold_all_but_a_128th(tables: Tables) -> None:

@@ -10,9 +10,10 @@ from safetensors.numpy import load_file, save_file
 from roundel.codecs import zoo
 from roundel.codecs.protocol import Reducing, Window
 from roundel.codecs.pyramid import webp
-from roundel.codecs.pyramid.codec import Mode, PyramidModel, from_ycocg, to_ycocg
-from roundel.codecs.pyramid.symbols import Expected, Reading, Recording
-from roundel.codecs.pyramid.walk import PASSES, RANGES, Group, Prediction, level_count, pass_of, walk
+from roundel.codecs.pyramid.codec import Mode, PyramidModel
+from roundel.codecs.pyramid.symbols import NEIGHBOURS, Expected, Reading, Recording
+from roundel.codecs.pyramid.walk import PASSES, RANGES, Group, Prediction, Space, level_count, pass_of, walk
+from roundel.codecs.pyramid.ycocg import from_ycocg, to_ycocg
 from roundel.coding import Writer
 from roundel.errors import FormatError, ModelError
 from tests.codecs import reference
@@ -65,8 +66,11 @@ def test_the_plain_decoder_reads_extremes_that_the_nets_code(weights: Path, mode
     pixels = picture("extremes", 14, 11)
     recording = Recording(to_ycocg(pixels[None]))
     walk(model.nets, recording, 1, 14, 11, colour=True)
-    for head in ([Mode.COLOUR], [Mode.COLOUR_LEARNED, 7], [Mode.COLOUR_LEARNED, 4]):
-        first, *others = recording.written(model.tables, 3, sum(head[1:])).passes
+    corrected = recording.corrected(model.tables, 3)[0]
+    for head in ([Mode.COLOUR], *([Mode.COLOUR_LEARNED, flags] for flags in (7, 4, 8, 15))):
+        flags = sum(head[1:])
+        placed = corrected if flags & NEIGHBOURS else recording.placed()
+        first, *others = recording.written(placed, model.tables, 3, flags).passes
         passes = [bytes(head) + first, *others]
         assert np.array_equal(reference.decode(reference.load(weights), passes, 14, 11), pixels)
 
@@ -85,9 +89,12 @@ def test_the_nets_code_anything_even_what_is_better_stored(
     x = to_ycocg(picture(kind, height, width)[None])
     recording = Recording(x)
     walk(model.nets, recording, 1, height, width, colour=True)
-    for learned in (0, 7, 5):
-        passes = recording.written(model.tables, 3, learned).passes
-        reading = Reading(passes, model.tables, Expected(), learned=learned, pixels=height * width)
+    corrected = recording.corrected(model.tables, 3)[0]
+    for flags in (0, 7, 5, 8, 13):
+        placed = corrected if flags & NEIGHBOURS else recording.placed()
+        passes = recording.written(placed, model.tables, 3, flags).passes
+        space = Space(1, height, width, 0, 3)
+        reading = Reading(passes, model.tables, Expected(), flags=flags, space=space)
         assert np.array_equal(walk(model.nets, reading, 1, height, width, colour=True), x)
 
 

@@ -9,8 +9,9 @@ import pytest
 
 from roundel.codecs import zoo
 from roundel.codecs.protocol import Window
-from roundel.codecs.pyramid.codec import PyramidModel, to_ycocg
+from roundel.codecs.pyramid.codec import PyramidModel
 from roundel.codecs.pyramid.walk import Group, Prediction, walk
+from roundel.codecs.pyramid.ycocg import to_ycocg
 from tests.codecs.pyramids import picture, tiny_weights
 
 

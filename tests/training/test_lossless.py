@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from roundel.codecs.pyramid.codec import to_ycocg
 from roundel.codecs.pyramid.nets import Nets
 from roundel.codecs.pyramid.stored import nets_of
 from roundel.codecs.pyramid.symbols import Recording
 from roundel.codecs.pyramid.walk import Group, Prediction, walk
+from roundel.codecs.pyramid.ycocg import to_ycocg
 from roundel.codecs.weights import read
 from roundel.coding import Tables
 from roundel.errors import ImageError, ModelError
@@ -38,7 +38,7 @@ def nets(weights: Path) -> Nets:
 def coded_bits(nets: Nets, pixels: np.ndarray, tables: Tables) -> int:
     recording = Recording(to_ycocg(pixels))
     walk(nets, recording, *pixels.shape[:3], colour=True)
-    return 8 * sum(map(len, recording.written(tables, 3, 0).passes))
+    return 8 * sum(map(len, recording.written(recording.placed(), tables, 3, 0).passes))
 
 
 class Saying:

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from roundel.codecs.protocol import Batch, Decoded, Encoded, Window
 from roundel.codecs.pyramid import stored, webp
 from roundel.codecs.pyramid.nets import Nets
-from roundel.codecs.pyramid.symbols import Drawn, Expected, Reading, Recording, SideBySide
-from roundel.codecs.pyramid.walk import PASSES, Samples, pass_of, walk
+from roundel.codecs.pyramid.symbols import NEIGHBOURS, Drawn, Expected, Reading, Recording, SideBySide
+from roundel.codecs.pyramid.walk import PASSES, Samples, Space, pass_of, walk
+from roundel.codecs.pyramid.ycocg import LUMA_CENTRE, from_ycocg, to_ycocg
 from roundel.codecs.weights import Weights
 from roundel.coding import Tables
 from roundel.container import Kind
 from roundel.errors import FormatError
 
-LUMA_CENTRE = 128
 QUICK_LEVEL = 1
 """zlib's level for finding out whether a tile repeats: what does not shrink much at it is no diagram."""
 WORTH = 1.25
@@ -41,9 +41,10 @@ class Mode(IntEnum):
     RAW_GREY = 5
     """As RAW, one byte a pixel."""
     COLOUR_LEARNED = 6
-    """As COLOUR; the next byte says which colours the tile's seen colours correct, bits 0 to 2."""
+    """As COLOUR; the next byte says what the tile learns from itself: bits 0 to 2, seen colours correct Y, Co, Cg; bit
+    3, neighbours correct what the nets say."""
     GREY_LEARNED = 7
-    """As GREY; the next byte is 1."""
+    """As GREY; the next byte has bits 0 and 3."""
     WEBP = 8
     """The lossless bitstream of WebP: for screens and drawings."""
 
@@ -65,7 +66,7 @@ class PyramidModel:
     seed: int | None = None
     """Previews draw missing samples at random, from this seed, instead of expecting their mean."""
     learns: bool = True
-    """Tiles are coded with seen colours where that is shorter."""
+    """Tiles learn from themselves, seen colours and neighbours, where that is shorter."""
 
     kind = Kind.LOSSLESS
     passes = PASSES
@@ -146,7 +147,7 @@ class PyramidModel:
             whole = _unstored(mode, passes[0][1:], (count, height, width, 3))
             return np.ascontiguousarray(whole[:, :: 1 << halvings, :: 1 << halvings])
         colour = mode in IN_COLOUR
-        reading = self._reading(passes, count * (-(-height >> halvings)) * (-(-width >> halvings)))
+        reading = self._reading(passes, (count, height, width), halvings)
         x = walk(self.nets, reading, count, height, width, colour=colour, halvings=halvings)
         return from_ycocg(x) if colour else (x[:, 0, :, :, None] + LUMA_CENTRE).astype(np.uint8)
 
@@ -164,9 +165,7 @@ class PyramidModel:
             modes = [mode for mode in WALKED if (mode in IN_COLOUR) is colour]
             alike = [n for n, t in enumerate(tiles) if len(t) >= needed and t[0] and t[0][0] in modes]
             if len(alike) > 1:
-                pixels_each = (-(-height >> halvings)) * (-(-width >> halvings))
-                readings = [self._reading(tiles[number], pixels_each) for number in alike]
-                samples = SideBySide(readings, self.tables)
+                samples = SideBySide([self._reading(tiles[n], (1, height, width), halvings) for n in alike])
                 x = walk(self.nets, samples, len(alike), height, width, colour=colour, halvings=halvings)
                 pixels = from_ycocg(x) if colour else (x[:, 0, :, :, None] + LUMA_CENTRE).astype(np.uint8)
                 found |= dict(zip(alike, pixels, strict=True))
@@ -175,11 +174,13 @@ class PyramidModel:
             for n, passes in enumerate(tiles)
         ]
 
-    def _reading(self, passes: Sequence[bytes], pixels: int) -> Reading:
-        """What reads walked tiles or groups of so many pixels. Raises: FormatError."""
-        learned = _learned(passes[0]) if passes and passes[0] and passes[0][0] in LEARNED else 0
-        streams = [passes[0][2 if learned else 1 :], *passes[1:]] if passes else []
-        return Reading(streams, self.tables, self._beyond(), learned=learned, pixels=pixels)
+    def _reading(self, passes: Sequence[bytes], shape: tuple[int, int, int], halvings: int) -> Reading:
+        """What reads walked tiles or groups. Args: shape: pictures, height, width. Raises: FormatError."""
+        mode = passes[0][0] if passes and passes[0] else Mode.COLOUR
+        flags = _flags(passes[0]) if mode in LEARNED else 0
+        streams = [passes[0][2 if flags else 1 :], *passes[1:]] if passes else []
+        space = Space(*shape, halvings, 3 if mode in IN_COLOUR else 1)
+        return Reading(streams, self.tables, self._beyond(), flags=flags, space=space)
 
     def _beyond(self) -> Samples:
         return Expected() if self.seed is None else Drawn(self.tables, np.random.default_rng(self.seed))
@@ -221,50 +222,25 @@ class ReducedPyramid:
 
 def shortest(recording: Recording, tables: Tables, *, colours: int, learns: bool) -> tuple[bytes, list[bytes]]:
     """The first bytes of a walked tile, which say how it is coded, and its passes."""
-    plain = recording.written(tables, colours, 0).passes
-    best = bytes([Mode.GREY if colours == 1 else Mode.COLOUR]), plain
-    if not learns:
-        return best
-    learned = (1 << colours) - 1
-    while learned:
-        passes, gains = recording.written(tables, colours, learned)
-        if sum(map(len, passes)) + 1 < sum(map(len, best[1])):
-            best = bytes([Mode.GREY_LEARNED if colours == 1 else Mode.COLOUR_LEARNED, learned]), passes
+    grey = colours == 1
+    placed, flags, learned = recording.placed(), 0, 0
+    if learns:
+        corrected, saved = recording.corrected(tables, colours)
+        learned = (1 << colours) - 1
+        if saved > 0:
+            placed, flags = corrected, NEIGHBOURS
+    best: tuple[bytes, list[bytes]] | None = None
+    while True:
+        passes, gains = recording.written(placed, tables, colours, flags | learned)
+        mode = bytes([Mode.GREY if grey else Mode.COLOUR])
+        if flags | learned:
+            mode = bytes([Mode.GREY_LEARNED if grey else Mode.COLOUR_LEARNED, flags | learned])
+        if best is None or len(mode) + sum(map(len, passes)) < len(best[0]) + sum(map(len, best[1])):
+            best = mode, passes
         useful = sum(1 << c for c in range(colours) if learned >> c & 1 and gains[c] > 0)
         if useful == learned:
-            break
+            return best
         learned = useful
-    return best
-
-
-def to_ycocg(pixels: NDArray[np.uint8]) -> NDArray[np.int16]:
-    """(B, H, W, 3) RGB, or (B, H, W, 1) grey, to (B, 3, H, W) YCoCg-R with luma centred at 0."""
-    x = np.zeros((len(pixels), 3, *pixels.shape[1:3]), np.int16)
-    y, co, cg = x[:, 0], x[:, 1], x[:, 2]
-    if pixels.shape[3] == 1:
-        np.subtract(pixels[..., 0], LUMA_CENTRE, out=y, dtype=np.int16)
-        return x
-    red, green, blue = (pixels[..., c] for c in range(3))
-    np.subtract(red, blue, out=co, dtype=np.int16)
-    np.right_shift(co, 1, out=y)
-    y += blue
-    np.subtract(green, y, out=cg, dtype=np.int16)
-    y += cg >> 1
-    y -= LUMA_CENTRE
-    return x
-
-
-def from_ycocg(x: NDArray[np.int16]) -> NDArray[np.uint8]:
-    """The inverse of `to_ycocg`, (B, H, W, 3); a preview's colours may lie outside RGB and are clipped."""
-    y, co, cg = x[:, 0], x[:, 1], x[:, 2]
-    pixels = np.empty((*y.shape, 3), np.uint8)
-    rest = y + LUMA_CENTRE - (cg >> 1)
-    pixels[..., 1] = np.clip(rest + cg, 0, 255)
-    rest -= co >> 1
-    pixels[..., 2] = np.clip(rest, 0, 255)
-    rest += co
-    pixels[..., 0] = np.clip(rest, 0, 255)
-    return pixels
 
 
 def repeating(pixels: NDArray[np.uint8], length: int) -> tuple[Mode, bytes]:
@@ -282,11 +258,11 @@ def _rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:3], 3)))
 
 
-def _learned(first: bytes) -> int:
-    """Colours that are learned in a tile, from its first pass. Raises: FormatError."""
-    most = 1 if first[0] == Mode.GREY_LEARNED else 7
-    if len(first) < 2 or not 1 <= first[1] <= most:
-        raise FormatError("a tile does not say which colours it learns: no encoder writes that; it is damaged")
+def _flags(first: bytes) -> int:
+    """What a tile is coded with besides the nets. Raises: FormatError."""
+    most = NEIGHBOURS | (1 if first[0] == Mode.GREY_LEARNED else 7)
+    if len(first) < 2 or not first[1] or first[1] & ~most:
+        raise FormatError("a tile does not say what it learns from itself: no encoder writes that; it is damaged")
     return first[1]
 
 

@@ -38,7 +38,7 @@ class SeenColours(Protocol):
     def put(
         self, writer: Any, colour: int, values: Array, index: Array, centre: Array, before: Sequence[Array]
     ) -> None:
-        """Append a group.
+        """Append a band of a group.
 
         Args:
             colour: 0 Y, 1 Co, 2 Cg. values: (n,) within their range. index, centre: (n,) from `mixture_index`.
@@ -47,7 +47,11 @@ class SeenColours(Protocol):
         ...
 
     def take(self, reader: Any, colour: int, index: Array, centre: Array, before: Sequence[Array]) -> Array:
-        """The next group's values, within their range. Raises: FormatError."""
+        """The next band's values, within their range. Raises: FormatError."""
+        ...
+
+    def count(self, colour: int, values: Array, before: Sequence[Array]) -> None:
+        """Remember the colours of a whole group, once its bands are coded."""
         ...
 
     def gains(self) -> list[float]:
@@ -84,6 +88,11 @@ class CompiledColours:
         except (self._module.Damaged, self._module.Beyond) as error:
             raise FormatError(f"coded data holds {error}; the file is damaged") from None
         return values
+
+    def count(self, colour: int, values: Array, before: Sequence[Array]) -> None:
+        """See `SeenColours.count`."""
+        y, co = (*before, None, None)[:2]
+        self._state.count(colour, values, y, co)
 
     @staticmethod
     def writer() -> Writer:

@@ -4,6 +4,8 @@ A sample's distribution is a mixture (1 − w)·L(m, s) + w·L(m, 4s) of logisti
 of a sample, ln s and the logit of w in 1/64. `training.entropy.mixture` makes the tables of that grid.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,12 +56,21 @@ def plain_mixture_index(
     mean: NDArray[np.int32], log_scale: NDArray[np.int32], tail: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """`mixture_index` where the C core is not built, and its oracle."""
+    return table_of(*steps_of(log_scale, tail), mean)
+
+
+def steps_of(log_scale: NDArray[Any], tail: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Places of scales, 0 … SCALES − 1, and of tail weights, 0 … TAILS − 1, on the tables' grid."""
     low, half = int(LOG_SCALE_RANGE[0] * LOG_UNIT), 1 << SCALE_SHIFT >> 1
     i = np.clip((log_scale - low + half) >> SCALE_SHIFT, 0, SCALES - 1)
     low, half = int(TAIL_RANGE[0] * LOG_UNIT), 1 << TAIL_SHIFT >> 1
-    j = np.clip((tail - low + half) >> TAIL_SHIFT, 0, TAILS - 1)
-    bits = FRACTION_BITS[i]
+    return i, np.clip((tail - low + half) >> TAIL_SHIFT, 0, TAILS - 1)
+
+
+def table_of(scale: NDArray[Any], tail: NDArray[Any], mean: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Table and centre of places on the grid with these means, in 2^-MEAN_BITS."""
+    bits = FRACTION_BITS[scale]
     drop = MEAN_BITS - bits
     nearest = (mean + ((1 << drop) >> 1)) >> drop
     centre = nearest >> bits
-    return FIRST[i] + (j << bits) + (nearest - (centre << bits)), centre
+    return FIRST[scale] + (tail << bits) + (nearest - (centre << bits)), centre

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roundel.codecs.pyramid.distribution import FIRST, UNIFORM_LUMA
+from roundel.codecs.pyramid.logs import log2, power
 from roundel.coding import Tables, escapes, ranges
 from roundel.coding.stream import PRECISION
 from roundel.errors import FormatError
@@ -33,13 +34,9 @@ CONTEXTS = 18
 REACH_MAX = 31
 WINDOW = 2 * REACH_MAX + 2
 NOWHERE = 255
-UNIT = 256
 LIMIT = 1408
-BANDS, BAND_MIN = 16, 64
 DOUBT = 12
 COUNT_MAX = 255
-LOG2 = np.floor(UNIT * np.log2(1 + np.arange(UNIT) / UNIT) + 0.5).astype(np.int64)
-EXP2 = np.floor(UNIT * np.exp2(np.arange(UNIT) / UNIT) + 0.5).astype(np.int64)
 FIRST_WEIGHTS = 16 * np.array(
     [
         [-14, -13, -12, -11, -8, -6, -3, 1, -6, -9, -11, -14, -4],
@@ -107,45 +104,49 @@ class PlainColours:
         self, writer: ranges.Writer, colour: int, values: Array, index: Array, centre: Array, before: Sequence[Array]
     ) -> None:
         """See `SeenColours.put`."""
-        for part in _bands(len(values)):
-            band = self._predict(colour, index[part], centre[part], [b[part] for b in before])
-            offsets = centre[part].astype(np.int64) + self._tables.offsets[index[part]]
-            slots, last = values[part] - offsets, band.slots - 1
-            escaped = (slots < 0) | (slots >= last)
-            e = escapes.distances(
-                values[part][escaped].astype(np.int64), offsets[escaped], (offsets + last - 1)[escaped]
-            )
-            slots[escaped] = last[escaped]
-            rows = np.arange(len(slots))
-            starts, ends = band.starts[rows, slots], band.starts[rows, slots + 1]
-            for start, frequency in zip(starts.tolist(), (ends - starts).tolist(), strict=True):
-                writer.slot(start, frequency)
-            writer.distances(e)
-            alone = self._tables.frequencies[self._tables.starts[index[part]] + slots]
-            self._gains[colour] += float(np.log2((ends - starts) / alone).sum())
-            self._learn_weights(colour, band, slots)
-        self._learn_values(colour, values, before)
+        band = self._predict(colour, index, centre, before)
+        offsets = centre.astype(np.int64) + self._tables.offsets[index]
+        slots, last = values - offsets, band.slots - 1
+        escaped = (slots < 0) | (slots >= last)
+        e = escapes.distances(values[escaped].astype(np.int64), offsets[escaped], (offsets + last - 1)[escaped])
+        slots[escaped] = last[escaped]
+        rows = np.arange(len(slots))
+        starts, ends = band.starts[rows, slots], band.starts[rows, slots + 1]
+        for start, frequency in zip(starts.tolist(), (ends - starts).tolist(), strict=True):
+            writer.slot(start, frequency)
+        writer.distances(e)
+        alone = self._tables.frequencies[self._tables.starts[index] + slots]
+        self._gains[colour] += float(np.log2((ends - starts) / alone).sum())
+        self._learn_weights(colour, band, slots)
 
     def take(self, reader: ranges.Reader, colour: int, index: Array, centre: Array, before: Sequence[Array]) -> Array:
         """See `SeenColours.take`."""
-        values = np.empty(len(index), np.int64)
-        for part in _bands(len(index)):
-            band = self._predict(colour, index[part], centre[part], [b[part] for b in before])
-            slots = np.empty(len(band.slots), np.int64)
-            for i, starts in enumerate(band.starts):
-                slot = slots[i] = starts.searchsorted(reader.quantile(), "right") - 1
-                reader.consume(int(starts[slot]), int(starts[slot + 1] - starts[slot]))
-            offsets = centre[part].astype(np.int64) + self._tables.offsets[index[part]]
-            escaped = slots == band.slots - 1
-            values[part] = offsets + slots
-            e = reader.distances(int(escaped.sum()))
-            values[part][escaped] = escapes.values(e, offsets[escaped], (offsets + band.slots - 2)[escaped])
-            self._learn_weights(colour, band, slots)
+        band = self._predict(colour, index, centre, before)
+        slots = np.empty(len(band.slots), np.int64)
+        for i, starts in enumerate(band.starts):
+            slot = slots[i] = starts.searchsorted(reader.quantile(), "right") - 1
+            reader.consume(int(starts[slot]), int(starts[slot + 1] - starts[slot]))
+        offsets = centre.astype(np.int64) + self._tables.offsets[index]
+        escaped = slots == band.slots - 1
+        values = offsets + slots
+        e = reader.distances(int(escaped.sum()))
+        values[escaped] = escapes.values(e, offsets[escaped], (offsets + band.slots - 2)[escaped])
+        self._learn_weights(colour, band, slots)
         low, high = (-128, 127) if colour == 0 else (-255, 255)
         if values.min(initial=0) < low or values.max(initial=0) > high:
             raise FormatError("coded data holds a sample beyond its range; the file is damaged")
-        self._learn_values(colour, values.astype(np.int32), before)
         return values.astype(np.int32)
+
+    def count(self, colour: int, values: Array, before: Sequence[Array]) -> None:
+        """See `SeenColours.count`."""
+        if colour == 0:
+            _count(self._luma, (values + 128,))
+        elif colour == 1:
+            _count(self._co, (before[0] + 128, values + 255))
+            _count(self._any_co, (values + 255,))
+        else:
+            _count(self._cg, (before[0] + 128, before[1] + 255, values + 255))
+            _count(self._any_cg, (before[1] + 255, values + 255))
 
     def _predict(self, colour: int, index: Array, centre: Array, before: Sequence[Array]) -> _Band:
         """What the nets and the tile say together about a band."""
@@ -166,7 +167,7 @@ class PlainColours:
         unseen = mass[:, 0] + (mass[:, 8:12].sum(1) >> 1) + mass[:, 12]
         width = np.searchsorted(WIDTH_FROM, index, side="right")
         context = np.where((classes > 0).any(1), width * 6 + np.searchsorted(UNSEEN_FROM, unseen, side="right"), -1)
-        weights = _power(self._weights[colour])[context]
+        weights = power(self._weights[colour])[context]
         weights[context < 0] = 1
         total = (mass * weights).sum(1)
         scale = ((ONE - slots) << 32) // total
@@ -215,25 +216,8 @@ class PlainColours:
         corrected = band.context >= 0
         found = np.zeros((CONTEXTS, CLASSES), np.int64)
         np.add.at(found, (band.context[corrected], band.classes_of(slots)[corrected]), ONE)
-        change = _log2(found + DOUBT * ONE) - _log2(band.expected + DOUBT * ONE)
+        change = log2(found + DOUBT * ONE) - log2(band.expected + DOUBT * ONE)
         self._weights[colour] = np.clip(self._weights[colour] + change, -LIMIT, LIMIT)
-
-    def _learn_values(self, colour: int, values: Array, before: Sequence[Array]) -> None:
-        """Count the values of a whole group."""
-        if colour == 0:
-            _count(self._luma, (values + 128,))
-        elif colour == 1:
-            _count(self._co, (before[0] + 128, values + 255))
-            _count(self._any_co, (values + 255,))
-        else:
-            _count(self._cg, (before[0] + 128, before[1] + 255, values + 255))
-            _count(self._any_cg, (before[1] + 255, values + 255))
-
-
-def _bands(n: int) -> list[slice]:
-    """Parts of a group of n samples between which weights change."""
-    length = max(-(-n // BANDS), BAND_MIN)
-    return [slice(start, start + length) for start in range(0, n, length)]
 
 
 def _count(counts: NDArray[np.uint8], where: tuple[Array, ...]) -> None:
@@ -241,18 +225,6 @@ def _count(counts: NDArray[np.uint8], where: tuple[Array, ...]) -> None:
     flat, times = np.unique(np.ravel_multi_index(where, counts.shape), return_counts=True)
     flat_counts = counts.reshape(-1)
     flat_counts[flat] = np.minimum(flat_counts[flat] + times, COUNT_MAX)
-
-
-def _log2(x: NDArray[np.int64]) -> NDArray[np.int64]:
-    """log2 of integers ≥ 256, in 1/256: the place of the highest bit, and a table for the eight bits after it."""
-    place = np.frexp(x.astype(np.float64))[1].astype(np.int64) - 1
-    return place * UNIT + LOG2[(x >> (place - 8)) & (UNIT - 1)]
-
-
-def _power(log2: NDArray[np.int64]) -> NDArray[np.int64]:
-    """64 · 2^(log2 / 256), rounded down."""
-    v = log2 + 6 * UNIT
-    return (EXP2[v & (UNIT - 1)] << (v >> 8)) >> 8
 
 
 @lru_cache(maxsize=8)

@@ -7,11 +7,11 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from roundel.codecs.pyramid.colours import seen_colours
+from roundel.codecs.pyramid.colours import SeenColours, seen_colours
 from roundel.codecs.pyramid.distribution import UNIFORM_CHROMA, UNIFORM_LUMA, mixture_index
-from roundel.codecs.pyramid.walk import PASSES, RANGES, Group, Prediction, Samples
+from roundel.codecs.pyramid.neighbours import bands, neighbours, open_group
+from roundel.codecs.pyramid.walk import PASSES, RANGES, Group, Prediction, Samples, Space
 from roundel.coding import Reader, Tables, Writer
-from roundel.coding.coder import check_index
 from roundel.errors import FormatError
 
 Array: TypeAlias = NDArray[np.int32]
@@ -19,20 +19,29 @@ Array: TypeAlias = NDArray[np.int32]
 TOTAL_BITS = 24
 
 
-class Coded(NamedTuple):
-    """A group as it is coded: (n,) each."""
+NEIGHBOURS = 8
+"""Bit of a tile's flags: neighbours correct what the nets say. Bits 0 to 2: seen colours correct Y, Co, Cg."""
+
+
+class Told(NamedTuple):
+    """A group as it was walked."""
 
     group: Group
     values: Array
-    table: Array
-    """Index of each sample's table."""
-    centre: Array
+    predicted: Prediction
     before: tuple[Array, ...]
     """The colours before, at the same positions."""
 
 
+class Placed(NamedTuple):
+    """Table and centre of each sample of a group, (n,) each."""
+
+    table: Array
+    centre: Array
+
+
 class Written(NamedTuple):
-    """Passes, and the bits that seen colours saved in each colour, if any colour was to be corrected."""
+    """Passes, and the bits that seen colours saved in each colour that they corrected."""
 
     passes: list[bytes]
     gains: list[float]
@@ -43,7 +52,7 @@ class Recording:
 
     def __init__(self, x: NDArray[np.int16]) -> None:
         self._x = x
-        self.groups: list[Coded] = []
+        self._groups: list[Told] = []
 
     def first(self, colour: int, count: int) -> Array:
         """See `Samples.first`."""
@@ -52,59 +61,95 @@ class Recording:
     def next(self, group: Group, predicted: Prediction, before: Sequence[Array]) -> Array:
         """See `Samples.next`."""
         values = group.of(self._x)
-        self.groups.append(Coded(group, values, *mixture_index(*predicted), tuple(before)))
+        self._groups.append(Told(group, values, predicted, tuple(before)))
         return values
 
-    def written(self, tables: Tables, colours: int, learned: int) -> Written:
-        """The passes. Args: colours: 1 or 3 are coded. learned: bit c is set where seen colours correct colour c."""
+    def placed(self) -> list[Placed]:
+        """Tables and centres as the nets say."""
+        return [Placed(*mixture_index(*told.predicted)) for told in self._groups]
+
+    def corrected(self, tables: Tables, colours: int) -> tuple[list[Placed], float]:
+        """Tables and centres as the nets and neighbours say, and the bits that this saves. Args: colours: 1 or 3."""
         count, _, height, width = self._x.shape
-        stage = seen_colours(count * height * width, tables) if learned else None
+        stage = neighbours(Space(count, height, width, 0, colours), tables)
+        for colour in range(colours):
+            stage.first(colour, self.first(colour, count))
+        found = []
+        for group, values, predicted, _ in self._groups:
+            open_group(stage, group)
+            parts = []
+            for band in bands(len(values)):
+                parts.append(stage.predict(_of(predicted, band)))
+                stage.learn(values[band])
+            found.append(Placed(*(np.concatenate(part) for part in zip(*parts, strict=True))))
+        return found, stage.gain()
+
+    def written(self, placed: Sequence[Placed], tables: Tables, colours: int, flags: int) -> Written:
+        """The passes. Args: placed: of each group. colours: 1 or 3 are coded. flags: what the tile is coded with."""
+        count, _, height, width = self._x.shape
+        stage = seen_colours(count * height * width, tables) if flags % NEIGHBOURS else None
         writers = [stage.writer() if stage else Writer() for _ in range(PASSES)]
         for colour in range(colours):
             writers[0].put(self.first(colour, count), _uniform(colour, count), tables)
-        for group, values, index, centre, before in self.groups:
-            writer = writers[group.in_pass]
-            if stage and learned >> group.colour & 1:
-                stage.put(writer, group.colour, values, index, centre, before)
-            else:
-                writer.put(values - centre, index, tables)
-        return Written([writer.close() for writer in writers], stage.gains() if stage else [])
+        for (group, values, _, before), (index, centre) in zip(self._groups, placed, strict=True):
+            writer, learned = writers[group.in_pass], stage if flags >> group.colour & 1 else None
+            for band in bands(len(values)) if flags else [slice(None)]:
+                if learned:
+                    known = [b[band] for b in before]
+                    learned.put(writer, group.colour, values[band], index[band], centre[band], known)
+                else:
+                    writer.put(values[band] - centre[band], index[band], tables)
+            if learned:
+                learned.count(group.colour, values, before)
+        return Written([writer.close() for writer in writers], stage.gains() if stage else [0.0] * colours)
 
 
 class Reading:
     """Reads samples from passes; what lies beyond the last one comes from `beyond`.
 
     Args:
-        learned: bit c is set where seen colours correct colour c. pixels: of all pictures together.
+        flags: what the tile is coded with. space: what is walked.
     """
 
-    def __init__(
-        self, passes: Sequence[bytes], tables: Tables, beyond: Samples, *, learned: int = 0, pixels: int = 1
-    ) -> None:
-        self._stage = seen_colours(pixels, tables) if learned else None
-        self._readers = [self._stage.reader(data) if self._stage else Reader(data) for data in passes]
-        self._tables, self._beyond, self._learned = tables, beyond, learned
+    def __init__(self, passes: Sequence[bytes], tables: Tables, beyond: Samples, *, flags: int, space: Space) -> None:
+        self._colours = seen_colours(space.pixels, tables) if flags % NEIGHBOURS else None
+        self._neighbours = neighbours(space, tables) if flags & NEIGHBOURS else None
+        self._readers = [self._colours.reader(data) if self._colours else Reader(data) for data in passes]
+        self._tables, self._beyond, self._flags = tables, beyond, flags
 
     def first(self, colour: int, count: int) -> Array:
         """See `Samples.first`. Raises: FormatError."""
         if not self._readers:
             return self._beyond.first(colour, count)
-        return _checked(self._readers[0].take(_uniform(colour, count), self._tables), colour)
+        values = _checked(self._readers[0].take(_uniform(colour, count), self._tables), colour)
+        if self._neighbours:
+            self._neighbours.first(colour, values)
+        return values
 
     def next(self, group: Group, predicted: Prediction, before: Sequence[Array]) -> Array:
         """See `Samples.next`. Raises: FormatError."""
         if group.in_pass >= len(self._readers):
             return self._beyond.next(group, predicted, before)
-        index, centre = mixture_index(*predicted)
-        check_index(index, self._tables)
-        return _checked(self.take(group, index, centre, before), group.colour)
+        learned = self._colours if self._flags >> group.colour & 1 else None
+        if self._neighbours:
+            open_group(self._neighbours, group)
+        values = np.empty(len(predicted.mean), np.int32)
+        for band in bands(len(values)) if self._flags else [slice(None)]:
+            values[band] = self._band(group, _of(predicted, band), [b[band] for b in before], learned)
+        if learned:
+            learned.count(group.colour, values, before)
+        return values
 
-    def take(self, group: Group, index: Array, centre: Array, before: Sequence[Array]) -> Array:
-        """The values (n,) of a group whose pass is there, not yet checked; indices are. Raises: FormatError."""
+    def _band(self, group: Group, predicted: Prediction, before: Sequence[Array], learned: SeenColours | None) -> Array:
+        index, centre = self._neighbours.predict(predicted) if self._neighbours else mixture_index(*predicted)
         reader = self._readers[group.in_pass]
-        if self._stage and self._learned >> group.colour & 1:
-            return self._stage.take(reader, group.colour, index, centre, before)
-        return reader.coder.take(index, self._tables) + centre
+        if learned:
+            values = learned.take(reader, group.colour, index, centre, before)
+        else:
+            values = _checked(reader.take(index, self._tables) + centre, group.colour)
+        if self._neighbours:
+            self._neighbours.learn(values)
+        return values
 
 
 class SideBySide:
@@ -113,8 +158,8 @@ class SideBySide:
     The nets take a few pictures nearly as quickly as one, where these are small.
     """
 
-    def __init__(self, readings: Sequence[Reading], tables: Tables) -> None:
-        self._readings, self._tables = readings, tables
+    def __init__(self, readings: Sequence[Reading]) -> None:
+        self._readings = readings
 
     def first(self, colour: int, count: int) -> Array:
         """See `Samples.first`. Raises: FormatError."""
@@ -122,14 +167,13 @@ class SideBySide:
 
     def next(self, group: Group, predicted: Prediction, before: Sequence[Array]) -> Array:
         """See `Samples.next`. Raises: FormatError."""
-        index, centre = mixture_index(*predicted)
-        check_index(index, self._tables)
-        each = index.size // len(self._readings)
-        values = np.empty(index.size, np.int32)
-        for number, reading in enumerate(self._readings):
-            own = slice(number * each, (number + 1) * each)
-            values[own] = reading.take(group, index[own], centre[own], [colour[own] for colour in before])
-        return _checked(values, group.colour)
+        each = len(predicted.mean) // len(self._readings)
+        own = [slice(start, start + each) for start in range(0, len(predicted.mean), each)]
+        parts = [
+            reading.next(group, _of(predicted, part), [colour[part] for colour in before])
+            for reading, part in zip(self._readings, own, strict=True)
+        ]
+        return np.concatenate(parts)
 
 
 class Expected:
@@ -170,6 +214,11 @@ class Drawn:
         slot = np.searchsorted(self._ends, point, side="right") - self.tables.starts[index]
         symbol = np.where(slot == self.tables.sizes[index] - 1, 0, self.tables.offsets[index] + slot)
         return np.clip(centre + symbol, *RANGES[colour]).astype(np.int32)
+
+
+def _of(predicted: Prediction, band: slice) -> Prediction:
+    """A part of what the nets say of a group."""
+    return Prediction(*(part[band] for part in predicted))
 
 
 def _uniform(colour: int, count: int) -> Array:

@@ -24,6 +24,24 @@ RESIDUAL_MAX = 127
 RESIDUAL_ZERO = 128
 
 
+class Space(NamedTuple):
+    """What a walk covers."""
+
+    pictures: int
+    height: int
+    """Of whole pictures."""
+    width: int
+    halvings: int
+    """Levels that are left out."""
+    colours: int
+    """1 or 3."""
+
+    @property
+    def pixels(self) -> int:
+        """Of all pictures together."""
+        return self.pictures * -(-self.height >> self.halvings) * -(-self.width >> self.halvings)
+
+
 class Group(NamedTuple):
     """Samples that are coded together: one colour of one phase, on the squares of one kind."""
 

@@ -1,20 +1,14 @@
 /* The C core for CPython: arguments are anything with the buffer protocol, so no NumPy headers are needed.
    Work runs without the interpreter's lock; a writer or reader that two threads use at once is refused. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "binding.h"
+
 #include <string.h>
 
-#include "coder.h"
 #include "colours.h"
 #include "mixture.h"
 
-typedef struct {
-    PyObject *Damaged, *BadIndex, *Beyond;
-    PyTypeObject *Tables, *Writer, *Reader;
-} module_state;
-
 /* A contiguous buffer of `width`-byte items; their number, or -1 with an exception set. */
-static Py_ssize_t items_of(PyObject *object, Py_buffer *view, Py_ssize_t width, int writable, const char *name) {
+Py_ssize_t rndl_items_of(PyObject *object, Py_buffer *view, Py_ssize_t width, int writable, const char *name) {
     if (PyObject_GetBuffer(object, view, writable ? PyBUF_CONTIG : PyBUF_CONTIG_RO)) return -1;
     if (view->itemsize == width) return view->len / width;
     PyErr_Format(PyExc_ValueError, "%s has items of %zd bytes, expected %zd", name, view->itemsize, width);
@@ -33,23 +27,16 @@ static PyObject *failed(module_state *state, enum rndl_result result) {
 
 /* ---- Tables ---- */
 
-typedef struct {
-    PyObject_HEAD
-    rndl_tables tables;
-    uint8_t *reach; /* of seen colours */
-    void *memory;
-} TablesObject;
-
 static PyObject *tables_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     PyObject *frequencies, *starts, *offsets;
     static char *names[] = {"frequencies", "starts", "offsets", NULL};
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOO", names, &frequencies, &starts, &offsets)) return NULL;
     Py_buffer f, s, o;
-    Py_ssize_t total = items_of(frequencies, &f, 4, 0, "frequencies");
+    Py_ssize_t total = rndl_items_of(frequencies, &f, 4, 0, "frequencies");
     if (total < 0) return NULL;
-    Py_ssize_t edges = items_of(starts, &s, 8, 0, "starts");
+    Py_ssize_t edges = rndl_items_of(starts, &s, 8, 0, "starts");
     if (edges < 0) return PyBuffer_Release(&f), NULL;
-    Py_ssize_t count = items_of(offsets, &o, 4, 0, "offsets");
+    Py_ssize_t count = rndl_items_of(offsets, &o, 4, 0, "offsets");
     if (count < 0) return PyBuffer_Release(&s), PyBuffer_Release(&f), NULL;
     TablesObject *self = NULL;
     if (count < 1 || count > 1 << 16 || edges != count + 1) {
@@ -116,9 +103,9 @@ static int list_open(module_state *state, PyObject *const *args, Py_ssize_t narg
         PyErr_SetString(PyExc_TypeError, "expected symbols int32, table_index int32, tables");
         return -1;
     }
-    list->n = items_of(args[0], &list->symbols, 4, writable, "symbols");
+    list->n = rndl_items_of(args[0], &list->symbols, 4, writable, "symbols");
     if (list->n < 0) return -1;
-    Py_ssize_t indices = items_of(args[1], &list->index, 4, 0, "table_index");
+    Py_ssize_t indices = rndl_items_of(args[1], &list->index, 4, 0, "table_index");
     if (indices < 0) {
         PyBuffer_Release(&list->symbols);
         return -1;
@@ -141,7 +128,7 @@ static void list_close(list_arguments *list) {
     PyBuffer_Release(&list->symbols);
 }
 
-static int busy(int *flag) {
+int rndl_busy(int *flag) {
     if (*flag) {
         PyErr_SetString(PyExc_RuntimeError, "two threads use one stream");
         return 1;
@@ -194,7 +181,7 @@ static PyObject *writer_put(PyObject *object, PyTypeObject *type, PyObject *cons
     list_arguments list;
     (void)names;
     if (list_open(state, args, nargs, 0, &list)) return NULL;
-    if (busy(&self->busy)) return list_close(&list), NULL;
+    if (rndl_busy(&self->busy)) return list_close(&list), NULL;
     PyObject *answer = NULL;
     if (!writer_reserve(self, (size_t)list.n)) {
         enum rndl_result result;
@@ -211,7 +198,7 @@ static PyObject *writer_put(PyObject *object, PyTypeObject *type, PyObject *cons
 static PyObject *writer_close(PyObject *object, PyObject *none) {
     WriterObject *self = (WriterObject *)object;
     (void)none;
-    if (busy(&self->busy)) return NULL;
+    if (rndl_busy(&self->busy)) return NULL;
     PyObject *answer = NULL;
     if (!writer_reserve(self, 0)) {
         size_t length = rndl_writer_close(&self->writer);
@@ -251,7 +238,7 @@ static PyObject *reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     if (!PyArg_ParseTuple(args, "O", &data) || (kwargs && PyDict_GET_SIZE(kwargs))) return NULL;
     ReaderObject *self = (ReaderObject *)type->tp_alloc(type, 0);
     if (!self) return NULL;
-    if (items_of(data, &self->data, 1, 0, "data") < 0) {
+    if (rndl_items_of(data, &self->data, 1, 0, "data") < 0) {
         memset(&self->data, 0, sizeof self->data);
         Py_DECREF(self);
         return NULL;
@@ -273,7 +260,7 @@ static PyObject *reader_take(PyObject *object, PyTypeObject *type, PyObject *con
     list_arguments list;
     (void)names;
     if (list_open(state, args, nargs, 1, &list)) return NULL;
-    if (busy(&self->busy)) return list_close(&list), NULL;
+    if (rndl_busy(&self->busy)) return list_close(&list), NULL;
     enum rndl_result result;
     Py_BEGIN_ALLOW_THREADS
     result = rndl_take(&self->reader, list.symbols.buf, list.index.buf, (size_t)list.n, list.tables, list.scratch);
@@ -331,9 +318,52 @@ static void colours_dealloc(PyObject *object) {
     Py_DECREF(type);
 }
 
+/* Arrays of a band or group: values, index, centre, luma, co; `first` says with which they begin. */
+typedef struct {
+    rndl_band band;
+    Py_buffer views[5];
+    int opened;
+} band_arguments;
+
+static void band_close(band_arguments *band) {
+    while (band->opened) PyBuffer_Release(&band->views[--band->opened]);
+}
+
+/* `args` are values, [index, centre,] luma and co; of the last two, what comes before `colour`. */
+static int band_open(PyObject *const *args, PyObject *colour_number, int coded, int written, band_arguments *band) {
+    static const char *names[] = {"values", "index", "centre", "luma", "co"};
+    long colour = PyLong_AsLong(colour_number);
+    memset(band, 0, sizeof *band);
+    if (colour == -1 && PyErr_Occurred()) return -1;
+    if (colour < 0 || colour > 2) {
+        PyErr_SetString(PyExc_ValueError, "a colour is 0, 1 or 2");
+        return -1;
+    }
+    const int alone = 1 + 2 * coded;
+    for (; band->opened < alone + colour; band->opened++) {
+        int i = band->opened;
+        Py_ssize_t n = rndl_items_of(args[i], &band->views[i], 4, i == 0 && written, names[i < 1 || coded ? i : i + 2]);
+        if (n < 0) return band_close(band), -1;
+        if (i && (size_t)n != band->band.n) {
+            PyErr_SetString(PyExc_ValueError, "arrays of different sizes");
+            band->opened++;
+            return band_close(band), -1;
+        }
+        band->band.n = (size_t)n;
+    }
+    band->band.colour = (int32_t)colour;
+    band->band.values = band->views[0].buf;
+    band->band.index = coded ? band->views[1].buf : NULL;
+    band->band.centre = coded ? band->views[2].buf : NULL;
+    band->band.luma = colour > 0 ? band->views[alone].buf : NULL;
+    band->band.co = colour > 1 ? band->views[alone + 1].buf : NULL;
+    if (band->band.n <= UINT32_MAX) return 0;
+    PyErr_SetString(PyExc_ValueError, "a band has fewer than 2^32 samples");
+    return band_close(band), -1;
+}
+
 /* put and take: stream, colour, values, index, centre, luma, co, tables; of the last two colours what is known. */
 static PyObject *colours_code(PyObject *object, PyTypeObject *type, PyObject *const *args, Py_ssize_t nargs, int reading) {
-    static const char *names[] = {"values", "index", "centre", "luma", "co"};
     module_state *state = PyType_GetModuleState(type);
     ColoursObject *self = (ColoursObject *)object;
     if (nargs != 8 || Py_TYPE(args[0]) != (reading ? state->Reader : state->Writer) || Py_TYPE(args[7]) != state->Tables) {
@@ -341,69 +371,43 @@ static PyObject *colours_code(PyObject *object, PyTypeObject *type, PyObject *co
         return NULL;
     }
     TablesObject *tables = (TablesObject *)args[7];
-    Py_buffer views[5];
-    int opened = 0;
+    band_arguments given;
     void *memory = NULL;
     PyObject *answer = NULL;
-    rndl_group group = {0};
-    long colour = PyLong_AsLong(args[1]);
-    if (colour == -1 && PyErr_Occurred()) return NULL;
-    if (colour < 0 || colour > 2) {
-        PyErr_SetString(PyExc_ValueError, "a colour is 0, 1 or 2");
-        return NULL;
-    }
-    group.colour = (int32_t)colour;
-    for (; opened < 3 + colour; opened++) {
-        Py_ssize_t n = items_of(args[2 + opened], &views[opened], 4, opened == 0 && reading, names[opened]);
-        if (n < 0) goto done;
-        if (opened && (size_t)n != group.n) {
-            PyErr_SetString(PyExc_ValueError, "arrays of different sizes");
-            opened++;
-            goto done;
-        }
-        group.n = (size_t)n;
-    }
-    group.values = views[0].buf;
-    group.index = views[1].buf;
-    group.centre = views[2].buf;
-    group.luma = colour > 0 ? views[3].buf : NULL;
-    group.co = colour > 1 ? views[4].buf : NULL;
-    if (group.n > UINT32_MAX) {
-        PyErr_SetString(PyExc_ValueError, "a group has fewer than 2^32 samples");
-        goto done;
-    }
-    for (size_t i = 0; i < group.n; i++)
-        if ((uint32_t)group.index[i] >= (uint32_t)tables->tables.count) {
+    if (band_open(args + 2, args[1], 1, reading, &given)) return NULL;
+    rndl_band *band = &given.band;
+    for (size_t i = 0; i < band->n; i++)
+        if ((uint32_t)band->index[i] >= (uint32_t)tables->tables.count) {
             failed(state, RNDL_BAD_INDEX);
             goto done;
         }
-    memory = PyMem_RawMalloc(12 * group.n + 1);
+    memory = PyMem_RawMalloc(12 * band->n + 1);
     if (!memory) {
         PyErr_NoMemory();
         goto done;
     }
-    group.distances = memory;
-    group.escaped = (uint32_t *)(group.distances + group.n);
+    band->distances = memory;
+    band->escaped = (uint32_t *)(band->distances + band->n);
     int *stream_busy = reading ? &((ReaderObject *)args[0])->busy : &((WriterObject *)args[0])->busy;
-    if (busy(&self->busy)) goto done;
-    if (busy(stream_busy)) {
+    if (rndl_busy(&self->busy)) goto done;
+    if (rndl_busy(stream_busy)) {
         self->busy = 0;
         goto done;
     }
-    if (reading || !writer_reserve((WriterObject *)args[0], group.n)) {
+    if (reading || !writer_reserve((WriterObject *)args[0], band->n)) {
         enum rndl_result result;
         Py_BEGIN_ALLOW_THREADS
         if (reading)
-            result = rndl_colours_take(self->colours, &((ReaderObject *)args[0])->reader, &group, &tables->tables, tables->reach);
+            result = rndl_colours_take(self->colours, &((ReaderObject *)args[0])->reader, band, &tables->tables, tables->reach);
         else
-            result = rndl_colours_put(self->colours, &((WriterObject *)args[0])->writer, &group, &tables->tables, tables->reach);
+            result = rndl_colours_put(self->colours, &((WriterObject *)args[0])->writer, band, &tables->tables, tables->reach);
         Py_END_ALLOW_THREADS
         answer = result ? failed(state, result) : Py_NewRef(Py_None);
     }
     *stream_busy = self->busy = 0;
 done:
     PyMem_RawFree(memory);
-    while (opened) PyBuffer_Release(&views[--opened]);
+    band_close(&given);
     return answer;
 }
 
@@ -415,6 +419,25 @@ static PyObject *colours_put(PyObject *object, PyTypeObject *type, PyObject *con
 static PyObject *colours_take(PyObject *object, PyTypeObject *type, PyObject *const *args, Py_ssize_t nargs, PyObject *names) {
     (void)names;
     return colours_code(object, type, args, nargs, 1);
+}
+
+static PyObject *colours_count(PyObject *object, PyTypeObject *type, PyObject *const *args, Py_ssize_t nargs, PyObject *names) {
+    ColoursObject *self = (ColoursObject *)object;
+    band_arguments given;
+    enum rndl_result result;
+    (void)names;
+    if (nargs != 4) {
+        PyErr_SetString(PyExc_TypeError, "expected colour, values, luma, co");
+        return NULL;
+    }
+    if (band_open(args + 1, args[0], 0, 0, &given)) return NULL;
+    if (rndl_busy(&self->busy)) return band_close(&given), NULL;
+    Py_BEGIN_ALLOW_THREADS
+    result = rndl_colours_count(self->colours, &given.band);
+    Py_END_ALLOW_THREADS
+    self->busy = 0;
+    band_close(&given);
+    return result ? failed(PyType_GetModuleState(type), result) : Py_NewRef(Py_None);
 }
 
 static PyObject *colours_cost(PyObject *object, PyObject *none) {
@@ -429,9 +452,11 @@ static PyObject *colours_cost(PyObject *object, PyObject *none) {
 
 static PyMethodDef colours_methods[] = {
     {"put", (PyCFunction)(void (*)(void))colours_put, METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
-     "put(writer, colour, values, index, centre, luma, co, tables): append a group."},
+     "put(writer, colour, values, index, centre, luma, co, tables): append a band of a group."},
     {"take", (PyCFunction)(void (*)(void))colours_take, METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
-     "take(reader, colour, values, index, centre, luma, co, tables): fill values with the next group."},
+     "take(reader, colour, values, index, centre, luma, co, tables): fill values with the next band."},
+    {"count", (PyCFunction)(void (*)(void))colours_count, METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
+     "count(colour, values, luma, co): remember the colours of a whole group."},
     {"cost", colours_cost, METH_NOARGS,
      "Of each colour what was put so far cost, and would have cost without the stage, in 1/256 of a bit."},
     {NULL, NULL, 0, NULL},
@@ -458,7 +483,7 @@ static PyObject *mixture(PyObject *self, PyObject *const *args, Py_ssize_t nargs
         return NULL;
     }
     for (; opened < 5; opened++) {
-        Py_ssize_t found = items_of(args[opened], &views[opened], 4, opened > 2, names[opened]);
+        Py_ssize_t found = rndl_items_of(args[opened], &views[opened], 4, opened > 2, names[opened]);
         if (found < 0) break;
         if (opened && found != n) {
             PyErr_SetString(PyExc_ValueError, "arrays of different sizes");
@@ -497,8 +522,6 @@ static int add_error(PyObject *m, const char *full, const char *name, PyObject *
     return *kept ? PyModule_AddObjectRef(m, name, *kept) : -1;
 }
 
-extern PyMethodDef rndl_wavelet_functions[]; /* wavelet_binding.c */
-
 static int execute(PyObject *m) {
     module_state *state = PyModule_GetState(m);
     if (add_error(m, "roundel.coding._native.Damaged", "Damaged", &state->Damaged)) return -1;
@@ -506,6 +529,7 @@ static int execute(PyObject *m) {
     if (add_error(m, "roundel.coding._native.Beyond", "Beyond", &state->Beyond)) return -1;
     if (add_type(m, &tables_spec, "Tables", &state->Tables)) return -1;
     if (add_type(m, &colours_spec, "Colours", NULL)) return -1;
+    if (add_type(m, &rndl_neighbours_spec, "Neighbours", NULL)) return -1;
     if (add_type(m, &writer_spec, "Writer", &state->Writer)) return -1;
     if (PyModule_AddFunctions(m, rndl_wavelet_functions)) return -1;
     return add_type(m, &reader_spec, "Reader", &state->Reader);

@@ -15,8 +15,6 @@
 #define LANES 16      /* CLASSES and some more that are empty: whole vectors */
 #define ONE (1u << RNDL_PRECISION)
 #define LIMIT 1408   /* of the logarithm of a weight: 5.5 */
-#define BANDS 16     /* of a group; weights change between them */
-#define BAND_MIN 64  /* samples */
 #define DOUBT 12     /* as many samples of each class are taken to have come as expected */
 #define WINDOW 64    /* values that a sample's window may have */
 #define MARGIN WINDOW
@@ -368,7 +366,7 @@ static inline void learn_slot(const distribution *d, band_memory *band, int32_t 
     band->found[d->context][i >= 0 && i < d->length ? d->classes[i] : 0] += ONE;
 }
 
-/* ---- Groups ---- */
+/* ---- Bands and groups ---- */
 
 static void open_band(const rndl_colours *colours, int32_t colour, band_memory *band) {
     for (int context = 0; context < CONTEXTS; context++) {
@@ -398,16 +396,11 @@ static void close_band(rndl_colours *colours, int32_t colour, band_memory *band)
     }
 }
 
-static inline size_t band_length(size_t n) {
-    size_t length = (n + BANDS - 1) / BANDS;
-    return length < BAND_MIN ? BAND_MIN : length;
-}
-
 static inline uint8_t next_count(uint8_t n) { return n < 255 ? n + 1 : n; }
 
 static inline uint8_t class_beside(uint8_t n) { return (uint8_t)(n ? 8 + (n >= 3) + (n >= 9) + (n >= 33) : 0); }
 
-static void learn_group(rndl_colours *colours, const rndl_group *group) {
+static void count_all(rndl_colours *colours, const rndl_band *group) {
     if (group->colour == 2) colours->room -= group->n;
     for (size_t i = 0; i < group->n; i++) {
         int32_t v = group->values[i];
@@ -429,25 +422,25 @@ static void learn_group(rndl_colours *colours, const rndl_group *group) {
     }
 }
 
-static inline int32_t window_base(const rndl_group *group, size_t i, const uint8_t *reach) {
+static inline int32_t window_base(const rndl_band *band, size_t i, const uint8_t *reach) {
     /* A window further out than the margin holds impossible values only, wherever it is. */
-    int32_t base = group->centre[i] - reach[group->index[i]];
+    int32_t base = band->centre[i] - reach[band->index[i]];
     return base < -256 - MARGIN ? -256 - MARGIN : base > 256 ? 256 : base;
 }
 
 /* Asks for the memory that samples will need, so that it is there in time. */
-static void fetch(const rndl_colours *colours, const rndl_group *group, size_t first, int count, const rndl_tables *tables,
+static void fetch(const rndl_colours *colours, const rndl_band *band, size_t first, int count, const rndl_tables *tables,
                   const uint8_t *reach) {
     for (int k = 0; k < count; k++) {
         size_t i = first + (size_t)k;
-        int32_t t = group->index[i];
+        int32_t t = band->index[i];
         const uint32_t *f = tables->frequencies + tables->starts[t] - tables->offsets[t];
         FETCH(f - 8);
         FETCH(f + 8);
         FETCH(tables->cumulative + (f - tables->frequencies));
-        if (group->colour != 2) continue;
-        uint32_t y = (uint32_t)(group->luma[i] + 128), o = (uint32_t)(group->co[i] + 255);
-        int32_t u = window_base(group, i, reach) + 256;
+        if (band->colour != 2) continue;
+        uint32_t y = (uint32_t)(band->luma[i] + 128), o = (uint32_t)(band->co[i] + 255);
+        int32_t u = window_base(band, i, reach) + 256;
         for (int32_t part = 0; part < 2; part++) {
             uint32_t key = line_key(y, o, (uint32_t)((u >> 6) + part) & 7);
             FETCH(&colours->entries[hash_of(colours, key)]);
@@ -457,10 +450,10 @@ static void fetch(const rndl_colours *colours, const rndl_group *group, size_t f
 }
 
 /* Counts of a window of Cg lie in two lines. */
-static inline void find_lines(const rndl_colours *colours, const rndl_group *group, size_t i, const uint8_t *reach,
+static inline void find_lines(const rndl_colours *colours, const rndl_band *band, size_t i, const uint8_t *reach,
                               const uint8_t **lines) {
-    uint32_t y = (uint32_t)(group->luma[i] + 128), o = (uint32_t)(group->co[i] + 255);
-    int32_t u = window_base(group, i, reach) + 256, block = u >> 6, last = (u + 2 * reach[group->index[i]] + 1) >> 6;
+    uint32_t y = (uint32_t)(band->luma[i] + 128), o = (uint32_t)(band->co[i] + 255);
+    int32_t u = window_base(band, i, reach) + 256, block = u >> 6, last = (u + 2 * reach[band->index[i]] + 1) >> 6;
     lines[0] = colours->lines[block < 0 || block > 7 ? 0 : find_line(colours, line_key(y, o, (uint32_t)block))];
     lines[1] = lines[0];
     if (last != block)
@@ -472,9 +465,9 @@ static inline void find_lines(const rndl_colours *colours, const rndl_group *gro
 static inline int32_t within(int32_t x) { return x < 0 ? 0 : x > WINDOW ? WINDOW : x; }
 
 /* Table and window of sample i, with the classes of its values. */
-static inline void look(const rndl_colours *colours, const rndl_group *group, size_t i, const rndl_tables *tables,
+static inline void look(const rndl_colours *colours, const rndl_band *band, size_t i, const rndl_tables *tables,
                         const uint8_t *reach, const uint8_t *const *lines, distribution *d) {
-    int32_t t = group->index[i], colour = group->colour;
+    int32_t t = band->index[i], colour = band->colour;
     d->f = tables->frequencies + tables->starts[t];
     d->before = tables->cumulative + tables->starts[t];
     d->last = (int32_t)(tables->starts[t + 1] - tables->starts[t] - 1);
@@ -482,8 +475,8 @@ static inline void look(const rndl_colours *colours, const rndl_group *group, si
     if (reach[t] == RNDL_SEEN_NOWHERE) return;
     d->first = -tables->offsets[t] - reach[t];
     d->length = 2 * reach[t] + 2;
-    int32_t y = colour ? group->luma[i] + 128 : 0, co = colour == 2 ? group->co[i] : 0, low, high;
-    int32_t base = window_base(group, i, reach), at = base + 256 + MARGIN;
+    int32_t y = colour ? band->luma[i] + 128 : 0, co = colour == 2 ? band->co[i] : 0, low, high;
+    int32_t base = window_base(band, i, reach), at = base + 256 + MARGIN;
     possible(colour, y, co, &low, &high);
     sources from = {colours->nothing, colours->nothing, colours->nothing, WINDOW};
     if (colour == 0) {
@@ -504,122 +497,119 @@ static inline void look(const rndl_colours *colours, const rndl_group *group, si
 
 /* The distributions of `count` samples of a band. One step after the other for all of them: so the processor has other
    samples to work on while one waits. */
-static void predict(const rndl_colours *colours, band_memory *band, const rndl_group *group, size_t first, int count,
+static void predict(const rndl_colours *colours, band_memory *memory, const rndl_band *band, size_t first, int count,
                     const rndl_tables *tables, const uint8_t *reach, distribution *d) {
     const uint8_t *lines[AHEAD][2];
     masses part[AHEAD];
-    fetch(colours, group, first, count, tables, reach);
-    if (group->colour == 2)
+    fetch(colours, band, first, count, tables, reach);
+    if (band->colour == 2)
         for (int k = 0; k < count; k++)
-            if (reach[group->index[first + (size_t)k]] != RNDL_SEEN_NOWHERE)
-                find_lines(colours, group, first + (size_t)k, reach, lines[k]);
-    for (int k = 0; k < count; k++) look(colours, group, first + (size_t)k, tables, reach, lines[k], d + k);
+            if (reach[band->index[first + (size_t)k]] != RNDL_SEEN_NOWHERE)
+                find_lines(colours, band, first + (size_t)k, reach, lines[k]);
+    for (int k = 0; k < count; k++) look(colours, band, first + (size_t)k, tables, reach, lines[k], d + k);
     for (int k = 0; k < count; k++)
         if (d[k].corrected) weigh(d + k, part[k]);
     for (int k = 0; k < count; k++)
         if (d[k].corrected) {
-            int32_t t = group->index[first + (size_t)k];
-            correct(d + k, band, (t >= NARROW) + (t >= WIDE), part[k]);
+            int32_t t = band->index[first + (size_t)k];
+            correct(d + k, memory, (t >= NARROW) + (t >= WIDE), part[k]);
         }
 }
 
-/* Whether a group is one that the state has memory for, and its pixels are known to be within their ranges. */
-static int fits(const rndl_colours *colours, const rndl_group *group) {
-    if (group->colour == 2 && group->n > colours->room) return 0;
-    for (size_t i = 0; group->colour > 0 && i < group->n; i++)
-        if (group->luma[i] < -128 || group->luma[i] > 127) return 0;
-    for (size_t i = 0; group->colour > 1 && i < group->n; i++)
-        if (group->co[i] < -255 || group->co[i] > 255) return 0;
+/* Whether a band is one that the state has memory for, and its pixels are known to be within their ranges. */
+static int fits(const rndl_colours *colours, const rndl_band *band) {
+    if (band->colour == 2 && band->n > colours->room) return 0;
+    for (size_t i = 0; band->colour > 0 && i < band->n; i++)
+        if (band->luma[i] < -128 || band->luma[i] > 127) return 0;
+    for (size_t i = 0; band->colour > 1 && i < band->n; i++)
+        if (band->co[i] < -255 || band->co[i] > 255) return 0;
     return 1;
 }
 
-static int in_range(const rndl_group *group) {
-    int32_t low = group->colour ? -255 : -128, high = group->colour ? 255 : 127;
-    for (size_t i = 0; i < group->n; i++)
-        if (group->values[i] < low || group->values[i] > high) return 0;
+static int in_range(const rndl_band *band) {
+    int32_t low = band->colour ? -255 : -128, high = band->colour ? 255 : 127;
+    for (size_t i = 0; i < band->n; i++)
+        if (band->values[i] < low || band->values[i] > high) return 0;
     return 1;
 }
 
-enum rndl_result rndl_colours_put(rndl_colours *colours, rndl_writer *writer, const rndl_group *group,
+enum rndl_result rndl_colours_put(rndl_colours *colours, rndl_writer *writer, const rndl_band *band,
                                   const rndl_tables *tables, const uint8_t *reach) {
-    if (!fits(colours, group) || !in_range(group)) return RNDL_BEYOND;
-    band_memory band;
+    if (!fits(colours, band) || !in_range(band)) return RNDL_BEYOND;
+    band_memory memory;
     distribution ahead[AHEAD];
-    uint64_t *cost = colours->cost[group->colour];
-    open_band(colours, group->colour, &band);
-    for (size_t i = 0, end; i < group->n; i = end) {
-        size_t escapes = 0;
-        end = i + band_length(group->n) < group->n ? i + band_length(group->n) : group->n;
-        for (int count; i < end; i += (size_t)count) {
-            count = end - i < AHEAD ? (int)(end - i) : AHEAD;
-            predict(colours, &band, group, i, count, tables, reach, ahead);
-            for (int k = 0; k < count; k++) {
-                const distribution *d = ahead + k;
-                int32_t value = group->values[i + (size_t)k];
-                int64_t offset = (int64_t)group->centre[i + (size_t)k] + tables->offsets[group->index[i + (size_t)k]];
-                int64_t slot = value - offset;
-                if (slot < 0 || slot >= d->last) {
-                    group->distances[escapes++] = rndl_distance(value, offset, offset + d->last - 1);
-                    slot = d->last;
-                }
-                uint32_t start, f;
-                interval(d, (int32_t)slot, &start, &f);
-                rndl_encode(writer, start, f);
-                learn_slot(d, &band, (int32_t)slot);
-                cost[0] += (uint64_t)(RNDL_PRECISION * UNIT - log2_of(f));
-                cost[1] += (uint64_t)(RNDL_PRECISION * UNIT - log2_of(d->f[slot]));
+    uint64_t *cost = colours->cost[band->colour];
+    size_t escapes = 0;
+    open_band(colours, band->colour, &memory);
+    for (size_t i = 0, count; i < band->n; i += count) {
+        count = band->n - i < AHEAD ? band->n - i : AHEAD;
+        predict(colours, &memory, band, i, (int)count, tables, reach, ahead);
+        for (size_t k = 0; k < count; k++) {
+            const distribution *d = ahead + k;
+            int32_t value = band->values[i + k];
+            int64_t offset = (int64_t)band->centre[i + k] + tables->offsets[band->index[i + k]];
+            int64_t slot = value - offset;
+            if (slot < 0 || slot >= d->last) {
+                band->distances[escapes++] = rndl_distance(value, offset, offset + d->last - 1);
+                slot = d->last;
             }
+            uint32_t start, f;
+            interval(d, (int32_t)slot, &start, &f);
+            rndl_encode(writer, start, f);
+            learn_slot(d, &memory, (int32_t)slot);
+            cost[0] += (uint64_t)(RNDL_PRECISION * UNIT - log2_of(f));
+            cost[1] += (uint64_t)(RNDL_PRECISION * UNIT - log2_of(d->f[slot]));
         }
-        rndl_put_distances(writer, group->distances, escapes);
-        close_band(colours, group->colour, &band);
     }
-    learn_group(colours, group);
+    rndl_put_distances(writer, band->distances, escapes);
+    close_band(colours, band->colour, &memory);
     return RNDL_OK;
 }
 
-static enum rndl_result take_escapes(rndl_reader *reader, const rndl_group *group, const rndl_tables *tables,
+static enum rndl_result take_escapes(rndl_reader *reader, const rndl_band *band, const rndl_tables *tables,
                                      size_t escapes) {
-    if (rndl_take_distances(reader, group->distances, escapes)) return RNDL_DAMAGED;
+    if (rndl_take_distances(reader, band->distances, escapes)) return RNDL_DAMAGED;
     for (size_t k = 0; k < escapes; k++) {
-        size_t at = group->escaped[k];
-        int32_t t = group->index[at];
-        int64_t first = (int64_t)group->centre[at] + tables->offsets[t];
+        size_t at = band->escaped[k];
+        int32_t t = band->index[at];
+        int64_t first = (int64_t)band->centre[at] + tables->offsets[t];
         int64_t last = first + tables->starts[t + 1] - tables->starts[t] - 2;
-        if (rndl_beyond_edge(group->distances[k], first, last, group->values + at)) return RNDL_BEYOND;
+        if (rndl_beyond_edge(band->distances[k], first, last, band->values + at)) return RNDL_BEYOND;
     }
     return RNDL_OK;
 }
 
-enum rndl_result rndl_colours_take(rndl_colours *colours, rndl_reader *reader, const rndl_group *group,
+enum rndl_result rndl_colours_take(rndl_colours *colours, rndl_reader *reader, const rndl_band *band,
                                    const rndl_tables *tables, const uint8_t *reach) {
-    if (!fits(colours, group)) return RNDL_BEYOND;
-    band_memory band;
+    if (!fits(colours, band)) return RNDL_BEYOND;
+    band_memory memory;
     distribution ahead[AHEAD];
-    open_band(colours, group->colour, &band);
-    for (size_t i = 0, end; i < group->n; i = end) {
-        size_t escapes = 0;
-        end = i + band_length(group->n) < group->n ? i + band_length(group->n) : group->n;
-        for (int count; i < end; i += (size_t)count) {
-            count = end - i < AHEAD ? (int)(end - i) : AHEAD;
-            predict(colours, &band, group, i, count, tables, reach, ahead);
-            for (int k = 0; k < count; k++) {
-                const distribution *d = ahead + k;
-                size_t at = i + (size_t)k;
-                uint64_t unit, q = rndl_quantile(reader, &unit);
-                if (q >> RNDL_PRECISION) return RNDL_DAMAGED;
-                uint32_t start, f;
-                int32_t slot = slot_of(d, (uint32_t)q, &start, &f);
-                rndl_consume(reader, unit, start, f);
-                learn_slot(d, &band, slot);
-                group->values[at] = group->centre[at] + tables->offsets[group->index[at]] + slot;
-                if (slot == d->last) group->escaped[escapes++] = (uint32_t)at;
-            }
+    size_t escapes = 0;
+    open_band(colours, band->colour, &memory);
+    for (size_t i = 0, count; i < band->n; i += count) {
+        count = band->n - i < AHEAD ? band->n - i : AHEAD;
+        predict(colours, &memory, band, i, (int)count, tables, reach, ahead);
+        for (size_t k = 0; k < count; k++) {
+            const distribution *d = ahead + k;
+            size_t at = i + k;
+            uint64_t unit, q = rndl_quantile(reader, &unit);
+            if (q >> RNDL_PRECISION) return RNDL_DAMAGED;
+            uint32_t start, f;
+            int32_t slot = slot_of(d, (uint32_t)q, &start, &f);
+            rndl_consume(reader, unit, start, f);
+            learn_slot(d, &memory, slot);
+            band->values[at] = band->centre[at] + tables->offsets[band->index[at]] + slot;
+            if (slot == d->last) band->escaped[escapes++] = (uint32_t)at;
         }
-        enum rndl_result result = take_escapes(reader, group, tables, escapes);
-        if (result) return result;
-        close_band(colours, group->colour, &band);
     }
-    if (!in_range(group)) return RNDL_BEYOND;
-    learn_group(colours, group);
+    enum rndl_result result = take_escapes(reader, band, tables, escapes);
+    if (result) return result;
+    close_band(colours, band->colour, &memory);
+    return in_range(band) ? RNDL_OK : RNDL_BEYOND;
+}
+
+enum rndl_result rndl_colours_count(rndl_colours *colours, const rndl_band *group) {
+    if (!fits(colours, group) || !in_range(group)) return RNDL_BEYOND;
+    count_all(colours, group);
     return RNDL_OK;
 }

@@ -26,25 +26,28 @@ rndl_colours *rndl_colours_start(void *memory, size_t pixels);
 /* How far the stage looks on both sides of the centre, for each table; the last two tables get RNDL_SEEN_NOWHERE. */
 void rndl_colours_reach(const rndl_tables *tables, uint8_t *reach);
 
-/* The samples of one group and what is known about them. */
+/* Samples of one group, a band of it or all, and what is known about them. */
 typedef struct {
     int32_t colour; /* 0 Y, 1 Co, 2 Cg */
     size_t n;
     int32_t *values;             /* Y less 128 */
     const int32_t *index;        /* checked: each names a table */
     const int32_t *centre;
-    const int32_t *luma, *co;    /* of the same pixels; what comes after the group's own colour is not looked at */
+    const int32_t *luma, *co;    /* of the same pixels; what comes after the band's own colour is not looked at */
     uint64_t *distances;         /* n of working memory */
     uint32_t *escaped;           /* n of working memory */
-} rndl_group;
+} rndl_band;
 
-/* Writes a group: at most RNDL_BYTES_PER_SYMBOL a sample. Values outside their colour's range: RNDL_BEYOND, before. */
-enum rndl_result rndl_colours_put(rndl_colours *colours, rndl_writer *writer, const rndl_group *group,
+/* Writes a band: at most RNDL_BYTES_PER_SYMBOL a sample. Values outside their colour's range: RNDL_BEYOND, before. */
+enum rndl_result rndl_colours_put(rndl_colours *colours, rndl_writer *writer, const rndl_band *band,
                                   const rndl_tables *tables, const uint8_t *reach);
 
-/* Reads the values of a group that rndl_colours_put wrote. */
-enum rndl_result rndl_colours_take(rndl_colours *colours, rndl_reader *reader, const rndl_group *group,
+/* Reads the values of a band that rndl_colours_put wrote. */
+enum rndl_result rndl_colours_take(rndl_colours *colours, rndl_reader *reader, const rndl_band *band,
                                    const rndl_tables *tables, const uint8_t *reach);
+
+/* Counts the colours of a group, once all of its bands are coded: of a band only colour, n, values, luma and co. */
+enum rndl_result rndl_colours_count(rndl_colours *colours, const rndl_band *group);
 
 /* What was put so far of a colour cost with the stage and would have cost without it, in 1/256 of a bit, escapes aside. */
 void rndl_colours_cost(const rndl_colours *colours, int32_t colour, uint64_t *with_stage, uint64_t *without);

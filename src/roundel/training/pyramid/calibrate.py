@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from roundel.codecs.pyramid.codec import to_ycocg
 from roundel.codecs.pyramid.distribution import UNIFORM_LUMA, mixture_index
 from roundel.codecs.pyramid.nets import Nets
 from roundel.codecs.pyramid.walk import Group, Prediction, walk
+from roundel.codecs.pyramid.ycocg import to_ycocg
 from roundel.coding import Tables
 
 PRIOR_COUNT = 1000.0

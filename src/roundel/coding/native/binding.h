@@ -1,0 +1,31 @@
+/* What the files of the Python extension share. */
+#ifndef ROUNDEL_BINDING_H
+#define ROUNDEL_BINDING_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include "coder.h"
+
+typedef struct {
+    PyObject *Damaged, *BadIndex, *Beyond;
+    PyTypeObject *Tables, *Writer, *Reader;
+} module_state;
+
+typedef struct {
+    PyObject_HEAD
+    rndl_tables tables;
+    uint8_t *reach; /* of seen colours */
+    void *memory;
+} TablesObject;
+
+/* A contiguous buffer of `width`-byte items; their number, or -1 with an exception set. */
+Py_ssize_t rndl_items_of(PyObject *object, Py_buffer *view, Py_ssize_t width, int writable, const char *name);
+
+/* Takes an object for a thread; -1 with an exception set where another one has it. */
+int rndl_busy(int *flag);
+
+extern PyMethodDef rndl_wavelet_functions[]; /* wavelet_binding.c */
+extern PyType_Spec rndl_neighbours_spec;     /* neighbours_binding.c */
+
+#endif
