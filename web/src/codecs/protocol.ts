@@ -42,6 +42,8 @@ export interface Decoder {
    * Throws: FormatError, the passes are damaged.
    */
   decode(passes: Uint8Array[], height: number, width: number, quality: number, signal?: AbortSignal): Promise<Decoded>
+  /** Tiles of one size, of each all passes that are needed: small ones are decoded together more quickly. */
+  decodeTogether?(tiles: Uint8Array[][], height: number, width: number, signal?: AbortSignal): Promise<Decoded[]>
   /** Pixels (h, w, 3) of a window inside the area that the latents cover. */
   render(latents: Latents, window: Rect, quality: number, signal?: AbortSignal): Promise<Uint8Array>
 }

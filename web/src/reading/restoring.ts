@@ -1,7 +1,7 @@
 /** From a file's tiles to a picture: whole, a region, smaller, a preview, or what damage has left. */
 
 import { joined } from '../codecs/joining'
-import type { Decoder, Latents, Model } from '../codecs/protocol'
+import type { Decoded, Decoder, Latents, Model } from '../codecs/protocol'
 import { combined } from '../container/checks'
 import type { File } from '../container/file'
 import { checkPixels, Tag } from '../container/format'
@@ -138,16 +138,25 @@ export class Restoring {
       if (tile) found.set(number, tile)
     }
     const missing = numbers.filter((number) => !found.has(number))
-    const passes = await file.passes(missing, limit, view.salvage, signal)
-    for (const [i, number] of missing.entries()) {
+    const passes = new Map((await file.passes(missing, limit, view.salvage, signal)).map((own, i) => [missing[i], own]))
+    const put = (number: number, { latents, crc }: Decoded, count: number): void => {
+      const tile = { latents, crc, passes: count, damaged: view.salvage && count < limit }
+      this.kept.set(key(number), tile)
+      found.set(number, tile)
+    }
+    const together = view.salvage ? [] : this.alike(passes)
+    for (const some of together) {
+      const { height, width } = this.whole.tile(some[0])
+      const own = some.map((number) => passes.get(number) as Uint8Array[])
+      const decoded = (await decoder.decodeTogether?.(own, height, width, signal)) as Decoded[]
+      some.forEach((number, i) => put(number, decoded[i], own[i].length))
+    }
+    for (const number of missing.filter((one) => !found.has(one))) {
       signal?.throwIfAborted()
       const { height, width } = this.whole.tile(number)
-      for (let own = passes[i]; ; own = own.slice(0, -1)) {
+      for (let own = passes.get(number) as Uint8Array[]; ; own = own.slice(0, -1)) {
         try {
-          const { latents, crc } = await decoder.decode(own, height, width, quality, signal)
-          const tile = { latents, crc, passes: own.length, damaged: view.salvage && own.length < limit }
-          this.kept.set(key(number), tile)
-          found.set(number, tile)
+          put(number, await decoder.decode(own, height, width, quality, signal), own.length)
           break
         } catch (error) {
           if (!view.salvage || !own.length || !(error instanceof FormatError)) throw error
@@ -155,6 +164,24 @@ export class Restoring {
       }
     }
     return new Map(numbers.map((number) => [number, found.get(number) as Tile]))
+  }
+
+  /** Small tiles of one size that have all passes that are needed, where the decoder can take several at once. */
+  private alike(passes: Map<number, Uint8Array[]>): number[][] {
+    if (!this.decoder.decodeTogether) return []
+    const batches = new Map<string, number[][]>()
+    for (const [number, own] of passes) {
+      const { height, width } = this.grid.tile(number)
+      const most = Math.floor(BATCH_PX / (height * width))
+      if (own.length < this.decoder.passes || most < 2) continue
+      const { height: h, width: w } = this.whole.tile(number)
+      const same = batches.get(`${h} ${w}`) ?? [[]]
+      batches.set(`${h} ${w}`, same)
+      const last = same.at(-1) as number[]
+      if (last.length < most) last.push(number)
+      else same.push([number])
+    }
+    return [...batches.values()].flat().filter((batch) => batch.length > 1)
   }
 
   /** Draws what is wanted of tiles side by side into `pixels`, whose corner is the corner of `wanted`. */
@@ -186,4 +213,6 @@ export class Restoring {
 
 /** Tiles are drawn together up to so many pixels across. */
 const TOGETHER_PX = 1536
+/** Of the tiles that are decoded at once, at their level. */
+const BATCH_PX = 2 ** 16
 const NOTHING: Latents = { height: 0, width: 0, parts: [], settings: 0 }

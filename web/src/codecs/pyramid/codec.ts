@@ -9,7 +9,7 @@ import { toGrey, toRgb } from './colour'
 import { learnedColours, Mode, type Pixels, stored, WALKED } from './modes'
 import { Nets } from './nets'
 import { selftest } from './selftest'
-import { Reading } from './symbols'
+import { Reading, SideBySide } from './symbols'
 import { PASSES, passOf, walk } from './walk'
 
 /** A pyramid flow in integers. Latents of its tiles are their pixels, 3 channels. */
@@ -71,14 +71,46 @@ export class PyramidModel implements Model {
       const whole = await stored(mode, first.subarray(1), count, height, width)
       return thinned(whole, count, height, width, 2 ** halvings)
     }
-    const learned = learnedColours(first)
-    const colour = mode === Mode.COLOUR || mode === Mode.COLOUR_LEARNED
-    const streams = passes.length ? [first.subarray(learned ? 2 : 1), ...passes.slice(1)] : []
-    const x = await this.coder.turn(() => {
-      const reading = new Reading(this.coder, streams, learned, count * height * width)
-      return walk(this.nets, reading, count, height, width, colour, halvings, signal)
-    })
+    const colour = isColour(mode)
+    const walked = count * Math.ceil(height / 2 ** halvings) * Math.ceil(width / 2 ** halvings)
+    const x = await this.coder.turn(() =>
+      walk(this.nets, this.reading(passes, walked), count, height, width, colour, halvings, signal),
+    )
     return colour ? { channels: 3, data: toRgb(x, count) } : { channels: 1, data: toGrey(x, count) }
+  }
+
+  /** Tiles of one size, as `pixels` with one picture; those that suit are walked together. Throws: FormatError. */
+  async pixelsTogether(
+    tiles: Uint8Array[][], height: number, width: number, halvings: number, signal?: AbortSignal,
+  ): Promise<Pixels[]> {
+    const found = new Array<Pixels | undefined>(tiles.length)
+    const side = 2 ** halvings
+    const area = Math.ceil(height / side) * Math.ceil(width / side)
+    for (const colour of [false, true]) {
+      const alike = [...tiles.keys()].filter((k) => {
+        const mode = tiles[k][0]?.[0]
+        return mode !== undefined && WALKED.includes(mode) && isColour(mode) === colour
+      })
+      if (alike.length < 2) continue
+      const x = await this.coder.turn(() => {
+        const samples = new SideBySide(alike.map((k) => this.reading(tiles[k], area)))
+        return walk(this.nets, samples, alike.length, height, width, colour, halvings, signal)
+      })
+      alike.forEach((k, i) => {
+        const own = x.subarray(3 * area * i, 3 * area * (i + 1))
+        found[k] = colour ? { channels: 3, data: toRgb(own, 1) } : { channels: 1, data: toGrey(own, 1) }
+      })
+    }
+    for (const [k, tile] of tiles.entries()) found[k] ??= await this.pixels(tile, 1, height, width, halvings, signal)
+    return found as Pixels[]
+  }
+
+  /** What reads walked tiles of so many pixels, within a turn of the coder. Throws: FormatError. */
+  private reading(passes: Uint8Array[], pixels: number): Reading {
+    const first = passes[0] ?? new Uint8Array(0)
+    const learned = learnedColours(first)
+    const streams = passes.length ? [first.subarray(learned ? 2 : 1), ...passes.slice(1)] : []
+    return new Reading(this.coder, streams, learned, pixels)
   }
 }
 
@@ -101,9 +133,21 @@ class ReducedPyramid implements Decoder {
     return { latents: planes(pixels, Math.ceil(height / step), Math.ceil(width / step)), crc: undefined }
   }
 
+  async decodeTogether(tiles: Uint8Array[][], height: number, width: number, signal?: AbortSignal): Promise<Decoded[]> {
+    const some = tiles.map((passes) => passes.slice(0, this.passes))
+    const step = 2 ** this.level
+    const [h, w] = [Math.ceil(height / step), Math.ceil(width / step)]
+    const found = await this.model.pixelsTogether(some, height, width, this.level, signal)
+    return found.map((pixels) => ({ latents: planes(pixels, h, w), crc: undefined }))
+  }
+
   render(latents: Latents, window: Rect): Promise<Uint8Array> {
     return this.model.render(latents, window)
   }
+}
+
+function isColour(mode: number): boolean {
+  return mode === Mode.COLOUR || mode === Mode.COLOUR_LEARNED
 }
 
 /** Pixels of one picture as three planes. */

@@ -75,6 +75,27 @@ export class Reading implements Samples {
   }
 }
 
+/** Pictures of one size that are walked together, each from passes of its own. */
+export class SideBySide implements Samples {
+  constructor(private readonly readings: Reading[]) {}
+
+  first(colour: number, count: number): Int32Array {
+    return Int32Array.from({ length: count }, (_, k) => this.readings[k].first(colour, 1)[0])
+  }
+
+  next(
+    pass: number, colour: number, mean: Int32Array, scale: Int32Array, tail: Int32Array, before: Int32Array[],
+  ): Int32Array {
+    const values = new Int32Array(mean.length)
+    const each = mean.length / this.readings.length
+    for (const [k, reading] of this.readings.entries()) {
+      const own = (x: Int32Array): Int32Array => x.subarray(k * each, (k + 1) * each)
+      values.set(reading.next(pass, colour, own(mean), own(scale), own(tail), before.map(own)), k * each)
+    }
+    return values
+  }
+}
+
 function clamped(values: Int32Array, colour: number): Int32Array {
   const [low, high] = RANGES[colour]
   for (let i = 0; i < values.length; i++) values[i] = Math.min(Math.max(values[i], low), high)
