@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net'
 import { extname } from 'node:path'
 
 const TYPES: Record<string, string> = {
-  '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm', '.json': 'application/json',
+  '.html': 'text/html', '.css': 'text/css', '.png': 'image/png', '.js': 'text/javascript', '.wasm': 'application/wasm', '.json': 'application/json',
   '.rndl': 'image/x-roundel',
 }
 

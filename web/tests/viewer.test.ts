@@ -26,6 +26,8 @@ interface Expected {
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const FOLDER = at('../build/viewed')
 const PYTHON = process.env.ROUNDEL_PYTHON ?? at('../../.venv/bin/python')
+/** Frames are drawn when the browser comes to it. */
+const SOON = { timeout: 10_000, interval: 300 }
 const BUILT = existsSync(at('../../src/roundel/viewer/static/viewer.js'))
 
 describe.skipIf(!CHROMIUM || !BUILT)('the exported page', () => {
@@ -116,9 +118,9 @@ describe.skipIf(!CHROMIUM || !BUILT)('the exported page', () => {
     const last = expected.passes.at(-1) as string
     await page.focus('.handle')
     await page.keyboard.press('Home')
-    for (const [x, y] of PLACES) expect(await seen(x, y)).toEqual(pixel(last, x, y))
+    for (const [x, y] of PLACES) await expect.poll(() => seen(x, y), SOON).toEqual(pixel(last, x, y))
     await page.keyboard.press('End')
-    for (const [x, y] of PLACES) expect(await seen(x, y)).toEqual(pixel(expected.original, x, y))
+    for (const [x, y] of PLACES) await expect.poll(() => seen(x, y), SOON).toEqual(pixel(expected.original, x, y))
     const facts = await page.$eval('.facts', (node) => node.textContent)
     const { psnr_db } = JSON.parse(readFileSync(`${FOLDER}/page/figures/0-${expected.passes.length}.json`, 'utf8'))
     expect(facts).toContain(`PSNR ${psnr_db.toFixed(2)} dB`)
@@ -138,7 +140,7 @@ describe.skipIf(!CHROMIUM || !BUILT)('the exported page', () => {
     const last = expected.passes.at(-1) as string
     for (const [x, y] of PLACES) {
       const [a, b] = [pixel(last, x, y), pixel(expected.original, x, y)]
-      expect(await seen(x, y)).toEqual(a.map((value, c) => Math.min(255, 4 * Math.abs(value - b[c]))))
+      await expect.poll(() => seen(x, y), SOON).toEqual(a.map((value, c) => Math.min(255, 4 * Math.abs(value - b[c]))))
     }
   })
 

@@ -16,6 +16,7 @@ export abstract class Layer {
   readonly id = layers++
   private readonly kept = new Map<string, Promise<ImageData>>()
   private readonly there = new Map<string, ImageData>()
+  private stop = new AbortController()
 
   constructor(
     readonly width: number,
@@ -47,6 +48,17 @@ export abstract class Layer {
     return tile
   }
 
+  /** Gives up what is being made; it can be asked for again. */
+  cancel(): void {
+    this.stop.abort()
+    this.stop = new AbortController()
+  }
+
+  /** Of what is being made now. */
+  protected get signal(): AbortSignal {
+    return this.stop.signal
+  }
+
   /** Red, green and blue of a pixel of the picture, if its tile is here. */
   peek(x: number, y: number): [number, number, number] | undefined {
     const tile = this.there.get(`0/${Math.floor(x / this.tilePx)}/${Math.floor(y / this.tilePx)}`)
@@ -76,11 +88,12 @@ export class FileLayer extends Layer {
 
   protected async part(level: number, left: number, top: number, width: number, height: number): Promise<ImageData> {
     const [x, y] = [left * 2 ** level, top * 2 ** level]
-    if (this.passes === undefined) return (await this.file.readRegion(x, y, level, width, height)).toImageData()
+    const { passes, signal } = this
+    if (passes === undefined) return (await this.file.readRegion(x, y, level, width, height, { signal })).toImageData()
     const across = Math.min(width * 2 ** level, this.width - x)
     const down = Math.min(height * 2 ** level, this.height - y)
     const region: [number, number, number, number] = [x, y, across, down]
-    return (await this.file.decode({ region, reduce: level, passes: this.passes })).toImageData()
+    return (await this.file.decode({ region, reduce: level, passes, signal })).toImageData()
   }
 }
 

@@ -21,6 +21,7 @@ export class PictureView {
   private readonly pixel = element('output', { class: 'pixel' })
   private readonly scale = element('output', { class: 'scale' })
   private readonly pass = element('output')
+  private readonly fetched = element('output')
   private left: Side | undefined
   private right: Side | undefined
   private chosen: string
@@ -42,6 +43,10 @@ export class PictureView {
       failed: (error) => this.complain(error),
       magnified: (scale) => {
         this.scale.value = `${scale < 0.1 ? (100 * scale).toPrecision(2) : Math.round(100 * scale)} %`
+      },
+      settled: () => {
+        const [fetched, all] = this.right?.fetched?.() ?? [0, 0]
+        this.fetched.value = fetched > 0 && fetched < all ? `${Math.ceil((100 * fetched) / all)} % of the file fetched` : ''
       },
     })
     this.node.append(this.facts, this.controls(), this.trouble, this.stage.node)
@@ -77,7 +82,7 @@ export class PictureView {
     return element(
       'div',
       { class: 'controls' },
-      beside.length > 1 && choice('beside', beside, this.chosen, (value) => this.change(() => (this.chosen = value))),
+      beside.length > 1 && choice('compare with', beside, this.chosen, (value) => this.change(() => (this.chosen = value))),
       beside.length > 1 && choice('as', modes, this.mode, (value) => this.change(() => (this.mode = value))),
       this.passSlider(),
       element(
@@ -87,6 +92,7 @@ export class PictureView {
         button('1:1', 'One pixel of the screen for one of the picture', () => this.stage.pixels(1)),
         this.scale,
       ),
+      this.fetched,
       this.pixel,
     )
   }

@@ -12,6 +12,8 @@ export interface Side {
   /** A line of facts; figures may come later. */
   facts: string
   figures?: Promise<string>
+  /** Bytes of the file that were fetched so far, over how many it has. */
+  fetched?: () => [number, number]
 }
 
 /** The sides of one page; what was opened stays open until `close`. */
@@ -44,6 +46,7 @@ export class Sides {
       name: item.name,
       facts: `${kind(item)}, ${bytes(count)}, ${bpp(count, width, height)}`,
       figures: path === undefined ? undefined : this.measured(path),
+      fetched: () => [file.bytesRead, item.file_bytes ?? 0],
     }
   }
 
@@ -56,6 +59,7 @@ export class Sides {
   }
 
   close(): void {
+    for (const layer of this.layers.values()) layer.then((made) => made.cancel()).catch(() => undefined)
     for (const file of this.files.values()) file.then((opened) => opened.close()).catch(() => undefined)
   }
 

@@ -17,6 +17,8 @@ export interface Told {
   failed(error: Error): void
   /** Screen pixels for one of the picture, along each axis. */
   magnified(scale: number): void
+  /** Nothing is waited for any more. */
+  settled(): void
 }
 
 export class Stage {
@@ -28,6 +30,7 @@ export class Stage {
   private readonly viewer: OpenSeadragon.Viewer
   private left: OpenSeadragon.TiledImage | undefined
   private right: OpenSeadragon.TiledImage | undefined
+  private shown: Layer[] = []
   private split = 0.5
   private pending = 0
   /** Shows that came later make an earlier one void. */
@@ -45,6 +48,7 @@ export class Stage {
       minZoomImageRatio: 0.5,
       visibilityRatio: 0.2,
       gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: true },
+      smoothTileEdgesMinZoom: Number.POSITIVE_INFINITY, // it would draw them at their own size first, between pixels
       imageLoaderLimit: 2,
       timeout: TIMEOUT_MS,
       preserveImageSizeOnResize: true,
@@ -58,6 +62,9 @@ export class Stage {
   /** Shows one layer, or two with the slider between them; where the last ones were, if they are as large. */
   async show(left: Layer | undefined, right: Layer): Promise<void> {
     const turn = ++this.turn
+    const layers = [left, right].filter((layer) => layer !== undefined)
+    for (const layer of this.shown) if (!layers.includes(layer)) layer.cancel()
+    this.shown = layers
     const size = this.right?.getContentSize()
     const stays = size !== undefined && size.x === right.width && size.y === right.height
     const old = [this.left, this.right].filter((image) => image !== undefined)
@@ -115,6 +122,7 @@ export class Stage {
   wait(change: 1 | -1): void {
     this.pending += change
     this.waiting.textContent = this.pending > 0 ? 'decoding …' : ''
+    if (this.pending === 0) this.told.settled()
   }
 
   private scale(zoom: number): number {

@@ -38,7 +38,7 @@ export function tileSource(
           (pixels) => job.finish(drawn(pixels), null, 'context2d'),
           (error: Error) => {
             job.fail(error.message, null)
-            failed(error)
+            if (error.name !== 'AbortError') failed(error)
           },
         )
         .finally(() => busy(-1))
