@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -280,6 +281,21 @@ def test_files_that_are_read_through_others(tmp_path: Path) -> None:
         image.save(packed, "ROUNDEL", **FAST)
     with gzip.open(tmp_path / "x.rndl.gz", "rb") as file:
         assert np.array_equal(np.asarray(Image.open(file)), np.asarray(image))
+
+
+def test_bytes_that_arrive_one_by_one() -> None:
+    parser = ImageFile.Parser()
+    data = saved(photo(), **FAST)
+    for start in range(0, len(data), 50):
+        parser.feed(data[start : start + 50])
+    assert np.array_equal(np.asarray(parser.close()), np.asarray(photo()))
+
+
+def test_threads_share_nothing_but_the_model() -> None:
+    data = saved(photo(size=(70, 60)), **FAST)
+    expected = np.asarray(photo(size=(70, 60)))
+    with ThreadPoolExecutor(4) as pool:
+        assert all(np.array_equal(found, expected) for found in pool.map(lambda _: np.asarray(opened(data)), range(8)))
 
 
 def test_copies_and_pickles() -> None:

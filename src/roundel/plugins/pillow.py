@@ -193,6 +193,9 @@ class RoundelImageFile(ImageFile.ImageFile):
                 self.fp = None
         return super().load()
 
+    def load_seek(self, position: int) -> None:
+        """By this Pillow's parser knows a format that loads by itself."""
+
     def verify(self) -> None:
         """Check every checksum without decoding. Raises: PillowError, one does not match."""
         with _complaints(self.filename):
