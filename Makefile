@@ -52,7 +52,7 @@ docs: $(VENV)/.docs
 	$(BIN)/sphinx-build -q -W -c docs -d out/doctrees -b doctest . out/doctest
 
 clean:
-	rm -rf $(VENV) out build web/dist web/build web/node_modules src/roundel/coding/*.so dist .pytest_cache .ruff_cache .mypy_cache .hypothesis src/*.egg-info
+	rm -rf $(VENV) out build web/dist web/build web/node_modules src/roundel/viewer/static src/roundel/coding/*.so dist .pytest_cache .ruff_cache .mypy_cache .hypothesis src/*.egg-info
 
 # Installed anew only when the requirements or the C sources change. Any index will do; where yours has CPU builds of torch, they are enough.
 $(READY): pyproject.toml constraints.txt $(wildcard src/roundel/coding/native/*)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import threading
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -140,7 +141,7 @@ def _serve(site: "Site", page: Path, port: int, *, browser: bool, as_json: bool)
             json.dumps({"url": url}) if as_json else f"{url} shows {len(site.items)} files; Ctrl-C ends it", flush=True
         )
         if browser:
-            webbrowser.open(url)
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()  # some return when they are closed
         server = uvicorn.Server(uvicorn.Config(application(site, page), log_level="warning", lifespan="off"))
         with suppress(KeyboardInterrupt):  # the way it ends
             server.run(sockets=[listening])
