@@ -141,7 +141,8 @@ def _serve(site: "Site", page: Path, port: int, *, browser: bool, as_json: bool)
             json.dumps({"url": url}) if as_json else f"{url} shows {len(site.items)} files; Ctrl-C ends it", flush=True
         )
         if browser:
-            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()  # some return when they are closed
+            # A browser in the terminal returns when it is closed.
+            threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
         server = uvicorn.Server(uvicorn.Config(application(site, page), log_level="warning", lifespan="off"))
         with suppress(KeyboardInterrupt):  # the way it ends
             server.run(sockets=[listening])
