@@ -37,7 +37,7 @@ SHOWN = 20
 @click.option("--strip", is_flag=True, help="Leave metadata out.")
 @streams.model_option
 @click.option("--workers", type=click.IntRange(min=1), help="Processes.  [default: one a processor]")
-@click.option("--address", help="A Ray cluster, such as auto or ray://host:10001.  [default: this machine]")
+@click.option("--address", help="A Ray cluster, auto or HOST:PORT.  [default: this machine]")
 @click.option("--shard", type=click.IntRange(min=1), help="Pictures of a part.  [default: 64; of tar and parquet 1024]")
 @click.option("--retry-failed", is_flag=True, help="Do again what failed before.")
 @streams.quiet_option
@@ -185,6 +185,9 @@ def _conclude(report: "Report", teller: _Teller, target: str, elapsed_s: float, 
         )
     if not quiet:
         left = f"; {all_.left} members of archives were no pictures" if all_.left else ""
+        if not now.done + now.failed:
+            streams.note(f"nothing left to do: {all_.done} done, {all_.failed} failed before{left}")
+            return
         parts = [f"{now.done} done", *([f"{now.failed} failed"] if now.failed else [])]
         sizes = [size for size in (now.bytes_in, now.bytes_out) if size]
         parts += [batch.sizes_text(sizes)] if sizes else []

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -23,6 +24,8 @@ LOOSE, TOGETHER = 64, 1024
 """Pictures of a part: with a file for each result, and with one for all of them."""
 RETRIES = 2
 """So often is a task done again whose worker has died."""
+KNOCK_S = 10
+"""So long may a cluster take to answer at all."""
 
 Told = Callable[[Record], None]
 
@@ -161,6 +164,8 @@ def _ray(means: Means) -> Iterator[Any]:
     local: dict[str, Any] = {"num_cpus": means.workers or os.cpu_count(), "object_store_memory": STORE_BYTES}
     local |= {"include_dashboard": False}
     try:
+        if means.address:
+            _knock(means.address)
         ray.init(
             address=means.address or "local",
             log_to_driver=False,
@@ -168,12 +173,19 @@ def _ray(means: Means) -> Iterator[Any]:
             **({} if means.address else local),
         )
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise UnsupportedError(f"no Ray at {means.address or 'this machine'}: {reason}") from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raises: OSError, nobody answers at HOST:PORT, where Ray would wait for many minutes."""
+    host, _, port = address.rpartition(":")
+    if host and "/" not in host and port.isdigit():
+        socket.create_connection((host, int(port)), timeout=KNOCK_S).close()
 
 
 def _inside(source: str, target: str) -> str:
