@@ -13,10 +13,11 @@ interface Exports {
   reader(bytes: number, length: number): number
   symbols(reader: number, found: number, index: number, n: number, tables: number): number
   writer_matches(bytes: number, length: number, found: number, index: number, n: number, tables: number): number
-  colours(pixels: number): number
-  samples(
-    seen: number, reader: number, colour: number, n: number, values: number, index: number, centre: number, luma: number,
-    co: number, tables: number,
+  cell(flags: number, pictures: number, height: number, width: number, halvings: number, colours: number): number
+  first(cell: number, colour: number, values: number): void
+  group(
+    cell: number, reader: number, level: number, phase: number, colour: number, white: number, n: number, values: number,
+    mean: number, scale: number, tail: number, luma: number, co: number, tables: number,
   ): number
   mixture(mean: number, scale: number, tail: number, index: number, centre: number, n: number): void
   merge(low: number, details: number, out: number, h: number, w: number): number
@@ -86,16 +87,23 @@ export class Native {
   }
 }
 
+const NO_MEMORY = 'not enough memory: decode a region, or a smaller picture'
 const DAMAGES = new Map([
   [1, 'a table index that is no table'],
   [2, 'a value that no encoder writes'],
   [3, 'a value beyond its range'],
 ])
 
+/** Throws: RoundelError, for a pointer that is none. */
+export function present(pointer: number): number {
+  if (!pointer) throw new RoundelError(NO_MEMORY)
+  return pointer
+}
+
 /** Throws: FormatError, RoundelError, for a result of the core that is not 0. */
 export function checked(result: number): void {
   if (!result) return
   const damage = DAMAGES.get(result)
   if (damage) throw new FormatError(`coded data holds ${damage}; the file is damaged`)
-  throw new RoundelError('not enough memory: decode a region, or a smaller picture')
+  throw new RoundelError(NO_MEMORY)
 }

@@ -6,10 +6,10 @@ import type { Weights } from '../../engine/weights'
 import type { Rect } from '../../geometry'
 import type { Batch, Decoded, Decoder, Latents, Model } from '../protocol'
 import { toGrey, toRgb } from './colour'
-import { learnedColours, Mode, type Pixels, stored, WALKED } from './modes'
+import { flagsOf, Mode, type Pixels, stored, WALKED } from './modes'
 import { Nets } from './nets'
 import { selftest } from './selftest'
-import { Reading, SideBySide } from './symbols'
+import { Reading, SideBySide, type Space } from './symbols'
 import { PASSES, passOf, walk } from './walk'
 
 /** A pyramid flow in integers. Latents of its tiles are their pixels, 3 channels. */
@@ -72,10 +72,8 @@ export class PyramidModel implements Model {
       return thinned(whole, count, height, width, 2 ** halvings)
     }
     const colour = isColour(mode)
-    const walked = count * Math.ceil(height / 2 ** halvings) * Math.ceil(width / 2 ** halvings)
-    const x = await this.coder.turn(() =>
-      walk(this.nets, this.reading(passes, walked), count, height, width, colour, halvings, signal),
-    )
+    const space = { pictures: count, height, width, halvings, colours: colour ? 3 : 1 }
+    const x = await this.coder.turn(() => walk(this.nets, this.reading(passes, space), space, signal))
     return colour ? { channels: 3, data: toRgb(x, count) } : { channels: 1, data: toGrey(x, count) }
   }
 
@@ -93,8 +91,9 @@ export class PyramidModel implements Model {
       })
       if (alike.length < 2) continue
       const x = await this.coder.turn(() => {
-        const samples = new SideBySide(alike.map((k) => this.reading(tiles[k], area)))
-        return walk(this.nets, samples, alike.length, height, width, colour, halvings, signal)
+        const space = { pictures: 1, height, width, halvings, colours: colour ? 3 : 1 }
+        const samples = new SideBySide(alike.map((k) => this.reading(tiles[k], space)))
+        return walk(this.nets, samples, { ...space, pictures: alike.length }, signal)
       })
       alike.forEach((k, i) => {
         const own = x.subarray(3 * area * i, 3 * area * (i + 1))
@@ -105,12 +104,12 @@ export class PyramidModel implements Model {
     return found as Pixels[]
   }
 
-  /** What reads walked tiles of so many pixels, within a turn of the coder. Throws: FormatError. */
-  private reading(passes: Uint8Array[], pixels: number): Reading {
+  /** What reads walked tiles or groups, within a turn of the coder. Throws: FormatError. */
+  private reading(passes: Uint8Array[], space: Space): Reading {
     const first = passes[0] ?? new Uint8Array(0)
-    const learned = learnedColours(first)
-    const streams = passes.length ? [first.subarray(learned ? 2 : 1), ...passes.slice(1)] : []
-    return new Reading(this.coder, streams, learned, pixels)
+    const flags = flagsOf(first)
+    const streams = passes.length ? [first.subarray(flags ? 2 : 1), ...passes.slice(1)] : []
+    return new Reading(this.coder, streams, flags, space)
   }
 }
 

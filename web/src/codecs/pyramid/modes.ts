@@ -26,12 +26,15 @@ export interface Pixels {
   data: Uint8Array
 }
 
-/** Colours that are learned in a tile, from its first pass; 0 for none. Throws: FormatError. */
-export function learnedColours(first: Uint8Array): number {
+/** Of what a tile is coded with: neighbours correct what the nets say. Bits 0 to 2: seen colours correct Y, Co, Cg. */
+const NEIGHBOURS = 8
+
+/** What a tile is coded with besides the nets, from its first pass; 0 for nothing. Throws: FormatError. */
+export function flagsOf(first: Uint8Array): number {
   if (first[0] !== Mode.COLOUR_LEARNED && first[0] !== Mode.GREY_LEARNED) return 0
-  const most = first[0] === Mode.GREY_LEARNED ? 1 : 7
-  if (first.length < 2 || first[1] < 1 || first[1] > most)
-    throw new FormatError('a tile does not say which colours it learns: no encoder writes that; it is damaged')
+  const most = NEIGHBOURS | (first[0] === Mode.GREY_LEARNED ? 1 : 7)
+  if (first.length < 2 || !first[1] || first[1] & ~most)
+    throw new FormatError('a tile does not say what it learns from itself: no encoder writes that; it is damaged')
   return first[1]
 }
 

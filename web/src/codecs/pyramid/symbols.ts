@@ -1,24 +1,45 @@
 /** Where a walk over a pyramid gets its samples from: passes, and beyond the last one the best guess. */
 
 import type { Coder, Reader } from '../../coding/coder'
-import { checked } from '../../coding/native'
+import { checked, present } from '../../coding/native'
 import { FormatError } from '../../errors'
 import { UNIFORM_CHROMA, UNIFORM_LUMA } from './nets'
+
+/** Samples that are coded together: one colour of one phase, on the squares of one kind. */
+export interface Group {
+  pass: number
+  level: number
+  /** 0 d, 1 b, 2 c. */
+  phase: number
+  /** 0 Y, 1 Co, 2 Cg. */
+  colour: number
+  white: number
+}
+
+/** What the nets say of the samples of a group: means in sixteenths of a sample; scales and tails in 1/64, not clamped. */
+export interface Prediction {
+  mean: Int32Array
+  scale: Int32Array
+  tail: Int32Array
+}
+
+/** What a walk covers. */
+export interface Space {
+  pictures: number
+  /** Of whole pictures. */
+  height: number
+  width: number
+  /** Levels that are left out. */
+  halvings: number
+  colours: number
+}
 
 /** Where the walk gets samples from. */
 export interface Samples {
   /** A colour of the one pixel that each of `count` pictures starts with. */
   first(colour: number, count: number): Int32Array
-  /**
-   * Values of a group, within the range of their colour.
-   *
-   * Args:
-   *   mean: in sixteenths of a sample. scale, tail: in 1/64, not yet clamped. All are what the nets say.
-   *   before: the colours before, at the same positions.
-   */
-  next(
-    pass: number, colour: number, mean: Int32Array, scale: Int32Array, tail: Int32Array, before: Int32Array[],
-  ): Int32Array
+  /** Values of a group, within the range of their colour. Args: before: the colours before, at the same positions. */
+  next(group: Group, said: Prediction, before: Int32Array[]): Int32Array
 }
 
 /** Of the samples of each colour: the nets' arithmetic is exact for these only. */
@@ -27,50 +48,44 @@ const RANGES = [[-128, 127], [-255, 255], [-255, 255]] as const
 /** Reads samples from passes, within a turn of the coder. */
 export class Reading implements Samples {
   private readonly readers: Reader[]
-  private readonly stage: number
+  private readonly cell: number
 
-  /**
-   * Args:
-   *   learned: bit c is set where seen colours correct colour c. pixels: of all pictures together.
-   */
+  /** Args: flags: what the tile is coded with besides the nets; 0 for nothing. */
   constructor(
     private readonly coder: Coder,
     passes: Uint8Array[],
-    private readonly learned: number,
-    pixels: number,
+    flags: number,
+    { pictures, height, width, halvings, colours }: Space,
   ) {
-    const { native } = coder
-    this.stage = learned ? native.call.colours(pixels) : 0
-    if (learned && !this.stage) checked(100)
+    this.cell = present(coder.native.call.cell(flags, pictures, height, width, halvings, colours))
     this.readers = passes.map((bytes) => coder.reader(bytes))
   }
 
   first(colour: number, count: number): Int32Array {
     if (!this.readers.length) return new Int32Array(count)
-    const index = new Int32Array(count).fill(colour ? UNIFORM_CHROMA : UNIFORM_LUMA)
-    return inRange(this.readers[0].take(index), colour)
+    const { native } = this.coder
+    const values = this.readers[0].take(new Int32Array(count).fill(colour ? UNIFORM_CHROMA : UNIFORM_LUMA))
+    const [low, high] = RANGES[colour]
+    if (values.some((value) => value < low || value > high))
+      throw new FormatError('coded data holds a sample beyond its range; the file is damaged')
+    native.scoped(() => native.call.first(this.cell, colour, native.put(values)))
+    return values
   }
 
-  next(
-    pass: number, colour: number, mean: Int32Array, scale: Int32Array, tail: Int32Array, before: Int32Array[],
-  ): Int32Array {
+  next({ pass, level, phase, colour, white }: Group, { mean, scale, tail }: Prediction, before: Int32Array[]): Int32Array {
     const { native, tables } = this.coder
     const reader = this.readers[pass] as Reader | undefined
     const n = mean.length
     return native.scoped(() => {
-      const [index, centre] = [native.take(4 * n), native.take(4 * n)]
-      native.call.mixture(native.put(mean), native.put(scale), native.put(tail), index, centre, n)
-      if (!reader) return clamped(native.integers(centre, n), colour)
-      if ((this.learned >> colour) & 1) {
-        const values = native.take(4 * n)
-        const [y, co] = [0, 1].map((k) => (k < colour ? native.put(before[k]) : 0))
-        checked(native.call.samples(this.stage, reader.at, colour, n, values, index, centre, y, co, tables))
-        return native.integers(values, n)
+      const values = native.take(4 * n)
+      const said = [mean, scale, tail].map((part) => native.put(part)) as [number, number, number]
+      if (!reader) {
+        native.call.mixture(...said, native.take(4 * n), values, n)
+        return clamped(native.integers(values, n), colour)
       }
-      const centres = native.integers(centre, n)
-      const found = reader.take(native.integers(index, n))
-      for (let i = 0; i < n; i++) found[i] += centres[i]
-      return inRange(found, colour)
+      const [luma, co] = [0, 1].map((k) => (k < colour ? native.put(before[k]) : 0))
+      checked(native.call.group(this.cell, reader.at, level, phase, colour, white, n, values, ...said, luma, co, tables))
+      return native.integers(values, n)
     })
   }
 }
@@ -83,14 +98,12 @@ export class SideBySide implements Samples {
     return Int32Array.from({ length: count }, (_, k) => this.readings[k].first(colour, 1)[0])
   }
 
-  next(
-    pass: number, colour: number, mean: Int32Array, scale: Int32Array, tail: Int32Array, before: Int32Array[],
-  ): Int32Array {
+  next(group: Group, { mean, scale, tail }: Prediction, before: Int32Array[]): Int32Array {
     const values = new Int32Array(mean.length)
     const each = mean.length / this.readings.length
     for (const [k, reading] of this.readings.entries()) {
       const own = (x: Int32Array): Int32Array => x.subarray(k * each, (k + 1) * each)
-      values.set(reading.next(pass, colour, own(mean), own(scale), own(tail), before.map(own)), k * each)
+      values.set(reading.next(group, { mean: own(mean), scale: own(scale), tail: own(tail) }, before.map(own)), k * each)
     }
     return values
   }
@@ -98,14 +111,5 @@ export class SideBySide implements Samples {
 
 function clamped(values: Int32Array, colour: number): Int32Array {
   const [low, high] = RANGES[colour]
-  for (let i = 0; i < values.length; i++) values[i] = Math.min(Math.max(values[i], low), high)
-  return values
-}
-
-/** Samples as they were read. Throws: FormatError, the nets would not be exact for one of them. */
-function inRange(values: Int32Array, colour: number): Int32Array {
-  const [low, high] = RANGES[colour]
-  for (const value of values)
-    if (value < low || value > high) throw new FormatError('coded data holds a sample beyond its range; the file is damaged')
-  return values
+  return values.map((value) => Math.min(Math.max(value, low), high))
 }

@@ -6,7 +6,7 @@
 import { breathe } from '../protocol'
 import { COLOURS, GROUPS, type Nets, PHASES, type PhaseNets } from './nets'
 import { rowsOf, squaresOf, Surroundings } from './squares'
-import type { Samples } from './symbols'
+import type { Group, Samples, Space } from './symbols'
 
 /** All levels from the fourth finest down, the third, the second, and phases d, b, c of the finest. */
 export const PASSES = 6
@@ -29,15 +29,12 @@ interface Pictures {
 }
 
 /**
- * The samples of `count` pictures in YCoCg-R, luma centred: (count, 3, ⌈height / 2^halvings⌉, ⌈width / 2^halvings⌉),
- * every 2^halvings-th row and column.
- *
- * Args: colour: whether chroma is coded; it is 0 otherwise.
+ * The samples of pictures in YCoCg-R, luma centred: (pictures, 3, ⌈height / 2^halvings⌉, ⌈width / 2^halvings⌉), every
+ * 2^halvings-th row and column. Chroma that is not coded is 0.
  */
-export async function walk(
-  nets: Nets, samples: Samples, count: number, height: number, width: number, colour: boolean, halvings: number,
-  signal?: AbortSignal,
-): Promise<Int16Array> {
+export async function walk(nets: Nets, samples: Samples, space: Space, signal?: AbortSignal): Promise<Int16Array> {
+  const { pictures: count, height, width, halvings } = space
+  const colour = space.colours === COLOURS
   let coarse: Pictures = { height: 1, width: 1, data: new Int16Array(count * COLOURS) }
   for (let plane = 0; plane < (colour ? COLOURS : 1); plane++) {
     const first = samples.first(plane, count)
@@ -90,7 +87,8 @@ async function completed(
     if (!empty) {
       here.data = new Int16Array(count * COLOURS * here.height * here.width)
       const groups = colour ? GROUPS : 2
-      await phase(step, samples, passOf(level, number), count, features, linear, h, w, here, groups)
+      const about = { pass: passOf(level, number), level, phase: number }
+      await phase(step, samples, about, count, features, linear, h, w, here, groups)
       place(here, fine, count * COLOURS, row, column)
       for (let plane = 0; plane < count * COLOURS; plane++)
         for (let y = 0; y < here.height; y++) {
@@ -104,8 +102,8 @@ async function completed(
 
 /** Gets all samples of a phase into `here`. Args: h, w: of phase a. */
 async function phase(
-  step: PhaseNets, samples: Samples, pass: number, count: number, features: Uint8Array, linear: Int32Array, h: number,
-  w: number, here: Pictures, groups: number,
+  step: PhaseNets, samples: Samples, about: Pick<Group, 'pass' | 'level' | 'phase'>, count: number, features: Uint8Array,
+  linear: Int32Array, h: number, w: number, here: Pictures, groups: number,
 ): Promise<void> {
   const squares = squaresOf(count, here.height, here.width, h, w)
   const rows = squares.map((square) => rowsOf(features, step.width, square.features))
@@ -124,7 +122,8 @@ async function phase(
       const picture = Math.floor(places[i] / area)
       mean[i] += linear[picture * 2 * area + colour * area + places[i]] // (B, 3, h, w)
     }
-    const found = samples.next(pass, colour, mean, said.subarray(n, 2 * n), said.subarray(2 * n), values[white])
+    const predicted = { mean, scale: said.subarray(n, 2 * n), tail: said.subarray(2 * n) }
+    const found = samples.next({ ...about, colour, white }, predicted, values[white])
     values[white].push(found)
     if (number < groups - 1) around.learn(colour, padded, found, mean)
   }
