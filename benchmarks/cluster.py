@@ -1,8 +1,9 @@
 """`roundel batch` on one machine: 2,000 small pictures with one worker and with two, each twice, one after another.
 
-Small ones, so that what a picture costs beside its coding counts. Wall-clock time: from the first picture to the last, since Ray needs a quarter of a minute to start and stop whatever
-there is to do; and of the whole command, in brackets. The ratio means something on an idle machine only. (Ray's workers are
-nice to others; RAY_worker_niceness=0 in the environment changes that.)
+Small ones, so that what a picture costs beside its coding counts. Wall-clock time from the first picture to the last,
+since Ray needs a quarter of a minute to start and stop whatever there is to do; in brackets that of the whole command.
+The ratio means something on an idle machine only. Ray's workers are nice to others; RAY_worker_niceness=0 in the
+environment changes that.
 """
 
 import tempfile
