@@ -43,6 +43,9 @@ def folder(tmp_path: Path) -> str:
         ("matplotlib", "compare", ["lab", "toy", "--steps", "1", "--plot", "{folder}/x.png"]),
         ("matplotlib", "compare", ["eval", "{folder}", "-c", "jpeg=50,60", "--plot", "{folder}/x.png"]),
         ("ray", "ray", ["batch", "{folder}", "{folder}/out"]),
+        ("matplotlib", "compare", ["eval", "{folder}", "-c", "jpeg=50,60", "--html", "{folder}/x.html"]),
+        ("starlette", "web", ["view", "{folder}"]),
+        ("uvicorn", "web", ["view", "{folder}"]),
         ("imagecodecs", "compare", ["eval", "{folder}", "-c", "png", "-c", "jxl-e3", "--lossless"]),
     ],
 )
