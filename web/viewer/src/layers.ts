@@ -142,7 +142,11 @@ export class PictureLayer extends Layer {
   }
 }
 
-/** How far two layers of one size are apart, pixel by pixel: differences so many times as large, on black. */
+/**
+ * How far two layers of one size are apart, pixel by pixel, as seen on black: differences so many times as large.
+ *
+ * Canvases keep samples times alpha, so that those of translucent pixels are not known any better.
+ */
 export class DifferenceLayer extends Layer {
   constructor(
     private readonly first: Layer,
@@ -156,8 +160,11 @@ export class DifferenceLayer extends Layer {
   protected async part(_: number, left: number, top: number, width: number, height: number): Promise<ImageData> {
     const [a, b] = await Promise.all([this.first, this.second].map((layer) => cut(layer, left, top, width, height)))
     const out = new ImageData(width, height)
-    for (let i = 0; i < out.data.length; i++)
-      out.data[i] = i % 4 === 3 ? 255 : this.gain * Math.abs(a.data[i] - b.data[i])
+    for (let i = 0; i < out.data.length; i += 4) {
+      const [alphaA, alphaB] = [a.data[i + 3], b.data[i + 3]]
+      for (let c = i; c < i + 3; c++) out.data[c] = (this.gain * Math.abs(a.data[c] * alphaA - b.data[c] * alphaB)) / 255
+      out.data[i + 3] = 255
+    }
     return out
   }
 }
