@@ -54,6 +54,15 @@ def test_every_range_of_16_bits_comes_back(largest: int, shape: tuple[int, ...],
     assert np.array_equal(found, chunk)
 
 
+@pytest.mark.parametrize("step", [16, 257])
+def test_samples_that_were_widened_cost_no_more_than_before(step: int) -> None:
+    chunk = samples((30, 40), "u2", 255)
+    chunk[0, :2] = 255, 254
+    wide = encode_chunk(chunk * np.uint16(step), FAST)
+    assert len(wide) < len(encode_chunk(chunk, FAST)) + 10
+    assert np.array_equal(decode_chunk(wide), chunk * step)
+
+
 def test_the_order_of_memory_comes_back() -> None:
     chunk = np.asfortranarray(samples((7, 9)))
     found = decode_chunk(encode_chunk(chunk, FAST))
@@ -160,10 +169,10 @@ def test_a_huge_picture_is_refused_before_it_is_decoded() -> None:
         "<u2 C 7,9",
         "<u2 C 7,8 0",
         "<u2 C 7,-9 0",
-        "<f4 C 7,9 0",
-        "|u1 C 7,9 70000",
-        "O C 7,9 0",
-        "|u1 C 7,9 1_0",
+        "<f4 C 7,9 0 1",
+        "|u1 C 7,9 70000 1",
+        "O C 7,9 0 1",
+        "|u1 C 7,9 1_0 1",
     ],
 )
 def test_notes_that_make_no_sense(text: str) -> None:

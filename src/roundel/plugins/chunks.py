@@ -90,11 +90,13 @@ class Note(NamedTuple):
     dtype: np.dtype[Any]
     order: str
     shape: tuple[int, ...]
-    largest: int
+    largest: int = 0
     """The 16-bit sample that 255 stands for in a lossy picture; 0 where samples are as they are."""
+    step: int = 1
+    """What samples were divided by: all are multiples of it, such as those of 12 bits that were shifted to 16."""
 
     def text(self) -> str:
-        return f"{self.dtype.str} {self.order} {','.join(map(str, self.shape))} {self.largest}"
+        return f"{self.dtype.str} {self.order} {','.join(map(str, self.shape))} {self.largest} {self.step}"
 
 
 def layout_of(shape: tuple[int, ...], *, colour: bool = True) -> Layout:
@@ -140,14 +142,15 @@ def encode_chunk(chunk: np.ndarray, settings: Settings) -> bytes:
     layout = layout_of(chunk.shape, colour=settings.colour)
     picture = _column(chunk.astype(chunk.dtype.newbyteorder("="), copy=False), layout)
     lossy = settings.quality is not None
-    largest = max(1, int(picture.max())) if picture.dtype == np.uint16 else 0
-    kept = None
-    if lossy and largest:
+    largest, step, kept = 0, 1, None
+    if picture.dtype == np.uint16 and lossy:
+        largest = max(1, int(picture.max()))
         picture = ((picture.astype(np.uint32) * 255 + largest // 2) // largest).astype(np.uint8)
-    elif 0 < largest < 65535:
-        picture, kept = scale_samples(picture, largest), largest if largest != 255 else None
+    elif picture.dtype == np.uint16:
+        step = max(1, int(np.gcd.reduce(picture, axis=None)))
+        picture, kept = _narrow(picture // np.uint16(step))
     order = "F" if chunk.flags.f_contiguous and not chunk.flags.c_contiguous else "C"
-    note = Note(chunk.dtype, order, chunk.shape, largest if lossy else 0)
+    note = Note(chunk.dtype, order, chunk.shape, largest, step)
     whole = replace(
         image.from_array(picture), sample_max=kept, texts=() if _plain(note, picture) else ((NOTE, note.text()),)
     )
@@ -182,7 +185,7 @@ def decode_chunk(
     note = _note(picture)
     if note is None:
         samples = _samples(picture)
-        note = Note(samples.dtype, "C", samples.shape if shape is None else shape, 0)
+        note = Note(samples.dtype, "C", samples.shape if shape is None else shape)
     if (shape or note.shape) != note.shape or dtype not in (None, note.dtype.newbyteorder("="), note.dtype):
         raise FormatError(f"a chunk of {note.dtype} {note.shape}, {dtype} {shape} is expected: it is of another array")
     layout = layout_of(note.shape, colour=settings.colour)
@@ -192,6 +195,7 @@ def decode_chunk(
         raise FormatError(f"a picture {samples.shape} where a chunk {note.shape} is expected: it is of another array")
     if note.largest:
         samples = (samples.astype(np.uint32) * note.largest + 127) // 255
+    samples = samples.astype(np.uint16) * np.uint16(note.step) if note.step > 1 else samples
     chunk = _chunk(samples.astype(note.dtype, copy=False), layout, note.shape)
     return np.asarray(chunk, order="F" if note.order == "F" else "C")
 
@@ -200,6 +204,12 @@ def check_type(dtype: np.dtype[Any]) -> None:
     """Raises: ImageError, samples of this type are not kept."""
     if dtype.newbyteorder("=") not in TYPES:
         raise ImageError(f"samples of {dtype} are not kept: uint8 or uint16 are expected")
+
+
+def _narrow(samples: np.ndarray) -> tuple[np.ndarray, int | None]:
+    """16-bit samples in 8 bits where they fit, else spread over 16, and the largest, as `Picture.sample_max` has it."""
+    largest = max(1, int(samples.max()))
+    return scale_samples(samples, largest), None if largest in (255, 65535) else largest
 
 
 def _column(chunk: np.ndarray, layout: Layout) -> np.ndarray:
@@ -226,7 +236,7 @@ def _samples(picture: Picture) -> np.ndarray:
 
 def _plain(note: Note, picture: np.ndarray) -> bool:
     """Whether the chunk is what the picture decodes to."""
-    return note == Note(picture.dtype, "C", picture.shape, 0)
+    return note == Note(picture.dtype, "C", picture.shape)
 
 
 def _note(picture: Picture) -> Note | None:
@@ -234,12 +244,12 @@ def _note(picture: Picture) -> Note | None:
     if text is None:
         return None
     try:
-        kind, order, sides, largest = text.split(" ")
-        note = Note(np.dtype(kind), order, tuple(map(int, sides.split(","))), int(largest))
+        kind, order, sides, largest, step = text.split(" ")
+        note = Note(np.dtype(kind), order, tuple(map(int, sides.split(","))), int(largest), int(step))
         check_type(note.dtype)
     except (ImageError, TypeError, ValueError) as error:
         raise FormatError(f"the chunk's note {text[:80]!r} makes no sense: it is damaged") from error
-    if note.text() != text or not 0 <= note.largest < 65536:
+    if note.text() != text or not 0 <= note.largest < 65536 or not 0 < note.step < 65536:
         raise FormatError(f"the chunk's note {text[:80]!r} makes no sense: it is damaged")
     return note
 
