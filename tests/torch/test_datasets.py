@@ -53,6 +53,17 @@ def test_stores_of_arrays(name: str, tmp_path: Path) -> None:
     with pytest.raises(IndexError):
         tokens[COUNT]
     assert seen(TokenStream(tmp_path)) == list(range(COUNT))
+    loader = DataLoader(tokens, batch_size=None, num_workers=2, multiprocessing_context="fork")
+    assert seen(loader) == list(range(COUNT))
+
+
+def test_one_picture_in_an_array(tmp_path: Path) -> None:
+    zarr = pytest.importorskip("zarr")
+    np.save(tmp_path / "one.npy", numbered(4)[3])
+    zarr.create_array(str(tmp_path / "one.zarr"), data=numbered(5)[4])
+    assert seen(TokenDataset(tmp_path)) == [3, 4]
+    with pytest.raises(RoundelError, match=r"group\.zarr: a group of zarr"):
+        TokenDataset(zarr.create_group(str(tmp_path / "group.zarr")).store.root)
 
 
 def test_packs_and_files(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ class NumpyArray:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.bounds = _steps(len(self._array), STEP)
+        self.bounds = _steps(self._array.shape[0], STEP)
 
     @cached_property
     def _array(self) -> Any:
@@ -121,9 +121,8 @@ class ZarrArray(NumpyArray):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        array = self._array
-        chunks = getattr(array, "chunks", None) or (STEP,)
-        self.bounds = _steps(len(array), int(chunks[0]) if getattr(array, "ndim", 0) == 4 else STEP)
+        chunks = getattr(self._array, "chunks", None)  # an array in memory, of one picture, has none
+        self.bounds = _steps(self._array.shape[0], int(chunks[0]) if chunks else STEP)
 
     @cached_property
     def _array(self) -> Any:
@@ -132,7 +131,7 @@ class ZarrArray(NumpyArray):
         except ImportError:
             raise UnsupportedError("zarr arrays need the package zarr: pip install 'roundel[zarr]'") from None
         try:
-            found = zarr.open(str(self._path), mode="r")
+            found: Any = zarr.open(str(self._path), mode="r")
         except Exception as error:  # whatever the library says
             raise UnsupportedError(f"cannot be opened by zarr: {error}") from error
         if not hasattr(found, "shape"):
