@@ -72,14 +72,16 @@ class Encoding:
         Raises:
             FormatError: tiles do not suit the model.
         """
-        grid = codec.grid(picture.height, picture.width, tile_px)
         if isinstance(picture, Scan):
+            grid = codec.grid(picture.height, picture.width, tile_px)
             _, depth, boxes = to_boxes(picture.beside, codec.model.kind, strip=strip)
             return cls(picture.beside, codec, picture, depth, boxes, grid, stripped=strip)
         pixels, depth, boxes = to_boxes(picture, codec.model.kind, strip=strip)
+        drawn = is_drawn(pixels)
+        grid = codec.grid(picture.height, picture.width, tile_px, drawn=drawn)
         encoding = cls(picture, codec, pixels, depth, boxes, grid)
         thin = min(picture.height, picture.width) < THIN_PX
-        if free and codec.model.kind is Kind.LOSSY and depth == 8 and (thin or is_drawn(pixels)):
+        if free and codec.model.kind is Kind.LOSSY and depth == 8 and (thin or drawn):
             exact = replace(codec, model=zoo.get(zoo.default(Kind.LOSSLESS)), progress=None)
             encoding = replace(encoding, rival=cls.of(picture, exact, strip=strip))
         return encoding

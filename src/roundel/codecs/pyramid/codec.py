@@ -8,6 +8,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from roundel.codecs.drawn import is_drawn
 from roundel.codecs.protocol import Batch, Decoded, Encoded, Window
 from roundel.codecs.pyramid import stored, webp
 from roundel.codecs.pyramid.nets import Nets
@@ -22,8 +23,10 @@ from roundel.errors import FormatError
 QUICK_LEVEL = 1
 """zlib's level for finding out whether a tile repeats: what does not shrink much at it is no diagram."""
 WORTH = 1.25
-"""So many times the nets' bytes at that level at most: screens stay below 1.2, photographs above 1.4, and trying WebP
-on those would take longer than all else."""
+"""So many times the nets' bytes at that level at most, or a tile that looks drawn: screens stay below 1.2, photographs
+above 1.4, and trying WebP on those would take longer than all else."""
+PLAIN = 0.5
+"""Bits a pixel: what WebP codes in so few, it codes better than the nets would, which then need not run."""
 
 
 class Mode(IntEnum):
@@ -116,13 +119,19 @@ class PyramidModel:
         held = np.ascontiguousarray(pixels[..., :1] if grey else pixels)
         if (held == held[:1, :1, :1]).all():
             return _stored(Mode.CONSTANT, _rgb(held[:1, :1, :1]).tobytes(), zlib.crc32(_rgb(held).data))
+        drawn = is_drawn(held.reshape(-1, *held.shape[2:]))
+        if drawn:
+            mode, payload = repeating(_rgb(held), int(PLAIN / 8 * held[..., 0].size))
+            if payload:
+                return _stored(mode, payload, zlib.crc32(_rgb(held).data))
         recording = Recording(to_ycocg(held))
         walk(self.nets, recording, *held.shape[:3], colour=not grey)
         head, passes = shortest(recording, self.tables, colours=1 if grey else 3, learns=self.learns)
         length = sum(map(len, passes))
-        mode, payload = repeating(_rgb(held), min(length, held.size))
-        if payload:
-            return _stored(mode, payload, zlib.crc32(_rgb(held).data))
+        if drawn or len(zlib.compress(_rgb(held).data, QUICK_LEVEL)) <= WORTH * min(length, held.size):
+            mode, payload = repeating(_rgb(held), min(length, held.size))
+            if payload:
+                return _stored(mode, payload, zlib.crc32(_rgb(held).data))
         if held.size <= length:
             return _stored(Mode.RAW_GREY if grey else Mode.RAW, held.tobytes(), zlib.crc32(held.data))
         passes[0] = head + passes[0]
@@ -245,8 +254,6 @@ def shortest(recording: Recording, tables: Tables, *, colours: int, learns: bool
 
 def repeating(pixels: NDArray[np.uint8], length: int) -> tuple[Mode, bytes]:
     """RGB (B, H, W, 3) as what codes exact repeats well, if that is shorter than `length`; else with no bytes."""
-    if len(zlib.compress(pixels.data, QUICK_LEVEL)) > WORTH * length:
-        return Mode.DEFLATED, b""
     deflated = zlib.compress(pixels.data, zlib.Z_BEST_COMPRESSION)
     drawn = webp.encode(pixels.reshape(-1, *pixels.shape[2:]))
     mode, payload = (Mode.WEBP, drawn) if drawn and len(drawn) <= len(deflated) else (Mode.DEFLATED, deflated)
