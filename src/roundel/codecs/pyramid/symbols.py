@@ -12,6 +12,7 @@ from roundel.codecs.pyramid.distribution import UNIFORM_CHROMA, UNIFORM_LUMA, mi
 from roundel.codecs.pyramid.neighbours import bands, neighbours, open_group
 from roundel.codecs.pyramid.walk import PASSES, RANGES, Group, Prediction, Samples, Space
 from roundel.coding import Reader, Tables, Writer
+from roundel.coding.coder import check_index
 from roundel.errors import FormatError
 
 Array: TypeAlias = NDArray[np.int32]
@@ -115,13 +116,13 @@ class Reading:
         self._colours = seen_colours(space.pixels, tables) if flags % NEIGHBOURS else None
         self._neighbours = neighbours(space, tables) if flags & NEIGHBOURS else None
         self._readers = [self._colours.reader(data) if self._colours else Reader(data) for data in passes]
-        self._tables, self._beyond, self._flags = tables, beyond, flags
+        self.tables, self._beyond, self._flags = tables, beyond, flags
 
     def first(self, colour: int, count: int) -> Array:
         """See `Samples.first`. Raises: FormatError."""
         if not self._readers:
             return self._beyond.first(colour, count)
-        values = _checked(self._readers[0].take(_uniform(colour, count), self._tables), colour)
+        values = _checked(self._readers[0].take(_uniform(colour, count), self.tables), colour)
         if self._neighbours:
             self._neighbours.first(colour, values)
         return values
@@ -140,13 +141,22 @@ class Reading:
             learned.count(group.colour, values, before)
         return values
 
+    @property
+    def learns(self) -> bool:
+        """Whether what was read has a say in what follows, beside the nets."""
+        return bool(self._flags)
+
+    def plain(self, group: Group, index: Array) -> Array:
+        """Symbols (n,) of a group whose pass is there, where nothing is learned; indices are checked, symbols not."""
+        return self._readers[group.in_pass].coder.take(index, self.tables)
+
     def _band(self, group: Group, predicted: Prediction, before: Sequence[Array], learned: SeenColours | None) -> Array:
         index, centre = self._neighbours.predict(predicted) if self._neighbours else mixture_index(*predicted)
         reader = self._readers[group.in_pass]
         if learned:
             values = learned.take(reader, group.colour, index, centre, before)
         else:
-            values = _checked(reader.take(index, self._tables) + centre, group.colour)
+            values = _checked(reader.take(index, self.tables) + centre, group.colour)
         if self._neighbours:
             self._neighbours.learn(values)
         return values
@@ -159,7 +169,8 @@ class SideBySide:
     """
 
     def __init__(self, readings: Sequence[Reading]) -> None:
-        self._readings = readings
+        self._readings, self._tables = readings, readings[0].tables
+        self._learns = any(reading.learns for reading in readings)
 
     def first(self, colour: int, count: int) -> Array:
         """See `Samples.first`. Raises: FormatError."""
@@ -169,6 +180,11 @@ class SideBySide:
         """See `Samples.next`. Raises: FormatError."""
         each = len(predicted.mean) // len(self._readings)
         own = [slice(start, start + each) for start in range(0, len(predicted.mean), each)]
+        if not self._learns:  # tables of all at once
+            index, centre = mixture_index(*predicted)
+            check_index(index, self._tables)
+            found = [reading.plain(group, index[part]) for reading, part in zip(self._readings, own, strict=True)]
+            return _checked(np.concatenate(found) + centre, group.colour)
         parts = [
             reading.next(group, _of(predicted, part), [colour[part] for colour in before])
             for reading, part in zip(self._readings, own, strict=True)
