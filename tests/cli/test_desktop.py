@@ -130,6 +130,17 @@ def test_thumbnails_of_all_kinds(data: bytes, mode: str, tmp_path: Path) -> None
         assert mode != "L" or found.getpixel((3, 3)) == 40000 >> 8
 
 
+def test_a_thumbnail_of_a_slide_decodes_its_coarse_passes_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desktop, "MAX_PIXELS", 1000)
+    (tmp_path / "x.rndl").write_bytes(roundel.encode(scene(90, 300), lossless=True, effort=0))
+    assert run(["desktop", "--thumbnail", str(tmp_path / "x.rndl"), str(tmp_path / "out"), "10"]) == 0
+    with Image.open(tmp_path / "out") as found:
+        assert found.size == (10, 3)
+    assert run(["desktop", "--thumbnail", str(tmp_path / "x.rndl"), str(tmp_path / "large"), "100"]) == 1
+
+
 def test_no_thumbnail_of_what_is_damaged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "x.rndl"
     path.write_bytes(roundel.encode(scene(40, 60), lossless=True, effort=0)[:-5])

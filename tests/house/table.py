@@ -62,7 +62,7 @@ ROOMS: dict[str, Room] = {
         "numpy PIL imagecodecs matplotlib",
     ),
     "cluster": _room(f"{_CODECS} atomic whole", "numpy ray pyarrow fsspec"),
-    "cli": _room(f"{_PRODUCT} cluster pillow viewer plugins.slides", "numpy PIL click tqdm skimage uvicorn"),
+    "cli": _room(f"{_PRODUCT} cluster viewer plugins.slides", "numpy PIL click tqdm skimage uvicorn"),
     "viewer": _room(_PRODUCT, "starlette"),
     "__main__": _room("cli"),
     # The workshop.

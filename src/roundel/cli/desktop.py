@@ -18,6 +18,8 @@ DATA = Path(__file__).parent.parent / "desktop"
 PLACES = {"roundel.xml": "mime/packages", "roundel.thumbnailer": "thumbnailers"}
 """Where files go in a folder of shared data, as freedesktop.org has it."""
 BEGIN, END = "# roundel: begin\n", "# roundel: end\n"
+MAX_PIXELS = 1 << 27
+"""The most to decode for a thumbnail; a picture may be far larger, since its coarse passes are enough."""
 SYSTEM_PATH = ("/bin", "/usr/bin", "/usr/local/bin")
 
 
@@ -78,19 +80,29 @@ def make_thumbnail(source: str, result: str, side_px: str) -> None:
     Raises:
         RoundelError: the file is damaged, or the side is no number.
     """
-    import numpy as np
-    from PIL import Image
-
-    import roundel.pillow  # noqa: F401, Pillow opens our files
-
     side = int(side_px) if side_px.isdecimal() else 0
     if not 0 < side < 1 << 16:
         raise RoundelError(f"a thumbnail of {side_px!r} px: give 1 to 65535")
-    with Image.open(source, formats=["ROUNDEL"]) as image:
-        image.thumbnail((side, side))
-        deep = image.mode == "I;16"
-        shown = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)) if deep else image
-        shown.save(result, "PNG")
+
+    from roundel import arguments, image
+    from roundel.codec import info
+    from roundel.container import Kind
+    from roundel.packs import unpack
+    from roundel.restore import level_within, restore
+
+    facts = info(source)
+    if facts.pack:
+        picture = unpack(source, [0], max_pixels=MAX_PIXELS)[0].picture
+    else:
+        header = facts.header
+        # halves of lossless pictures leave samples out: there are to be more of them to average
+        spare = 4 if header.kind is Kind.LOSSLESS else 2
+        level = level_within(header.width, header.height, spare * side)
+        with arguments.opened(source) as data:
+            picture = restore(data, reduce=level, max_pixels=MAX_PIXELS).picture
+    shown = image.to_pil(image.reduce_depth(picture))
+    shown.thumbnail((side, side))
+    shown.save(result, "PNG")
 
 
 def plan(shared: Path, *, alone: bool, install: bool) -> Iterator[Planned]:
