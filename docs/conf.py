@@ -20,7 +20,9 @@ exclude_patterns = [".*", "out", "build", "dist", "src", "tests", "web", "runs",
 
 html_theme = "furo"
 html_title = "roundel"
-html_extra_path = ["site"]
+html_extra_path = ["site/index.html"]
+html_static_path = ["site/static"]
+html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
 
