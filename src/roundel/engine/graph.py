@@ -1,5 +1,6 @@
 """One ONNX graph, run so that it gives the same integers on every machine."""
 
+import os
 import threading
 from typing import Any
 
@@ -52,6 +53,10 @@ class Graph:
 
     def __setstate__(self, data: bytes) -> None:
         self.__init__(data)  # type: ignore[misc]
+
+
+# Versions from 1.31 on otherwise note each program that imports them in a file of the user's, to be sent.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
 def check_runtime() -> str:
