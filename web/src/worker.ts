@@ -1,6 +1,7 @@
 /** The decoder in a worker: answers one page. */
 
 import { assetBase, setAssetBase } from './engine/assets'
+import { startRuntime } from './engine/graph'
 import { sent } from './errors'
 import type { Answer, Calls, Method, Request } from './page/messages'
 import type { PictureData } from './picture/picture'
@@ -16,6 +17,7 @@ type Work = { [M in Method]: (id: number, signal: AbortSignal, ...args: Paramete
 const work: Work = {
   start: async (_id, _signal, base) => {
     if (base !== assetBase()) setAssetBase(base)
+    startRuntime().catch(() => undefined) // whoever needs it says what is wrong
   },
   open: async (_id, signal, source, options) => {
     const opened = await Opened.open(source, { ...options, signal })

@@ -1,7 +1,7 @@
 """A page of `roundel view` as static files, and what Python decodes its files to: python viewed.py FOLDER.
 
-FOLDER/page is the page: a photo beside its original, a pack, a file that is damaged. FOLDER/expected.json has the RGB
-of each pass of the photo, and of the original, hexadecimal.
+FOLDER/page is the page: a photo beside its original, a pack, a file that is damaged, one of many tiles. FOLDER/expected.json has
+the RGB of each pass of the photo, of its original, of the images of the pack, and of the file of many tiles, hexadecimal.
 """
 
 import json
@@ -14,6 +14,7 @@ from PIL import Image
 import roundel
 from roundel.cli.main import run
 
+TILED = ["--lossless", "--effort", "0", "--tile", "64", "--force", "--quiet"]
 ROOT = Path(__file__).parents[2]
 
 
@@ -30,12 +31,16 @@ def main(folder: Path) -> None:
     (files / "a-photo.rndl").write_bytes(data)
     (files / "b-pack.rndl").write_bytes(roundel.pack([photo[:20, :30], photo[30:39, :8]], names=["x.png", "y.png"]))
     (files / "c-damaged.rndl").write_bytes(data[:-40] + bytes(40))
+    slide = np.tile(photo, (6, 6, 1))
+    Image.fromarray(slide).save(folder / "slide.png")
+    run(["encode", str(folder / "slide.png"), "-o", str(files / "d-slide.rndl"), *TILED])
     code = run(["view", str(files), "--export", str(folder / "page"), "--force"])
     passes = range(1, roundel.info(data).header.passes + 1)
     expected = {
         "size": [photo.shape[1], photo.shape[0]],
         "original": photo.tobytes().hex(),
         "passes": [roundel.decode_array(data, passes=count).tobytes().hex() for count in passes],
+        "slide": {"size": [slide.shape[1], slide.shape[0]], "pixels": slide.tobytes().hex()},
         "members": [member.pixels.tobytes().hex() for member in roundel.unpack(files / "b-pack.rndl")],
     }
     (folder / "expected.json").write_text(json.dumps(expected))

@@ -1,7 +1,7 @@
 /** An exported page of `roundel view` in a real browser: the pixels that Python decodes, and nothing from elsewhere. */
 
 import { execFileSync } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { Browser, Page } from 'puppeteer-core'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -21,6 +21,7 @@ interface Expected {
   original: string
   passes: string[]
   members: string[]
+  slide: { size: [number, number]; pixels: string }
 }
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
@@ -94,8 +95,8 @@ describe.skipIf(!CHROMIUM || !BUILT)('the exported page', () => {
     })
   }
 
-  function pixel(hex: string, x: number, y: number): number[] {
-    const from = 6 * (y * expected.size[0] + x)
+  function pixel(hex: string, x: number, y: number, width = expected.size[0]): number[] {
+    const from = 6 * (y * width + x)
     return [0, 2, 4].map((k) => Number.parseInt(hex.slice(from + k, from + k + 2), 16))
   }
 
@@ -147,7 +148,7 @@ describe.skipIf(!CHROMIUM || !BUILT)('the exported page', () => {
   test('shows a sheet, with what is wrong with a file in its place', async () => {
     await go('')
     const frames = await page.$$eval('.frame', (nodes) => nodes.map((node) => node.firstElementChild?.tagName))
-    expect(frames).toEqual(['CANVAS', 'CANVAS', 'P'])
+    expect(frames).toEqual(['CANVAS', 'CANVAS', 'P', 'CANVAS'])
     await go('#/2')
     expect(await page.$eval('.picture > .trouble', (node) => node.textContent)).toMatch(/damaged/)
   })
@@ -157,6 +158,25 @@ describe.skipIf(!CHROMIUM || !BUILT)('the exported page', () => {
     expect(await page.$$eval('.card b', (nodes) => nodes.map((node) => node.textContent))).toEqual(['x.png', 'y.png'])
     await go('#/1/1')
     expect(await shown()).toBe(expected.members[1])
+  })
+
+  test('shows a large file in parts, and fetches those alone', async () => {
+    const { size, pixels } = expected.slide
+    await page.setViewport({ width: 190, height: 420 })
+    await go('#/3')
+    const since = served.given.map(({ path }) => path).lastIndexOf('/some/place/view.json')
+    const read = (): number =>
+      served.given.slice(since).reduce((sum, { path, bytes }) => sum + (path.endsWith('files/3.rndl') ? bytes : 0), 0)
+    const file = statSync(`${FOLDER}/page/files/3.rndl`).size
+    expect(await page.$eval('.scale', (node) => node.textContent)).toBe('31 %') // 190 / 606
+    const coarse = read()
+    expect(coarse).toBeLessThan(file / 2) // a half of the size is enough
+    for (const [x, y] of [[555, 401], [560, 430]]) {
+      await expect.poll(() => seen(x, y), { timeout: 60_000, interval: 500 }).toEqual(pixel(pixels, x, y, size[0]))
+    }
+    expect(read()).toBeGreaterThan(coarse)
+    expect(read()).toBeLessThan(file)
+    await page.setViewport({ width: 900, height: 700 })
   })
 
   test('fetches nothing from elsewhere', () => {

@@ -35,7 +35,7 @@ export async function modelOf(header: Header): Promise<Model> {
 
 async function load(hash: string): Promise<Model> {
   const [{ name, bytes }] = await Promise.all([weightsFile(hash), startRuntime()])
-  const weights = Weights.read(bytes, name)
+  const weights = Weights.read(bytes, name, hash)
   const reader = ARCHITECTURES[weights.architecture]
   if (!reader)
     throw new ModelError(`${name}: of the architecture ${weights.architecture}; a newer version of roundel may know it`)

@@ -5,6 +5,7 @@ import { ModelError } from '../errors'
 import { asset, assetUrl } from './assets'
 
 const RUNTIME = 'ort-wasm-simd-threaded.wasm'
+export const RUNTIME_VERSION = ort.env.versions.web ?? ort.env.versions.common
 
 /** An input: numbers and their shape. */
 export interface Input {
@@ -13,6 +14,13 @@ export interface Input {
 }
 
 const TYPES = { Uint8Array: 'uint8', Float32Array: 'float32', BigInt64Array: 'int64' } as const
+
+const OPTIONS: ort.InferenceSession.SessionOptions = {
+  executionProviders: ['wasm'],
+  // Fusions know nothing of exactness: one of them rounds twice where a graph says once.
+  graphOptimizationLevel: 'disabled',
+  executionMode: 'sequential',
+}
 
 let ready: Promise<void> | undefined
 
@@ -25,6 +33,9 @@ export function startRuntime(): Promise<void> {
   return ready
 }
 
+/** A graph that does nothing, uint8 (1,) to the same: with its session the runtime is compiled. */
+const NOTHING = 'CAgSADo3ChAKAXgSAXkiCElkZW50aXR5EgFnWg8KAXgSCgoICAISBAoCCAFiDwoBeRIKCggIAhIECgIIAUIECgAQDQ=='
+
 async function start(): Promise<void> {
   ort.env.wasm.numThreads = 1
   ort.env.wasm.proxy = false
@@ -32,6 +43,8 @@ async function start(): Promise<void> {
   const url = assetUrl(RUNTIME)
   if (url.startsWith('file:')) ort.env.wasm.wasmBinary = (await asset(RUNTIME)) as unknown as ArrayBuffer
   else ort.env.wasm.wasmPaths = { wasm: url }
+  const file = Uint8Array.from(atob(NOTHING), (character) => character.charCodeAt(0))
+  await (await ort.InferenceSession.create(file, OPTIONS)).release()
 }
 
 /** A graph of a model; its session is made when it is first run. */
@@ -72,13 +85,7 @@ export class Graph {
   /** Makes the session, if there is none yet. */
   open(): Promise<ort.InferenceSession> {
     this.session ??= startRuntime().then(() =>
-      ort.InferenceSession.create(this.file, {
-        executionProviders: ['wasm'],
-        // Fusions know nothing of exactness: one of them rounds twice where a graph says once.
-        graphOptimizationLevel: 'disabled',
-        executionMode: 'sequential',
-        enableCpuMemArena: true,
-      }),
+      ort.InferenceSession.create(this.file, OPTIONS),
     )
     return this.session
   }

@@ -45,6 +45,25 @@ export function weightsHash(bytes: Uint8Array): string {
   return bytesToHex(sha256(bytes)).slice(0, 16)
 }
 
+/** Whether a test with this name was passed in this browser before. */
+export async function wasPassed(name: string): Promise<boolean> {
+  return (await (await storage())?.match(passed(name))) !== undefined
+}
+
+/** Remembers that it was. */
+export async function rememberPassed(name: string): Promise<void> {
+  try {
+    await (await storage())?.put(passed(name), new Response('passed'))
+  } catch {
+    // tested again next time
+  }
+}
+
+/** Another browser, or another version of it, is tested anew. */
+function passed(name: string): string {
+  return `${assetUrl('selftest')}?${encodeURIComponent(`${name} ${navigator.userAgent}`)}`
+}
+
 async function checked(file: string, hash: string): Promise<Uint8Array> {
   const bytes = await asset(file)
   const is = weightsHash(bytes)

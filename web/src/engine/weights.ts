@@ -1,7 +1,8 @@
 /** The weights file: integer tables and ONNX graphs of one model, in the safetensors format. */
 
 import { ModelError } from '../errors'
-import { Graph } from './graph'
+import { Graph, RUNTIME_VERSION } from './graph'
+import { rememberPassed, wasPassed } from './store'
 
 const ARRAYS = {
   U8: Uint8Array,
@@ -33,6 +34,8 @@ export class Weights {
   private constructor(
     /** For messages. */
     readonly name: string,
+    /** Of the file: names these weights. */
+    private readonly hash: string,
     /** Registered name and version of what reads it, such as "pyramid/1". */
     readonly architecture: string,
     /** Sizes that the architecture needs to know. */
@@ -44,14 +47,14 @@ export class Weights {
   ) {}
 
   /** Throws: ModelError, the bytes are no weights file. */
-  static read(bytes: Uint8Array, name: string): Weights {
+  static read(bytes: Uint8Array, name: string, hash: string): Weights {
     try {
       const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true))
       const json = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)))
       const { __metadata__: metadata, ...lines } = json as Record<string, unknown> & { __metadata__: Record<string, string> }
       const { architecture, shape, selftest } = metadata
       return new Weights(
-        name, architecture, JSON.parse(shape), selftest, new Map(Object.entries(lines) as [string, Line][]), bytes.subarray(8 + length),
+        name, hash, architecture, JSON.parse(shape), selftest, new Map(Object.entries(lines) as [string, Line][]), bytes.subarray(8 + length),
       )
     } catch (error) {
       throw new ModelError(`${name}: the weights are damaged: ${(error as Error).message}`)
@@ -93,12 +96,21 @@ export class Weights {
     return graph
   }
 
-  /** Throws: ModelError, if a self-test's hash is not the stored one. */
-  require(found: string): void {
+  /**
+   * Tests that the nets give the same integers here as where they were exported: once in each browser.
+   *
+   * Args: test: gives a hash of what they say about fixed inputs.
+   * Throws: ModelError, it is not the stored one.
+   */
+  async prove(test: () => Promise<string>): Promise<void> {
+    const name = `${this.hash} ${RUNTIME_VERSION}`
+    if (await wasPassed(name)) return
+    const found = await test()
     if (found !== this.selftest)
       throw new ModelError(
         `${this.name}: its nets give ${found} here and ${this.selftest} where they were exported: the weights are damaged, ` +
           'or this browser computes otherwise',
       )
+    await rememberPassed(name)
   }
 }

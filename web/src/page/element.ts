@@ -148,11 +148,15 @@ export class RoundelImage extends HTMLElement {
   }
 
   private async paint(data: PictureData, now: () => boolean): Promise<void> {
-    const image = new Picture(data).toImageData()
+    const picture = new Picture(data)
+    // What is not sRGB goes through the browser's own colour management, which reads PNG.
+    const managed = data.icc || data.colour ? await createImageBitmap(await picture.toPng()) : undefined
     if (!now()) return
-    this.canvas.width = image.width
-    this.canvas.height = image.height
-    this.canvas.getContext('2d')?.putImageData(image, 0, 0)
+    this.canvas.width = data.width
+    this.canvas.height = data.height
+    const context = this.canvas.getContext('2d')
+    if (managed) context?.drawImage(managed, 0, 0)
+    else context?.putImageData(picture.toImageData(), 0, 0)
   }
 
   private describe(): void {

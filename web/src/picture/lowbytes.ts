@@ -1,7 +1,7 @@
 /** 16-bit samples: high bytes come from the model as a picture, what they leave open lies beside it as a PNG. */
 
 import type { Rect } from '../geometry'
-import { readPlane } from './png'
+import { readPlane } from './planes'
 
 /**
  * The samples of a part of a picture.

@@ -1,5 +1,7 @@
 /** A decoded picture: its samples, and what a page shows of it. */
 
+import { toPng } from './png'
+
 /** Samples of 8 or 16 bits. */
 export type Samples = Uint8Array | Uint16Array
 
@@ -67,7 +69,12 @@ export class Picture implements PictureData {
     return out
   }
 
-  /** The same as the browser's own class, for canvases. */
+  /** A PNG file of all samples, with colour profile and colour chunks: browsers show its colours right. */
+  toPng(): Promise<Blob> {
+    return toPng(this)
+  }
+
+  /** The RGBA samples as the browser's own class, for canvases; a colour profile counts for nothing there. */
   toImageData(): ImageData {
     return new ImageData(this.toRgba(), this.width, this.height)
   }

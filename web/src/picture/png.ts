@@ -1,79 +1,83 @@
-/** Planes that are kept without loss as grey PNG files inside the file: alpha, and low bytes of 16-bit samples. */
+/** A picture as a PNG file, with what says how its samples are to be seen: for browsers to show its colours right. */
 
-import { inflateZlib } from '../container/inflate'
-import { FormatError } from '../errors'
+import { crc32 } from '../container/checks'
+import { Cursor } from '../container/cursor'
+import type { PictureData } from './picture'
 
-const SIGNATURE = '89504e470d0a1a0a'
+const SIGNATURE = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a)
+/** Colour types of PNG: grey, RGB, and either with alpha. */
+const TYPES = { 1: [0, 4], 3: [2, 6] } as const
+/** PNG's chunks of the box COLOUR, and the bytes that each has. */
+const COLOUR_BYTES: Record<string, number> = { cICP: 4, cHRM: 32, gAMA: 4, sRGB: 1, mDCV: 24, cLLI: 8 }
 
-/** A plane of samples, (height, width). */
-export type Plane = Uint8Array | Uint16Array
-
-/** Throws: FormatError, the bytes are no grey PNG of 8 or 16 bits and this size. */
-export function readPlane(bytes: Uint8Array, height: number, width: number): Plane {
-  const damaged = (): never => {
-    throw new FormatError(`a plane is no grey PNG of ${width}×${height}: the file is damaged`)
-  }
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  const start = Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, '0')).join('')
-  if (start !== SIGNATURE || bytes.length < 33) damaged()
-  const [depth, colour, compression, filter, interlace] = bytes.subarray(24, 29)
-  if (view.getUint32(16) !== width || view.getUint32(20) !== height) damaged()
-  if ((depth !== 8 && depth !== 16) || colour || compression || filter || interlace) damaged()
-  const packed = idat(bytes, view)
-  const stride = (width * depth) / 8
-  const raw = inflateZlib(packed, (stride + 1) * height, 'plane')
-  if (raw.length !== (stride + 1) * height) damaged()
-  const plain = unfiltered(raw, height, stride, depth / 8)
-  if (!plain) return damaged()
-  if (depth === 8) return plain
-  const wide = new Uint16Array(width * height)
-  for (let i = 0; i < wide.length; i++) wide[i] = (plain[2 * i] << 8) | plain[2 * i + 1]
-  return wide
+/** All samples, of 8 or 16 bits, with alpha, colour profile and colour chunks. */
+export async function toPng(picture: PictureData): Promise<Blob> {
+  const { width, height, depth, channels, alpha, icc, colour } = picture
+  const head = new Uint8Array(13)
+  const view = new DataView(head.buffer)
+  view.setUint32(0, width)
+  view.setUint32(4, height)
+  head[8] = depth
+  head[9] = TYPES[channels][alpha ? 1 : 0]
+  const parts = [SIGNATURE, chunk('IHDR', head)]
+  if (icc) parts.push(chunk('iCCP', together(text('ICC\0\0'), await deflated(icc))))
+  else if (colour) parts.push(...colourChunks(colour))
+  parts.push(chunk('IDAT', await deflated(rows(picture))), chunk('IEND', new Uint8Array(0)))
+  return new Blob(parts as BlobPart[], { type: 'image/png' })
 }
 
-/** The contents of all IDAT chunks. */
-function idat(bytes: Uint8Array, view: DataView): Uint8Array {
-  const chunks: Uint8Array[] = []
-  for (let at = 8; at + 12 <= bytes.length; ) {
-    const length = view.getUint32(at)
-    const type = String.fromCharCode(...bytes.subarray(at + 4, at + 8))
-    if (type === 'IDAT') chunks.push(bytes.subarray(at + 8, Math.min(at + 8 + length, bytes.length)))
-    if (type === 'IEND') break
-    at += 12 + length
+/** Rows of samples, big-endian, each after the number of its filter, which is none. */
+function rows({ width, height, depth, channels, samples, alpha }: PictureData): Uint8Array {
+  const all = channels + (alpha ? 1 : 0)
+  const bytes = depth / 8
+  const out = new Uint8Array(height * (1 + width * all * bytes))
+  let to = 0
+  const put = (value: number): void => {
+    if (bytes === 2) out[to++] = value >> 8
+    out[to++] = value
   }
-  const out = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.length, 0))
-  let at = 0
-  for (const chunk of chunks) {
-    out.set(chunk, at)
-    at += chunk.length
-  }
-  return out
-}
-
-/** PNG's filters undone, rows without their type; undefined for an unknown type. Args: step: bytes of a sample. */
-function unfiltered(raw: Uint8Array, height: number, stride: number, step: number): Uint8Array | undefined {
-  const out = new Uint8Array(height * stride)
-  for (let y = 0; y < height; y++) {
-    const type = raw[y * (stride + 1)]
-    if (type > 4) return undefined
-    const from = y * (stride + 1) + 1
-    const to = y * stride
-    for (let x = 0; x < stride; x++) {
-      const left = x >= step ? out[to + x - step] : 0
-      const up = y ? out[to + x - stride] : 0
-      const corner = y && x >= step ? out[to + x - stride - step] : 0
-      out[to + x] = raw[from + x] + predicted(type, left, up, corner)
+  for (let y = 0, i = 0; y < height; y++) {
+    to++
+    for (let x = 0; x < width; x++, i++) {
+      for (let c = 0; c < channels; c++) put(samples[i * channels + c])
+      if (alpha) put(alpha[i])
     }
   }
   return out
 }
 
-function predicted(type: number, left: number, up: number, corner: number): number {
-  if (type === 0) return 0
-  if (type === 1) return left
-  if (type === 2) return up
-  if (type === 3) return (left + up) >> 1
-  const guess = left + up - corner
-  const [a, b, c] = [Math.abs(guess - left), Math.abs(guess - up), Math.abs(guess - corner)]
-  return a <= b && a <= c ? left : b <= c ? up : corner
+function colourChunks(box: Uint8Array): Uint8Array[] {
+  const cursor = new Cursor(box)
+  const found: Uint8Array[] = []
+  while (cursor.at < box.length) {
+    const type = String.fromCharCode(...cursor.take(4, 'box COLOUR'))
+    found.push(chunk(type, cursor.take(COLOUR_BYTES[type] ?? box.length, 'box COLOUR')))
+  }
+  return found
+}
+
+function chunk(type: string, content: Uint8Array): Uint8Array {
+  const out = new Uint8Array(12 + content.length)
+  const view = new DataView(out.buffer)
+  view.setUint32(0, content.length)
+  out.set(text(type), 4)
+  out.set(content, 8)
+  view.setUint32(8 + content.length, crc32(out.subarray(4, 8 + content.length)))
+  return out
+}
+
+async function deflated(bytes: Uint8Array): Promise<Uint8Array> {
+  const stream = new Blob([bytes as BlobPart]).stream().pipeThrough(new CompressionStream('deflate'))
+  return new Uint8Array(await new Response(stream).arrayBuffer())
+}
+
+function text(characters: string): Uint8Array {
+  return new TextEncoder().encode(characters)
+}
+
+function together(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const out = new Uint8Array(a.length + b.length)
+  out.set(a)
+  out.set(b, a.length)
+  return out
 }

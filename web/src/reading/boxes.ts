@@ -5,7 +5,7 @@ import { FormatError } from '../errors'
 import type { Rect } from '../geometry'
 import { wide } from '../picture/lowbytes'
 import type { PictureData, Samples } from '../picture/picture'
-import { readPlane } from '../picture/png'
+import { readPlane } from '../picture/planes'
 
 /** Pixels as the model gives them. */
 export interface Shown {

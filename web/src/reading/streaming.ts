@@ -32,31 +32,31 @@ export async function streamed(url: string, listener: Listener, signal?: AbortSi
   const received = receive(url, arriving, signal)
   received.catch(() => undefined) // is awaited below
   let shown = 0
-  let told = false
+  let info: FileInfo | undefined
   for (;;) {
-    const { bytes, complete } = await arriving.more(signal)
-    if (!complete && !isReadable(bytes)) continue
-    const opened = await Opened.open(bytes, { lenient: !complete, keptBytes: 0, signal })
-    const { info } = opened
-    if (!told) listener.info(info)
-    told = true
+    await arriving.more(signal)
+    if (!arriving.complete && !isReadable(arriving.bytes)) continue
+    if (!info) {
+      info = (await Opened.open(arriving.bytes, { lenient: true, keptBytes: 0, signal })).info
+      listener.info(info)
+    }
     if (info.images) {
       await received
       throw new RoundelError(`a pack of ${info.images} images, not one picture: open it, and show its images one by one`)
     }
-    const reduce = Math.max(0, Math.ceil(Math.log2((info.width * info.height) / SHOWN_PX) / 2))
     const model = await modelOf(info)
-    const level = previewLevel(model, info, arriving.bytes.length, complete && !shown)
-    if (level > reduce && passesAt(model, level) > shown) {
-      const prefix = await Opened.open(arriving.bytes, { lenient: true, keptBytes: 0, signal })
-      const preview = await prefix.decode({ reduce: level, signal })
+    const { bytes, complete } = arriving // as they are by now
+    const level = previewLevel(model, info, bytes.length, complete && !shown)
+    const reduce = Math.max(0, Math.ceil(Math.log2((info.width * info.height) / SHOWN_PX) / 2))
+    if (level > reduce && passesAt(model, level) > shown && !(complete && shown)) {
+      const prefix = await Opened.open(bytes, { lenient: true, keptBytes: 0, signal })
+      listener.preview(await prefix.decode({ reduce: level, signal }))
       shown = passesAt(model, level)
-      if (!arriving.complete || complete) listener.preview(preview)
-      if (!complete) continue
     }
-    if (!complete) continue
+    if (!arriving.complete) continue
     await received
-    return opened.decode({ reduce, signal })
+    const whole = await Opened.open(arriving.bytes, { keptBytes: 0, signal })
+    return whole.decode({ reduce, signal })
   }
 }
 
@@ -115,8 +115,8 @@ class Arriving {
     this.wake?.()
   }
 
-  /** What is there, once that is more than was there before, or all. */
-  async more(signal?: AbortSignal): Promise<{ bytes: Uint8Array; complete: boolean }> {
+  /** Waits until more is there than was before, or all. Throws: what kept bytes from arriving. */
+  async more(signal?: AbortSignal): Promise<void> {
     while (this.length === this.seen && !this.complete && !this.error)
       await new Promise<void>((resolve) => {
         this.wake = resolve
@@ -124,7 +124,6 @@ class Arriving {
     signal?.throwIfAborted()
     if (this.error) throw this.error
     this.seen = this.length
-    return { bytes: this.bytes, complete: this.complete }
   }
 }
 

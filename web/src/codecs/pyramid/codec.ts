@@ -30,7 +30,7 @@ export class PyramidModel implements Model {
   static async load(weights: Weights): Promise<PyramidModel> {
     const coder = await Coder.of(weights)
     const nets = Nets.of(weights, coder)
-    weights.require(await selftest(nets))
+    await weights.prove(() => selftest(nets))
     return new PyramidModel(nets, coder)
   }
 

@@ -48,7 +48,7 @@ export class TokenModel implements Model {
     const coder = await Coder.of(weights)
     const synthesis = new Synthesis(weights.graph('synthesis'), levels, px, reach > 0)
     const reader = readerOf(weights, levels, prior, coder)
-    weights.require(await selftest(weights, levels, px, reach > 0, prior, synthesis))
+    await weights.prove(() => selftest(weights, levels, px, reach > 0, prior, synthesis))
     return new TokenModel(reader, synthesis, levels.length, reach)
   }
 

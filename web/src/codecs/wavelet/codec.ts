@@ -38,7 +38,7 @@ export class WaveletModel implements Model {
   static async load(weights: Weights): Promise<WaveletModel> {
     const coder = await Coder.of(weights)
     const stored = new Stored(weights, coder)
-    weights.require(await selftest(stored))
+    await weights.prove(() => selftest(stored))
     return new WaveletModel(stored, coder)
   }
 
