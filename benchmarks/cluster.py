@@ -29,25 +29,22 @@ TURNS = (1, 2, 2, 1)
 
 
 def rows() -> Iterator[str]:
-    """One line."""
+    """A line for each turn, and the ratio of their sums."""
+    work_s, whole_s = {1: 0.0, 2: 0.0}, {1: 0.0, 2: 0.0}
     with tempfile.TemporaryDirectory() as place:
         source = Storage.of(str(_crops(Path(place, "in"))))
-        work_s: dict[int, float] = {1: 0.0, 2: 0.0}
-        whole_s = dict(work_s)
         for turn, workers in enumerate(TURNS):
             job = Job(Reading(source, SUFFIXES), Encode(), Storage.of(str(Path(place, f"out{turn}"))))
             began = time.perf_counter()
             report = run(job, SUFFIXES, Means(workers), begun=lambda todo, before: None, told=lambda record: None)
-            whole_s[workers] += (time.perf_counter() - began) / 2
+            took_s = time.perf_counter() - began
             assert report.all.done == PICTURES
             records = Manifest(job.target).records()
             span_s = max(one.ended_s for one in records) - min(one.ended_s - one.elapsed_s for one in records)
-            work_s[workers] += span_s / 2
-    yield (
-        f"batch, {PICTURES} pictures of {SIDE_PX}²: one worker {work_s[1]:.1f} s ({whole_s[1]:.1f}), "
-        f"two {work_s[2]:.1f} s ({whole_s[2]:.1f}), "
-        f"{work_s[1] / work_s[2]:.2f} × ({whole_s[1] / whole_s[2]:.2f} ×)"
-    )
+            yield f"batch, {PICTURES} pictures of {SIDE_PX}², workers {workers}: {span_s:.1f} s ({took_s:.1f} s)"
+            work_s[workers] += span_s
+            whole_s[workers] += took_s
+    yield f"batch, two workers against one: {work_s[1] / work_s[2]:.2f} × ({whole_s[1] / whole_s[2]:.2f} ×)"
 
 
 def _crops(folder: Path) -> Path:

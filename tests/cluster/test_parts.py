@@ -231,6 +231,15 @@ def test_archives_keep_what_lies_beside_pictures(tmp_path: Path) -> None:
     assert (tmp_path / "loose/shards/x/sub/b.c.rndl").read_bytes() == b"B"
 
 
+def test_members_that_are_too_large_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("roundel.cluster.items.MOST_BYTES", 3)
+    place(tmp_path, x_tar=archive(a_png=b"1234", b_png=b"123"))
+    todo = job(tmp_path)
+    record = do_part(todo, Part(tuple(pieces_of(todo))))
+    assert written(tmp_path) == {"x/b.rndl": b"123"}
+    assert [one["error"] for one in record.failures] == [f"{tmp_path}/in/x.tar/a.png: 4 bytes are too many"]
+
+
 def test_hostile_archives(tmp_path: Path) -> None:
     good = archive(a_png=b"a" * 600, b_png=b"b" * 600)  # a header of 512 bytes and 1,024 of data each
     place(tmp_path, cut_tar=good[:2500], text_tar=b"no archive", empty_tar=b"")

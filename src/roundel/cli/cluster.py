@@ -1,6 +1,7 @@
 """`roundel batch`: millions of pictures, on one machine or a cluster. The loop of other commands is `cli.batch`."""
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -94,12 +95,12 @@ def command(
 
     suffixes = {ENCODE: inputs.PICTURES, TOKENIZE: inputs.PICTURES | inputs.FILES, VERIFY: inputs.FILES}[what]
     place = Storage.of(source)
-    if place.is_file():  # one archive, or one table
+    if place.has(""):  # one archive, or one table
         folder, _, name = place.url.rpartition("/")
         place = Storage(folder, name)
     job = Job(
         Reading(place, suffixes, column),
-        _work(what, encoding, streams.model_key(model), max_pixels),
+        _work(what, encoding, _key(model), max_pixels),
         Storage.of(target),
         kind or (PARQUET if what == TOKENIZE else FILES),
     )
@@ -110,6 +111,11 @@ def command(
         report = run(job, suffixes, means, begun=teller.begun, told=teller.told)
     _conclude(report, teller, target, elapsed_s(), quiet=quiet, as_json=as_json)
     ctx.exit(1 if report.all.failed else 0)
+
+
+def _key(model: str | None) -> int | str | None:
+    """The model as workers find it, whatever folder they run in."""
+    return os.path.abspath(model) if model and os.path.isfile(model) else streams.model_key(model)
 
 
 def _work(what: str, encoding: dict[str, Any], model: int | str | None, max_pixels: int) -> "Work":

@@ -13,6 +13,9 @@ from roundel.errors import ImageError, UnsupportedError
 USUAL_COLUMNS = ("image", "bytes", "jpg", "jpeg", "png", "webp", "content", "data", "rndl")
 """Of Parquet, in this order, unless one is named."""
 
+MOST_BYTES = 4 << 30
+"""Of a member of an archive, which is read into memory."""
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -63,6 +66,9 @@ class Reading:
                         if sample and _sample(member.name) != _sample(sample[0][0]):
                             yield from self._of_sample(piece, sample)
                             sample = []
+                        if member.size > MOST_BYTES:
+                            yield Lost(member.name, f"{where}/{member.name}: {member.size} bytes are too many")
+                            continue
                         content = archive.extractfile(member)
                         data = b"" if content is None else content.read()
                         if len(data) != member.size:

@@ -76,10 +76,8 @@ class Manifest:
             UnsupportedError: the folder holds something else, or the results of other settings.
         """
         wanted = {"version": VERSION, **settings}
-        found = self._target.files()
-        if SETTINGS not in found:
-            if found:
-                some = next(iter(found))
+        if not self._target.has(SETTINGS):
+            if some := next(iter(self._target.files()), ""):
                 raise UnsupportedError(f"{self._target.url} holds other files, such as {some}: name a new folder")
             self._target.write(SETTINGS, _json(wanted))
             return

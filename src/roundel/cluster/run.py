@@ -84,7 +84,8 @@ def run(job: Job, pictures: frozenset[str], means: Means, *, begun: Callable[[in
         {**job.work.settings(), "input": source.name(source.only), "to": job.kind, "column": job.reading.column}
     )
     records = manifest.records()
-    manifest.sweep(records)
+    if job.kind != FILES:
+        manifest.sweep(records)
     todo = left_to_do(pieces, records, retry_failed=means.retry_failed)
     begun(len(todo), len(pieces) - len(todo))
     report = Report()
@@ -161,24 +162,30 @@ def _ray(means: Means) -> Iterator[Any]:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = -1  # what is lost is seen in the manifest
-    local: dict[str, Any] = {"num_cpus": means.workers or os.cpu_count(), "object_store_memory": STORE_BYTES}
-    local |= {"include_dashboard": False}
     try:
         if means.address:
             _knock(means.address)
-        ray.init(
-            address=means.address or "local",
-            log_to_driver=False,
-            logging_level=logging.ERROR,
-            **({} if means.address else local),
-        )
-    except (ConnectionError, OSError, RuntimeError, ValueError) as error:
+            ray.init(address=means.address, log_to_driver=False, logging_level=logging.ERROR)
+        else:
+            _start(ray, means.workers or os.cpu_count() or 1)
+    except Exception as error:  # Ray's own are of every class, Exception itself among them
         reason = " ".join(str(getattr(error, "strerror", None) or error).split())
         raise UnsupportedError(f"no Ray at {means.address or 'this machine'}: {reason}") from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _start(ray: Any, workers: int) -> None:
+    """Ray on this machine. It gives itself 30 s, which a busy machine may exceed once."""
+    local = {"address": "local", "num_cpus": workers, "include_dashboard": False, "object_store_memory": STORE_BYTES}
+    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
+    try:
+        ray.init(**local, **quiet)
+    except Exception:  # "The current node timed out during startup"
+        ray.shutdown()
+        ray.init(**local, **quiet)
 
 
 def _knock(address: str) -> None:

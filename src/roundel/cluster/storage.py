@@ -29,7 +29,7 @@ class Storage:
     @classmethod
     def of(cls, url: str) -> "Storage":
         """A folder as typed: paths of this machine are made absolute, since workers run elsewhere."""
-        return cls(url if "://" in url or "::" in url else os.path.abspath(url))
+        return cls(url if "://" in url or "::" in url else os.path.abspath(url).replace(os.sep, "/"))
 
     def read(self, path: str) -> bytes:
         """All bytes of a file. Raises: RoundelError."""
@@ -95,10 +95,10 @@ class Storage:
         fs, root = self._place()
         fs.rm_file(_join(root, path))
 
-    def is_file(self) -> bool:
-        """Whether the URL names a file rather than a folder."""
+    def has(self, path: str) -> bool:
+        """Whether there is such a file; of an empty path, whether the URL itself names a file."""
         fs, root = self._place()
-        return bool(fs.isfile(root))
+        return bool(fs.isfile(_join(root, path)))
 
     def name(self, path: str) -> str:
         """A file as users know it."""
