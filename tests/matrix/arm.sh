@@ -24,6 +24,6 @@ if [ ! -e "$root/site/onnxruntime" ]; then
   mkdir -p "$root/site"
   for wheel in "$lists"/wheels/*.whl; do python3 -m zipfile -e "$wheel" "$root/site"; done
 fi
-"${CROSS:-aarch64-linux-gnu-gcc}" -O3 -fwrapv -shared -fPIC -I"$root/usr/include/python3.11" -I"$root/usr/include" \
+"${CROSS:-aarch64-linux-gnu-gcc}" -O3 -fwrapv -ffp-contract=off -shared -fPIC -I"$root/usr/include/python3.11" -I"$root/usr/include" \
   "$here"/src/roundel/coding/native/*.c -o "$root/_native.cpython-311-aarch64-linux-gnu.so"
 echo "$root is ready"
