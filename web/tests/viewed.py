@@ -14,7 +14,7 @@ from PIL import Image
 import roundel
 from roundel.cli.main import run
 
-TILED = ["--lossless", "--effort", "0", "--tile", "64", "--force", "--quiet"]
+TILED = ["--lossless", "--effort", "0", "--tile", "128", "--force", "--quiet"]
 ROOT = Path(__file__).parents[2]
 
 

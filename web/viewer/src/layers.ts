@@ -2,8 +2,9 @@
 
 import type { OpenFile } from './decoder'
 
-/** Files up to this are decoded at once: levels and tiles would only be made besides. */
+/** Files up to these are decoded at once: levels and parts would only be made besides. */
 const WHOLE_PX = 2 ** 22
+const WHOLE_TILES = 16
 const LARGEST_TILE_PX = 1024
 const SMALLEST_TILE_PX = 256
 const KEPT_TILES = 48
@@ -80,8 +81,8 @@ export class FileLayer extends Layer {
     /** The first so many only: a preview. */
     private readonly passes?: number,
   ) {
-    const { width, height, tilePx } = file.info
-    const whole = width * height <= WHOLE_PX
+    const { width, height, tilePx, tiles } = file.info
+    const whole = width * height <= WHOLE_PX && tiles <= WHOLE_TILES
     const side = whole ? Math.max(width, height) : Math.min(LARGEST_TILE_PX, Math.max(SMALLEST_TILE_PX, tilePx))
     super(width, height, whole ? 1 : file.levelCount, side)
   }
