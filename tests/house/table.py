@@ -53,7 +53,7 @@ ROOMS: dict[str, Room] = {
     "plugins.pillow": _room("errors container image whole", "numpy PIL"),
     "plugins.chunks": _room("errors container image codecs.loading codecs.zoo whole", "numpy"),
     "plugins.slides": _room("errors container image whole", "numpy tifffile zarr"),
-    "plugins.zarr": _room("errors plugins.chunks", "numpy zarr"),
+    "plugins.zarr": _room("errors plugins.chunks whole", "numpy zarr"),
     "plugins.numcodecs": _room("errors plugins.chunks", "numpy numcodecs"),
     "measure.metrics": _room("errors", "numpy"),
     "measure.ssimulacra2": _room("errors", "numpy PIL ssimulacra2"),

@@ -194,6 +194,14 @@ def test_a_pack_is_written_from_frames(pack: bytes) -> None:
         saved(one, append_images=[two], quality=50)
 
 
+def test_an_animation_becomes_a_set_with_a_warning(tmp_path: Path) -> None:
+    frames = [photo(), photo().rotate(180)]
+    frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:], duration=40)
+    with Image.open(tmp_path / "x.gif") as shown, pytest.warns(RoundelWarning, match="how long frames are shown"):
+        data = saved(shown, save_all=True, model="photo-fast")
+    assert len(roundel.unpack(data)) == 2
+
+
 def test_one_frame_of_several_is_kept_with_a_warning(pack: bytes) -> None:
     with pytest.warns(RoundelWarning, match="only one of 4 frames"):
         data = saved(opened(pack), **FAST)

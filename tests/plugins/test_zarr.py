@@ -51,6 +51,60 @@ def test_arrays_come_back(shape: tuple[int, ...], chunks: tuple[int, ...], dtype
     assert np.array_equal(again[part], array[part])
 
 
+@pytest.mark.parametrize(
+    ("shape", "chunks"),
+    [((70, 90, 3), (64, 80, 3)), ((3, 70, 90), (3, 64, 80)), ((2, 70, 90), (2, 64, 80)), ((70, 90), (64, 80))],
+    ids=str,
+)
+def test_every_selection_is_what_numpy_selects(shape: tuple[int, ...], chunks: tuple[int, ...]) -> None:
+    array = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    found = stored(array, chunks)
+    rows, columns = (0, 1) if shape[-1] == 3 else (len(shape) - 2, len(shape) - 1)
+
+    def at(row: object, column: object) -> tuple[object, ...]:
+        cuts: list[object] = [slice(None)] * len(shape)
+        cuts[rows], cuts[columns] = row, column
+        return tuple(cuts)
+
+    basic = [
+        (slice(5, 20), slice(60, 90)),
+        (slice(1, 70, 7), slice(0, 3)),
+        (3, slice(None)),
+        (slice(63, 65), 79),
+        (2, 3),
+        (slice(9, 9), slice(0, 2)),
+    ]
+    for row, column in basic:
+        assert np.array_equal(found[at(row, column)], array[at(row, column)])
+    lists = at([1, 66, 3], slice(10, 85))
+    assert np.array_equal(found.oindex[lists], array[lists])
+    assert np.array_equal(found.vindex[tuple(np.array([0, 1]) for _ in shape)], array[tuple([0, 1] for _ in shape)])
+    assert np.array_equal(found[array > 200], array[array > 200])
+
+
+def test_tiles_beside_a_selection_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    from roundel.plugins import chunks
+
+    asked = []
+    known = chunks.restore
+    monkeypatch.setattr(chunks, "restore", lambda data, **how: asked.append(known(data, **how)) or asked[-1])
+    noise = np.random.default_rng(0).normal(0, 4, (516, 520))
+    array = (np.add.outer(np.arange(516), np.arange(520)) / 5 + 20 + noise).astype(np.uint8)  # nothing drawn
+    found = stored(array, array.shape)
+    assert np.array_equal(found[514:, 30:40], array[514:, 30:40])
+    assert [one.tiles for one in asked] == [1]
+    found[:]
+    assert asked[-1].tiles == 4
+
+
+def test_chunks_that_are_not_there_are_the_fill_value() -> None:
+    found = zarr.create_array(
+        {}, shape=(64, 64), chunks=(32, 32), dtype="uint8", fill_value=9, serializer=FAST, compressors=None
+    )
+    found[:32, :32] = 3
+    assert found[30:34, 30:34].tolist() == [[3, 3, 9, 9]] * 2 + [[9] * 4] * 2
+
+
 def test_shards_hold_small_chunks(tmp_path: Path) -> None:
     array = scene(64, 64)
     created = stored(array, (16, 16, 3), tmp_path / "x.zarr", shards=(32, 64, 3))

@@ -20,6 +20,7 @@ from roundel.image import Picture
 from roundel.image.picture import scale_samples, source_samples
 from roundel.loaded import MAX_QUALITY
 from roundel.restore import restore
+from roundel.tiling import Rect
 
 NOTE = "roundel-chunk"
 """Keyword of the text that says how to get the chunk back, where it is not the picture as it stands."""
@@ -163,6 +164,7 @@ def decode_chunk(
     shape: tuple[int, ...] | None = None,
     dtype: np.dtype[Any] | None = None,
     settings: Settings | None = None,
+    part: Rect | None = None,
 ) -> np.ndarray:
     """The chunk that these are the bytes of.
 
@@ -170,6 +172,7 @@ def decode_chunk(
         data: what `encode_chunk` gave, or what was found in its place.
         shape, dtype: of the array's chunks, where they are known; they must be those of the data.
         settings: of the array; its `model` decodes what was written by weights that do not ship.
+        part: only these rows and columns, of a chunk of one plane whose shape is given; tiles beside are not decoded.
 
     Raises:
         FormatError: the data are damaged, or are not such a chunk.
@@ -181,7 +184,8 @@ def decode_chunk(
         _check(header, layout_of(shape, colour=settings.colour), shape)
     model = settings.model if header.model_id == CUSTOM_ID else None
     limit = header.width * header.height if shape is not None else DEFAULT_MAX_PIXELS
-    picture = restore(data, model=model, max_pixels=limit).picture
+    region = None if part is None else (part.left, part.top, part.width, part.height)
+    picture = restore(data, model=model, region=region, max_pixels=limit).picture
     note = _note(picture)
     if note is None:
         samples = _samples(picture)
@@ -191,12 +195,13 @@ def decode_chunk(
     layout = layout_of(note.shape, colour=settings.colour)
     _check(header, layout, note.shape)
     samples = _samples(picture)
-    if samples.size != prod(note.shape):
-        raise FormatError(f"a picture {samples.shape} where a chunk {note.shape} is expected: it is of another array")
+    wanted = note.shape if part is None else _cut(note.shape, layout, part)
+    if samples.size != prod(wanted):
+        raise FormatError(f"a picture {samples.shape} where a chunk {wanted} is expected: it is of another array")
     if note.largest:
         samples = (samples.astype(np.uint32) * note.largest + 127) // 255
     samples = samples.astype(np.uint16) * np.uint16(note.step) if note.step > 1 else samples
-    chunk = _chunk(samples.astype(note.dtype, copy=False), layout, note.shape)
+    chunk = _chunk(samples.astype(note.dtype, copy=False), layout, wanted)
     return np.asarray(chunk, order="F" if note.order == "F" else "C")
 
 
@@ -222,10 +227,22 @@ def _column(chunk: np.ndarray, layout: Layout) -> np.ndarray:
 
 
 def _chunk(column: np.ndarray, layout: Layout, shape: tuple[int, ...]) -> np.ndarray:
-    """Inverse of `_column`."""
-    planes, height, width, channels, first = layout
-    chunk = column.reshape(planes, height, width, channels)
-    return (np.moveaxis(chunk, 3, 1) if first else chunk).reshape(shape)
+    """Inverse of `_column`, of a chunk or of a part of one."""
+    rows, columns = axes_of(shape, layout)
+    chunk = column.reshape(layout.planes, shape[rows], shape[columns], layout.channels)
+    return (np.moveaxis(chunk, 3, 1) if layout.first else chunk).reshape(shape)
+
+
+def axes_of(shape: tuple[int, ...], layout: Layout) -> tuple[int, int]:
+    """Which axes of a chunk are rows and columns."""
+    last = len(shape) - (1 if layout.first else 2)
+    return last - 1, last
+
+
+def _cut(shape: tuple[int, ...], layout: Layout, part: Rect) -> tuple[int, ...]:
+    """The shape of a part of a chunk."""
+    rows, columns = axes_of(shape, layout)
+    return (*shape[:rows], part.height, part.width, *shape[columns + 1 :])
 
 
 def _samples(picture: Picture) -> np.ndarray:

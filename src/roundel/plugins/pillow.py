@@ -235,6 +235,8 @@ def save_all(shown: Image.Image, file: IO[bytes]) -> None:
         elif given:
             raise RoundelError(f"{len(pictures)} frames become a pack, which is without loss: leave {given[0]} out")
         else:
+            if any("duration" in info for info in infos):
+                warnings.warn("how long frames are shown is not kept: a pack is a set", RoundelWarning, stacklevel=4)
             known = {f"{key}s": [info.get(key) for info in infos] for key in ("name", "label")}
             kept = {key: values for key, values in known.items() if None not in values}
             data = pack(pictures, **{**kept, **_chosen(options, _PACKING)})
