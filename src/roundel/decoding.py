@@ -16,7 +16,7 @@ from roundel.kept import Kept
 from roundel.loaded import Codec
 from roundel.tiling import Grid, Patch, Rect, combine_crcs, join_latents
 
-TOGETHER_PX, TOGETHER_TILES = 1 << 16, 128
+TOGETHER_PX, TOGETHER_TILES = 1 << 17, 256
 """Of the tiles that are decoded together, at their level: more gain nothing."""
 
 

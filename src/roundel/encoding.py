@@ -12,6 +12,7 @@ from roundel.codecs import zoo
 from roundel.codecs.drawn import is_drawn
 from roundel.codecs.protocol import Encoded
 from roundel.container import Box, Header, Kind, Sliceable, Spool, Writable
+from roundel.container.index import check_cells
 from roundel.decoding import Decoding
 from roundel.errors import RoundelError
 from roundel.image import Picture, reduce_depth
@@ -112,7 +113,11 @@ class Encoding:
 
         Returns:
             The header.
+
+        Raises:
+            FormatError, UnsupportedError: the picture is larger than the format allows.
         """
+        check_cells(self._header([], quality).tiles * self.codec.model.passes)  # before the work, not after it
         crcs: list[int] = []
         with Spool(self.codec.model.passes, folder) as spool:
             for tile in self.codec.each_tile(self.grid, partial(self.tile, quality)):

@@ -1,5 +1,6 @@
 """`roundel encode` of slides: tile by tile, with all that belongs to them."""
 
+import io
 import json
 from pathlib import Path
 
@@ -99,7 +100,6 @@ def test_memory_does_not_grow_with_the_picture() -> None:
 def test_spool_writes_what_write_writes(tmp_path: Path) -> None:
     with source(made.pyramid(tmp_path / "x.tif")) as scan:
         encoding = Encoding.of(scan, Codec(load_model("photo-fast")), tile_px=256)
-        import io
 
         encoding.write_to(out := io.BytesIO(), 100, str(tmp_path))
         assert out.getvalue() == encoding.at(100)
@@ -191,3 +191,24 @@ def test_a_slide_that_ends_early_leaves_nothing(slide: Path) -> None:
     slide.write_bytes(data[: tiles // 2])
     assert run(["encode", str(slide), *QUICK]) == 1
     assert sorted(path.name for path in slide.parent.iterdir()) == ["slide.svs"]
+
+
+def test_too_many_tiles_are_refused_at_once() -> None:
+    from roundel.image import Picture
+
+    class Thread(Scan):
+        def read(self, top: int, left: int, height: int, width: int) -> np.ndarray:
+            raise AssertionError("nothing is to be read")
+
+    for width, height in ((1 << 31, 1), ((1 << 31) - 1, 20)):
+        encoding = Encoding.of(
+            Thread(width, height, Picture(np.zeros((1, 1, 3), np.uint8))), Codec(load_model("photo-fast"))
+        )
+        with pytest.raises(RoundelError, match=r"width is|larger tiles"):
+            encoding.write_to(io.BytesIO(), 100)
+
+
+def test_decode_says_that_the_label_is_left_out(slide: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["encode", str(slide), *QUICK]) == 0
+    assert run(["decode", "slide.rndl", "-o", "x.png", "--reduce", "2"]) == 0
+    assert "pictures beside the slide are left out" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """`roundel decode`: .rndl files to pictures."""
 
 import os
+import warnings
 
 import click
 
@@ -8,6 +9,7 @@ from roundel.cli import batch, inputs, streams
 from roundel.cli.batch import Done, Manner, Task
 from roundel.cli.inputs import STANDARD, Item
 from roundel.cli.values import Region
+from roundel.errors import RoundelWarning
 
 
 @click.command(context_settings={"show_default": True})
@@ -88,11 +90,11 @@ def command(
         elapsed_s = streams.Stopwatch()
         batch.make_ready(item, how)
         with inputs.opened(item.input) as data:
-            size = len(data)
+            size, start = len(data), bytes(data[:1024])
             length = bytes_ if fraction is None else max(1, int(size * fraction))
             level = reduce or 0
             if max_side is not None:
-                header = container.read_info(bytes(data[:1024]), size).header
+                header = container.read_info(start, size).header
                 level = level_within(*(region[2:] if region else (header.width, header.height)), max_side)
             found = restore(
                 data if length is None else data[:length],
@@ -107,6 +109,9 @@ def command(
                 jobs=task.jobs,
                 progress=task.progress,
             )
+        if any(box.tag == container.Tag.ASSOCIATED for box in container.read_info(start, size).boxes):
+            text = "pictures beside the slide are left out; `roundel convert` keeps them"
+            warnings.warn(text, RoundelWarning, stacklevel=2)
         picture = found.picture
         image.write(picture, item.output, chosen, force=how.force, quality=quality)
         if how.preserve:
