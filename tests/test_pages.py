@@ -27,6 +27,7 @@ def test_examples_run(page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert blocks
     Image.fromarray(scene(150, 203)).save(tmp_path / "photo.png")
     monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
     monkeypatch.setenv("PATH", os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]]))
     python = "\n".join(text for language, text in blocks if language == "python")
     subprocess.run([sys.executable, "-W", "ignore", "-c", python], cwd=tmp_path, check=True, timeout=200)
