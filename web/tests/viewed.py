@@ -1,7 +1,8 @@
 """A page of `roundel view` as static files, and what Python decodes its files to: python viewed.py FOLDER.
 
-FOLDER/page is the page: a photo beside its original, a pack, a file that is damaged, one of many tiles. FOLDER/expected.json has
-the RGB of each pass of the photo, of its original, of the images of the pack, and of the file of many tiles, hexadecimal.
+FOLDER/page is the page: a photo beside its original, a pack, a file that is damaged, one of many tiles.
+FOLDER/expected.json has the RGB of each pass of the photo, of its original, of the images of the pack, and of the file
+of many tiles, hexadecimal.
 """
 
 import json
