@@ -122,6 +122,8 @@ def test_wrong_options(options: dict[str, object], tmp_path: Path) -> None:
 def test_a_mode_that_is_not_kept() -> None:
     with pytest.raises(OSError, match="mode F"):
         saved(Image.new("F", (4, 4)))
+    with pytest.raises(OSError, match="no pixels"):
+        saved(Image.new("RGB", (0, 5)))
 
 
 # ---- smaller sizes

@@ -48,6 +48,8 @@ def from_frame(image: Image.Image, info: Mapping[str, Any] | None = None) -> Pic
 
 def plain_picture(image: Image.Image, profile: bytes | None = None) -> Picture:
     """Samples and alpha of a Pillow image, as stored. Args: profile: of CMYK. Raises: as `from_pil`."""
+    if 0 in image.size:
+        raise ImageError(f"an image of {image.width}×{image.height} px has no pixels")
     image.load()
     if image.mode == "CMYK":
         return Picture(to_rgb(samples_of(image), profile or image.info.get("icc_profile")))
