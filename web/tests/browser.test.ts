@@ -181,6 +181,17 @@ describe.skipIf(!CHROMIUM)('in Chromium', () => {
       })
     })
 
+    test('shows the colours that the file means', async () => {
+      await show('src="/files/linear.rndl" id="linear"')
+      const shown = await page.evaluate(`(() => {
+        const canvas = document.querySelector('#linear').shadowRoot.querySelector('canvas')
+        return Array.from(canvas.getContext('2d').getImageData(5, 5, 1, 1).data)
+      })()`)
+      const [red, green, blue, alpha] = shown as number[]
+      for (const value of [red, green, blue]) expect(Math.abs(value - 188)).toBeLessThanOrEqual(1)
+      expect(alpha).toBe(255)
+    })
+
     test('keeps the ratio where one side is given', async () => {
       expect(await show('src="/files/photo-wavelet-q50.rndl" width="300"')).toMatchObject({ width: 300, height: 202 })
       expect(await show('src="/files/photo-wavelet-q50.rndl" height="202"')).toMatchObject({ width: 300, height: 202 })

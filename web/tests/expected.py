@@ -4,6 +4,7 @@ Writes files and a list of what was asked of each, with the hashes of the sample
 """
 
 import hashlib
+import io
 import json
 import random
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 import roundel
 from roundel.container import read_info
@@ -71,7 +74,9 @@ def cases() -> Iterator[Case]:
     yield Case("slow.rndl", roundel.encode(picture(300, 400), quality=90), [{}])
     flat = np.full((40, 50, 3), (9, 80, 200), np.uint8)
     yield Case("constant.rndl", roundel.encode(flat, lossless=True), [{}, {"reduce": 1}])
-    drawing = np.kron(np.random.default_rng(1).integers(0, 4, (30, 30, 1)) * 60, np.ones((4, 4, 3), int)).astype(np.uint8)
+    yield Case("linear.rndl", linear(), [{}])
+    squares = np.random.default_rng(1).integers(0, 4, (30, 30, 1)) * 60
+    drawing = np.kron(squares, np.ones((4, 4, 3), int)).astype(np.uint8)
     yield Case("drawing.rndl", roundel.encode(drawing, lossless=True), [{}, {"region": (5, 6, 70, 50)}])
     noise = np.random.default_rng(2).integers(0, 256, (33, 47, 3), np.uint8)
     yield Case("noise.rndl", roundel.encode(noise, lossless=True), [{}])
@@ -125,10 +130,7 @@ def ways_of(data: bytes) -> list[dict[str, Any]]:
 
 def expected(data: bytes, **way: Any) -> dict[str, Any]:
     """Shape, bits and hash of the samples."""
-    if "member" in way:
-        array = roundel.unpack(data, [way["member"]])[0].pixels
-    else:
-        array = roundel.decode_array(data, **way)
+    array = roundel.unpack(data, [way["member"]])[0].pixels if "member" in way else roundel.decode_array(data, **way)
     array = array[:, :, None] if array.ndim == 2 else array
     little = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
     digest = hashlib.sha256(little.tobytes()).hexdigest()
@@ -140,6 +142,15 @@ def tiled(pixels: np.ndarray, tile_px: int, **how: Any) -> bytes:
     from roundel.codec import encode
 
     return encode(pixels, tile_px=tile_px, **how)
+
+
+def linear() -> bytes:
+    """Grey 128 whose samples count light: half of it, which sRGB calls 188."""
+    notes, png = PngInfo(), io.BytesIO()
+    notes.add(b"gAMA", (100_000).to_bytes(4, "big"))
+    Image.fromarray(np.full((24, 32, 3), 128, np.uint8)).save(png, "PNG", pnginfo=notes)
+    png.seek(0)
+    return roundel.encode(png, lossless=True)
 
 
 def picture(height: int, width: int) -> np.ndarray:
