@@ -72,10 +72,13 @@ class VendorScan(Scan):
         import openslide
 
         try:
-            found = {name: np.asarray(image) for name, image in self._slide.associated_images.items()}
+            found = dict(self._slide.associated_images.items())
         except openslide.OpenSlideError as error:
             raise ImageError(f"OpenSlide cannot read the slide's label or macro: {error}") from error
-        return {name: Picture(_opaque(image, self._background)) for name, image in found.items()}
+        return {
+            name: Picture(_opaque(np.asarray(image), self._background), icc=image.info.get("icc_profile"))
+            for name, image in found.items()
+        }
 
     def close(self) -> None:
         """See `Scan.close`."""
