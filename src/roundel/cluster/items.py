@@ -15,6 +15,8 @@ USUAL_COLUMNS = ("image", "bytes", "jpg", "jpeg", "png", "webp", "content", "dat
 
 MOST_BYTES = 4 << 30
 """Of a member of an archive, which is read into memory."""
+MOST_OF_SAMPLE = 64
+"""Members; pictures that only begin alike, such as frame.0001.png, are not held in memory all at once."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class Reading:
                     for member in archive:
                         if not member.isreg() or member.issparse():
                             continue
-                        if sample and _sample(member.name) != _sample(sample[0][0]):
+                        full = len(sample) == MOST_OF_SAMPLE
+                        if sample and (full or _sample(member.name) != _sample(sample[0][0])):
                             yield from self._of_sample(piece, sample)
                             sample = []
                         if member.size > MOST_BYTES:

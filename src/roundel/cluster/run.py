@@ -24,6 +24,7 @@ LOOSE, TOGETHER = 64, 1024
 """Pictures of a part: with a file for each result, and with one for all of them."""
 RETRIES = 2
 """So often is a task done again whose worker has died."""
+STARTS = 3
 KNOCK_S = 10
 """So long may a cluster take to answer at all."""
 
@@ -162,6 +163,9 @@ def _ray(means: Means) -> Iterator[Any]:
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     context.max_errored_blocks = -1  # what is lost is seen in the manifest
+    if ray.is_initialized():  # by the program that calls us, whose it stays
+        yield ray
+        return
     try:
         if means.address:
             _knock(means.address)
@@ -178,14 +182,22 @@ def _ray(means: Means) -> Iterator[Any]:
 
 
 def _start(ray: Any, workers: int) -> None:
-    """Ray on this machine. It gives itself 30 s, which a busy machine may exceed once."""
-    local = {"address": "local", "num_cpus": workers, "include_dashboard": False, "object_store_memory": STORE_BYTES}
-    quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
-    try:
-        ray.init(**local, **quiet)
-    except Exception:  # "The current node timed out during startup"
-        ray.shutdown()
-        ray.init(**local, **quiet)
+    """Ray on this machine. It gives its own processes 15 s to start, which a busy machine may exceed a few times."""
+    for attempt in range(STARTS):
+        try:
+            ray.init(
+                address="local",
+                num_cpus=workers,
+                include_dashboard=False,
+                object_store_memory=STORE_BYTES,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+            )
+            return
+        except Exception:  # "The current node timed out during startup"; it is of no class of its own
+            ray.shutdown()
+            if attempt == STARTS - 1:
+                raise
 
 
 def _knock(address: str) -> None:
