@@ -40,6 +40,16 @@ def test_folders_of_originals_take_the_place_of_the_files_own(files: Path, tmp_p
     assert originals(listed(files, "rough", "fine"), [elsewhere]) == [None, "fine.jpg"]
 
 
+def test_folders_of_originals_mirror_those_of_the_files(tmp_path: Path, encoded: dict[str, bytes]) -> None:
+    for folder in ("photos/sub", "packed/sub"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "packed/sub/a.rndl").write_bytes(encoded["fine"])
+    for name in ("a.png", "sub/a.jpg", "sub/a.webp"):
+        Image.new("RGB", (95, 61)).save(tmp_path / "photos" / name)
+    files = [(tmp_path / "packed/sub/a.rndl", "sub/a.rndl")]
+    assert originals(files, [tmp_path / "photos"]) == ["a.jpg"]  # the first by name of those in its place
+
+
 def test_names_are_no_patterns(tmp_path: Path, encoded: dict[str, bytes]) -> None:
     for name in ("a[1].rndl", "a1.png", "b*.rndl", "b2.png"):
         (tmp_path / name).write_bytes(encoded["fine"])

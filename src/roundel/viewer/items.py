@@ -46,7 +46,7 @@ def items_of(files: Sequence[tuple[Path, str]], pictures: Sequence[Path], suffix
 
     Args:
         files: path and name of each .rndl file.
-        pictures: originals, or folders of them. One of the same stem is a file's original; so is the only one there is.
+        pictures: originals, or folders of them, in which they lie as the files' names say. One of the same stem is a file's original; so is the only one there is.
             Without one, a picture of the same stem beside the file is.
         suffixes: of pictures, in lower case.
 
@@ -55,9 +55,15 @@ def items_of(files: Sequence[tuple[Path, str]], pictures: Sequence[Path], suffix
     """
     named = [path for path in pictures if not path.is_dir()]
     folders = [path for path in pictures if path.is_dir()]
+    by_stem: dict[Path, dict[str, Path]] = {}  # of each folder, which is listed once
     items, used = [], set()
     for path, name in files:
-        original = _named(path, named) or _beside(path, folders or [path.parent], suffixes)
+        places = [folder / Path(name).parent for folder in folders] or [path.parent]
+        for place in places:
+            if place not in by_stem:
+                by_stem[place] = _pictures(place, suffixes)
+        beside = (by_stem[place].get(path.stem) for place in places)
+        original = _named(path, named) or next((found for found in beside if found), None)
         used.add(original)
         items.append(_item(path, name, original))
     if left := [path for path in named if path not in used]:
@@ -70,14 +76,12 @@ def _named(path: Path, pictures: Sequence[Path]) -> Path | None:
     return same[0] if same else pictures[0] if len(pictures) == 1 else None
 
 
-def _beside(path: Path, folders: Sequence[Path], suffixes: frozenset[str]) -> Path | None:
-    """A picture of the same stem in one of the folders; the first by name if there are several."""
-    found = (p for folder in folders for p in sorted(folder.glob(f"{_escaped(path.stem)}.*")))
-    return next((p for p in found if p.suffix.lower() in suffixes and p.stem == path.stem), None)
-
-
-def _escaped(stem: str) -> str:
-    return "".join(f"[{c}]" if c in "*?[" else c for c in stem)
+def _pictures(folder: Path, suffixes: frozenset[str]) -> dict[str, Path]:
+    """The pictures of a folder by their stems; the first by name if several share one."""
+    if not folder.is_dir():
+        return {}
+    found = (path for path in sorted(folder.iterdir(), reverse=True) if path.suffix.lower() in suffixes)
+    return {path.stem: path for path in found}
 
 
 def _item(path: Path, name: str, original: Path | None) -> Item:
