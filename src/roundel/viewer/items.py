@@ -46,8 +46,8 @@ def items_of(files: Sequence[tuple[Path, str]], pictures: Sequence[Path], suffix
 
     Args:
         files: path and name of each .rndl file.
-        pictures: originals, or folders of them, in which they lie as the files' names say. One of the same stem is a file's original; so is the only one there is.
-            Without one, a picture of the same stem beside the file is.
+        pictures: originals, or folders of them, in which they lie as the files' names say. One of the same stem is a
+            file's original; so is the only one there is. Without one, a picture of the same stem beside the file is.
         suffixes: of pictures, in lower case.
 
     Raises:
