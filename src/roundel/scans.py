@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from roundel import arguments
@@ -10,7 +9,6 @@ from roundel.container import DEFAULT_MAX_PIXELS
 from roundel.errors import ImageError, RoundelError
 from roundel.image import Picture
 from roundel.image.files import reading_errors, size_check
-from roundel.image.kinds import HEAD_BYTES
 from roundel.image.scan import Part, Scan, check_part
 
 MAX_SCAN_PIXELS = 1 << 36
@@ -80,9 +78,8 @@ def _scan(path: Any, max_pixels: int | None, page: int | None, level: int) -> Sc
             found.close()
             raise ImageError("a slide has one page: leave --page out, or choose a --level")
         return found
-    with open(path, "rb") as file:
-        if not file.seekable() or file.read(HEAD_BYTES)[:4] not in _TIFF:
-            return None
+    if not _is_tiff(path):
+        return None
     from roundel.image.tiff.scan import open_tiff, warn_of_pages
 
     scan = open_tiff(path, check_size, page, level)
@@ -97,11 +94,17 @@ def _scan(path: Any, max_pixels: int | None, page: int | None, level: int) -> Sc
     return scan
 
 
+def _is_tiff(path: Any) -> bool:
+    """Whether a file begins like a TIFF, and can be read anywhere."""
+    with open(path, "rb") as file:
+        return file.seekable() and file.read(4) in _TIFF
+
+
 def _picture(given: Any, max_pixels: int, page: int | None, level: int) -> Picture:
     """A whole picture, of a page and level."""
     if page is None and not level:
         return arguments.picture(given, max_pixels=max_pixels)
-    if not isinstance(given, str | os.PathLike) or Path(given).suffix.lower() not in (".tif", ".tiff"):
+    if not isinstance(given, str | os.PathLike) or not _is_tiff(given):
         raise RoundelError("pages and levels are those of a TIFF or a slide in a file of its own")
     from roundel.image.tiff.scan import read_page
 
