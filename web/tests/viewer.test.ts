@@ -31,7 +31,7 @@ const PYTHON = process.env.ROUNDEL_PYTHON ?? at('../../.venv/bin/python')
 const SOON = { timeout: 10_000, interval: 300 }
 const BUILT = existsSync(at('../../src/roundel/viewer/static/viewer.js'))
 
-describe.skipIf(!CHROMIUM || !BUILT)('the exported page', () => {
+describe.skipIf(!CHROMIUM || !BUILT)('the exported page', { timeout: 240_000 }, () => {
   let expected: Expected
   let served: Served
   let browser: Browser
@@ -175,7 +175,7 @@ describe.skipIf(!CHROMIUM || !BUILT)('the exported page', () => {
     for (const [x, y] of [[555, 401], [560, 430]])
       await expect.poll(() => seen(x, y), { timeout: 60_000, interval: 500 }).toEqual(pixel(pixels, x, y, size[0]))
     await page.setViewport({ width: 900, height: 700 })
-  }, 240_000)
+  })
 
   test('fetches nothing from elsewhere', () => {
     expect(asked.filter((url) => !url.startsWith(`${served.url}/some/place/`) && !/^(data|blob):/.test(url))).toEqual([])
