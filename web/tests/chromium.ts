@@ -12,5 +12,5 @@ const PLACES = [
 export const CHROMIUM = PLACES.find((path) => path && existsSync(path))
 
 export function launch(): Promise<Browser> {
-  return puppeteer.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'], protocolTimeout: 120_000 })
+  return puppeteer.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-gpu'], protocolTimeout: 300_000 })
 }
