@@ -4,7 +4,7 @@ import numpy as np
 
 LEAST_PX = 4096
 """Smaller pictures are not looked at: there is nothing to gain."""
-LOOK_PX = 1 << 18
+LOOK_PX = 1 << 16
 """About so many pixels are looked at, in whole rows spread over the picture."""
 FEW_COLOURS = 64
 FLAT = 0.4

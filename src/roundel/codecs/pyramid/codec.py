@@ -3,14 +3,25 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roundel.codecs.drawn import is_drawn
 from roundel.codecs.protocol import Batch, Decoded, Encoded, Window
-from roundel.codecs.pyramid import stored, webp
+from roundel.codecs.pyramid import stored
+from roundel.codecs.pyramid.modes import (
+    IN_COLOUR,
+    LEARNED,
+    PLAIN,
+    WALKED,
+    Mode,
+    flags_of,
+    repeating,
+    repeats,
+    rgb,
+    unstored,
+)
 from roundel.codecs.pyramid.nets import Nets
 from roundel.codecs.pyramid.symbols import NEIGHBOURS, Drawn, Expected, Reading, Recording, SideBySide
 from roundel.codecs.pyramid.walk import PASSES, Samples, Space, pass_of, walk
@@ -18,43 +29,6 @@ from roundel.codecs.pyramid.ycocg import LUMA_CENTRE, from_ycocg, to_ycocg
 from roundel.codecs.weights import Weights
 from roundel.coding import Tables
 from roundel.container import Kind
-from roundel.errors import FormatError
-
-QUICK_LEVEL = 1
-"""zlib's level for finding out whether a tile repeats: what does not shrink much at it is no diagram."""
-WORTH = 1.25
-"""So many times the nets' bytes at that level at most, or a tile that looks drawn: screens stay below 1.2, photographs
-above 1.4, and trying WebP on those would take longer than all else."""
-PLAIN = 0.5
-"""Bits a pixel: what WebP codes in so few, it codes better than the nets would, which then need not run."""
-
-
-class Mode(IntEnum):
-    """How a tile is coded: the first byte of its first pass."""
-
-    COLOUR = 0
-    GREY = 1
-    """R = G = B everywhere: no chroma is coded."""
-    CONSTANT = 2
-    """One colour, three bytes."""
-    RAW = 3
-    """Interleaved RGB as it is: no tile grows by more than a byte."""
-    DEFLATED = 4
-    """Interleaved RGB through zlib: for graphics that repeat exactly."""
-    RAW_GREY = 5
-    """As RAW, one byte a pixel."""
-    COLOUR_LEARNED = 6
-    """As COLOUR; the next byte says what the tile learns from itself: bits 0 to 2, seen colours correct Y, Co, Cg; bit
-    3, neighbours correct what the nets say."""
-    GREY_LEARNED = 7
-    """As GREY; the next byte has bits 0 and 3."""
-    WEBP = 8
-    """The lossless bitstream of WebP: for screens and drawings."""
-
-
-WALKED = {Mode.COLOUR, Mode.GREY, Mode.COLOUR_LEARNED, Mode.GREY_LEARNED}
-LEARNED = {Mode.COLOUR_LEARNED, Mode.GREY_LEARNED}
-IN_COLOUR = {Mode.COLOUR, Mode.COLOUR_LEARNED}
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,20 +92,20 @@ class PyramidModel:
         )
         held = np.ascontiguousarray(pixels[..., :1] if grey else pixels)
         if (held == held[:1, :1, :1]).all():
-            return _stored(Mode.CONSTANT, _rgb(held[:1, :1, :1]).tobytes(), zlib.crc32(_rgb(held).data))
+            return _stored(Mode.CONSTANT, rgb(held[:1, :1, :1]).tobytes(), zlib.crc32(rgb(held).data))
         drawn = is_drawn(held.reshape(-1, *held.shape[2:]))
         if drawn:
-            mode, payload = repeating(_rgb(held), int(PLAIN / 8 * held[..., 0].size))
+            mode, payload = repeating(rgb(held), int(PLAIN / 8 * held[..., 0].size))
             if payload:
-                return _stored(mode, payload, zlib.crc32(_rgb(held).data))
+                return _stored(mode, payload, zlib.crc32(rgb(held).data))
         recording = Recording(to_ycocg(held))
         walk(self.nets, recording, *held.shape[:3], colour=not grey)
         head, passes = shortest(recording, self.tables, colours=1 if grey else 3, learns=self.learns)
         length = sum(map(len, passes))
-        if drawn or len(zlib.compress(_rgb(held).data, QUICK_LEVEL)) <= WORTH * min(length, held.size):
-            mode, payload = repeating(_rgb(held), min(length, held.size))
+        if drawn or repeats(rgb(held), min(length, held.size)):
+            mode, payload = repeating(rgb(held), min(length, held.size))
             if payload:
-                return _stored(mode, payload, zlib.crc32(_rgb(held).data))
+                return _stored(mode, payload, zlib.crc32(rgb(held).data))
         if held.size <= length:
             return _stored(Mode.RAW_GREY if grey else Mode.RAW, held.tobytes(), zlib.crc32(held.data))
         passes[0] = head + passes[0]
@@ -153,7 +127,7 @@ class PyramidModel:
         """uint8 (B, ⌈H / 2^halvings⌉, ⌈W / 2^halvings⌉, 1 or 3). Raises: FormatError."""
         mode = passes[0][0] if passes and passes[0] else Mode.COLOUR
         if mode not in WALKED:
-            whole = _unstored(mode, passes[0][1:], (count, height, width, 3))
+            whole = unstored(mode, passes[0][1:], (count, height, width, 3))
             return np.ascontiguousarray(whole[:, :: 1 << halvings, :: 1 << halvings])
         colour = mode in IN_COLOUR
         reading = self._reading(passes, (count, height, width), halvings)
@@ -186,7 +160,7 @@ class PyramidModel:
     def _reading(self, passes: Sequence[bytes], shape: tuple[int, int, int], halvings: int) -> Reading:
         """What reads walked tiles or groups. Args: shape: pictures, height, width. Raises: FormatError."""
         mode = passes[0][0] if passes and passes[0] else Mode.COLOUR
-        flags = _flags(passes[0]) if mode in LEARNED else 0
+        flags = flags_of(passes[0]) if mode in LEARNED else 0
         streams = [passes[0][2 if flags else 1 :], *passes[1:]] if passes else []
         space = Space(*shape, halvings, 3 if mode in IN_COLOUR else 1)
         return Reading(streams, self.tables, self._beyond(), flags=flags, space=space)
@@ -232,12 +206,10 @@ class ReducedPyramid:
 def shortest(recording: Recording, tables: Tables, *, colours: int, learns: bool) -> tuple[bytes, list[bytes]]:
     """The first bytes of a walked tile, which say how it is coded, and its passes."""
     grey = colours == 1
-    placed, flags, learned = recording.placed(), 0, 0
-    if learns:
-        corrected, saved = recording.corrected(tables, colours)
-        learned = (1 << colours) - 1
-        if saved > 0:
-            placed, flags = corrected, NEIGHBOURS
+    placed, saved = recording.corrected(tables, colours) if learns else ([], 0.0)
+    learned, flags = (1 << colours) - 1 if learns else 0, NEIGHBOURS
+    if saved <= 0:
+        placed, flags = recording.placed(), 0
     best: tuple[bytes, list[bytes]] | None = None
     while True:
         passes, gains = recording.written(placed, tables, colours, flags | learned)
@@ -252,44 +224,5 @@ def shortest(recording: Recording, tables: Tables, *, colours: int, learns: bool
         learned = useful
 
 
-def repeating(pixels: NDArray[np.uint8], length: int) -> tuple[Mode, bytes]:
-    """RGB (B, H, W, 3) as what codes exact repeats well, if that is shorter than `length`; else with no bytes."""
-    deflated = zlib.compress(pixels.data, zlib.Z_BEST_COMPRESSION)
-    drawn = webp.encode(pixels.reshape(-1, *pixels.shape[2:]))
-    mode, payload = (Mode.WEBP, drawn) if drawn and len(drawn) <= len(deflated) else (Mode.DEFLATED, deflated)
-    return mode, payload if len(payload) < length else b""
-
-
-def _rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(B, H, W, 1 or 3) as three channels, contiguous."""
-    return np.ascontiguousarray(np.broadcast_to(pixels, (*pixels.shape[:3], 3)))
-
-
-def _flags(first: bytes) -> int:
-    """What a tile is coded with besides the nets. Raises: FormatError."""
-    most = NEIGHBOURS | (1 if first[0] == Mode.GREY_LEARNED else 7)
-    if len(first) < 2 or not first[1] or first[1] & ~most:
-        raise FormatError("a tile does not say what it learns from itself: no encoder writes that; it is damaged")
-    return first[1]
-
-
 def _stored(mode: Mode, payload: bytes, crc: int) -> Encoded:
     return Encoded([bytes([mode]) + payload] + [b""] * (PASSES - 1), crc)
-
-
-def _unstored(mode: int, payload: bytes, shape: tuple[int, int, int, int]) -> NDArray[np.uint8]:
-    """Pixels of a tile that no net is needed for, one channel in raw grey. Raises: FormatError."""
-    size = int(np.prod(shape))
-    if mode == Mode.DEFLATED:
-        try:
-            payload = zlib.decompressobj().decompress(payload, size + 1)
-        except zlib.error as error:
-            raise FormatError(f"a deflated tile is damaged: {error}") from None
-    if mode == Mode.WEBP:
-        payload = webp.decode(payload, shape[0] * shape[1], shape[2]).tobytes()
-    lengths = {Mode.CONSTANT: 3, Mode.RAW: size, Mode.DEFLATED: size, Mode.WEBP: size, Mode.RAW_GREY: size // 3}
-    if len(payload) != lengths.get(mode):  # type: ignore[call-overload]
-        raise FormatError(f"a tile of mode {mode} holds {len(payload)} bytes: no encoder writes that; it is damaged")
-    values = np.frombuffer(payload, np.uint8)
-    held = {Mode.CONSTANT: (1, 1, 1, 3), Mode.RAW_GREY: (*shape[:3], 1)}.get(mode, shape)  # type: ignore[call-overload]
-    return np.ascontiguousarray(np.broadcast_to(values.reshape(held), (*shape[:3], held[3])))

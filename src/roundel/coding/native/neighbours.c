@@ -3,6 +3,13 @@
 #include "logs.h"
 #include "mixture.h"
 
+/* The same loops over whole numbers for processors with wider registers, chosen when the library is loaded. */
+#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE
+#endif
+
 #define MARGIN 4          /* samples around a level's picture */
 #define UNKNOWN (-32768)  /* a sample that is not known or lies outside */
 #define MOST_CELLS ((size_t)1 << 30)
@@ -112,7 +119,7 @@ struct rndl_neighbours {
     /* the band that was predicted last */
     size_t n;
     int16_t *features; /* (INPUTS, room) */
-    int32_t *at, *mean, *moved, *foretold;
+    int32_t *at, *mean, *moved, *foretold, *normal;
     uint8_t *scale, *tail, *bin, *size;
 };
 
@@ -141,7 +148,7 @@ size_t rndl_neighbours_bytes(const rndl_space *space) {
     if ((space->height + 2 * MARGIN) * (space->width + 2 * MARGIN) >= limit || cells(&one) >= limit / space->pictures)
         return 0;
     return aligned(sizeof(rndl_neighbours)) + 2 * aligned(2 * cells(space)) + aligned(4 * cells(space)) +
-           (2 * INPUTS + 4 * 4 + 4) * band_room(space);
+           (2 * INPUTS + 5 * 4 + 4) * band_room(space);
 }
 
 rndl_neighbours *rndl_neighbours_start(void *memory, const rndl_space *space) {
@@ -158,6 +165,7 @@ rndl_neighbours *rndl_neighbours_start(void *memory, const rndl_space *space) {
     state->mean = (int32_t *)rest, rest += 4 * room;
     state->moved = (int32_t *)rest, rest += 4 * room;
     state->foretold = (int32_t *)rest, rest += 4 * room;
+    state->normal = (int32_t *)rest, rest += 4 * room;
     state->scale = rest, rest += room;
     state->tail = rest, rest += room;
     state->bin = rest, rest += room;
@@ -303,7 +311,7 @@ static void find_places(rndl_neighbours *state, size_t n) {
     }
 }
 
-static void gather(rndl_neighbours *state, size_t n) {
+WIDE static void gather(rndl_neighbours *state, size_t n) {
     for (int i = 0; i < state->inputs.count; i++) {
         int16_t *to = state->features + (size_t)i * state->room;
         if (i < VALUES) {
@@ -321,7 +329,7 @@ static void gather(rndl_neighbours *state, size_t n) {
     for (size_t k = 0; k < n; k++) to[k] = 16;
 }
 
-static void move_means(rndl_neighbours *state, size_t n) {
+WIDE static void move_means(rndl_neighbours *state, size_t n) {
     const fit *fits = state->now->fits;
     for (size_t k = 0; k < n; k++) state->foretold[k] = 0;
     for (int i = 0; i <= state->inputs.count; i++) {
@@ -419,7 +427,7 @@ static void solve(fit *now, int n) {
 }
 
 /* Adds the products of BLOCK samples of `inputs` inputs; the last row is the error that is to be foretold. */
-static void add_products(fit *now, int16_t x[][BLOCK], int inputs) {
+WIDE static void add_products(fit *now, int16_t x[][BLOCK], int inputs) {
     for (int i = 0; i < inputs; i++)
         for (int j = 0; j <= i + 1; j++) {
             const int16_t *other = x[j <= i ? j : inputs];
@@ -429,28 +437,46 @@ static void add_products(fit *now, int16_t x[][BLOCK], int inputs) {
         }
 }
 
+/* Features become what a fit sums up. */
+WIDE static void normalise(rndl_neighbours *state) {
+    for (size_t k = 0; k < state->n; k++) state->normal[k] = NORMAL[state->scale[k]];
+    for (int i = 0; i <= state->inputs.count; i++) {
+        int16_t *x = state->features + (size_t)i * state->room;
+        for (size_t k = 0; k < state->n; k++)
+            x[k] = (int16_t)within((x[k] * state->normal[k] + 512) >> 10, NORMAL_MOST);
+    }
+}
+
 static void learn_means(rndl_neighbours *state, const int32_t *values) {
     int inputs = state->inputs.count + 1;
     int16_t x[INPUTS + 1][BLOCK];
+    normalise(state);
     for (int size = 0; size < SIZES; size++) {
         fit *now = &state->now->fits[size];
         size_t count = 0;
         for (size_t k = 0; k < state->n;) {
+            size_t chosen[BLOCK];
             int m = 0;
-            for (; k < state->n && m < BLOCK; k++) {
-                if (state->size[k] != size) continue;
-                int32_t scale = state->scale[k], error = normal(within(16 * values[k] - state->mean[k], NEAREST[scale]), scale);
-                int32_t foretold = normal(state->foretold[k], scale);
-                for (int i = 0; i < inputs; i++)
-                    x[i][m] = (int16_t)within(normal(state->features[(size_t)i * state->room + k], scale), NORMAL_MOST);
-                x[inputs][m++] = (int16_t)error;
+            for (; k < state->n && m < BLOCK; k++)
+                if (state->size[k] == size) chosen[m++] = k;
+            if (!m) continue;
+            for (int i = 0; i < inputs; i++) {
+                const int16_t *from = state->features + (size_t)i * state->room;
+                for (int z = 0; z < m; z++) x[i][z] = from[chosen[z]];
+            }
+            for (int z = 0; z < m; z++) {
+                size_t at = chosen[z];
+                int32_t scale = state->scale[at], error = within(16 * values[at] - state->mean[at], NEAREST[scale]);
+                int32_t foretold = normal(state->foretold[at], scale);
+                error = normal(error, scale);
+                x[inputs][z] = (int16_t)error;
                 now->agreement += foretold * error;
                 now->size += foretold * foretold;
             }
             count += (size_t)m;
             for (int i = 0; m < BLOCK && i <= inputs; i++)
                 for (int z = m; z < BLOCK; z++) x[i][z] = 0;
-            if (m) add_products(now, x, inputs);
+            add_products(now, x, inputs);
         }
         if (!count) continue;
         solve(now, inputs);
