@@ -105,7 +105,8 @@ def _picture(given: Any, max_pixels: int, page: int | None, level: int) -> Pictu
     if page is None and not level:
         return arguments.picture(given, max_pixels=max_pixels)
     if not isinstance(given, str | os.PathLike) or not _is_tiff(given):
-        raise RoundelError("pages and levels are those of a TIFF or a slide in a file of its own")
+        name = f"{given}: " if isinstance(given, str | os.PathLike) else ""
+        raise RoundelError(f"{name}pages and levels are those of a TIFF or a slide in a file of its own")
     from roundel.image.tiff.scan import read_page
 
     with arguments.named(given), reading_errors(given), open(given, "rb") as file:
