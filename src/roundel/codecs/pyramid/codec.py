@@ -93,19 +93,17 @@ class PyramidModel:
         held = np.ascontiguousarray(pixels[..., :1] if grey else pixels)
         if (held == held[:1, :1, :1]).all():
             return _stored(Mode.CONSTANT, rgb(held[:1, :1, :1]).tobytes(), zlib.crc32(rgb(held).data))
-        drawn = is_drawn(held.reshape(-1, *held.shape[2:]))
-        if drawn:
-            mode, payload = repeating(rgb(held), int(PLAIN / 8 * held[..., 0].size))
-            if payload:
-                return _stored(mode, payload, zlib.crc32(rgb(held).data))
+        packed = repeating(rgb(held)) if is_drawn(held.reshape(-1, *held.shape[2:])) else None
+        if packed and 8 * len(packed[1]) < PLAIN * held[..., 0].size:
+            return _stored(*packed, zlib.crc32(rgb(held).data))
         recording = Recording(to_ycocg(held))
         walk(self.nets, recording, *held.shape[:3], colour=not grey)
         head, passes = shortest(recording, self.tables, colours=1 if grey else 3, learns=self.learns)
         length = sum(map(len, passes))
-        if drawn or repeats(rgb(held), min(length, held.size)):
-            mode, payload = repeating(rgb(held), min(length, held.size))
-            if payload:
-                return _stored(mode, payload, zlib.crc32(rgb(held).data))
+        if packed is None and repeats(rgb(held), min(length, held.size)):
+            packed = repeating(rgb(held))
+        if packed and len(packed[1]) < min(length, held.size):
+            return _stored(*packed, zlib.crc32(rgb(held).data))
         if held.size <= length:
             return _stored(Mode.RAW_GREY if grey else Mode.RAW, held.tobytes(), zlib.crc32(held.data))
         passes[0] = head + passes[0]

@@ -57,12 +57,11 @@ def repeats(pixels: NDArray[np.uint8], length: int) -> bool:
     return len(zlib.compress(part.data, QUICK_LEVEL)) * len(rows) <= WORTH * length * len(part)
 
 
-def repeating(pixels: NDArray[np.uint8], length: int) -> tuple[Mode, bytes]:
-    """RGB (B, H, W, 3) as what codes exact repeats well, if that is shorter than `length`; else with no bytes."""
+def repeating(pixels: NDArray[np.uint8]) -> tuple[Mode, bytes]:
+    """RGB (B, H, W, 3) as the shorter of what codes exact repeats well."""
     deflated = zlib.compress(pixels.data, zlib.Z_BEST_COMPRESSION)
     drawn = webp.encode(pixels.reshape(-1, *pixels.shape[2:]))
-    mode, payload = (Mode.WEBP, drawn) if drawn and len(drawn) <= len(deflated) else (Mode.DEFLATED, deflated)
-    return mode, payload if len(payload) < length else b""
+    return (Mode.WEBP, drawn) if drawn and len(drawn) <= len(deflated) else (Mode.DEFLATED, deflated)
 
 
 def rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

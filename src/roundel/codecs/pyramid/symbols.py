@@ -18,8 +18,6 @@ from roundel.errors import FormatError
 Array: TypeAlias = NDArray[np.int32]
 
 TOTAL_BITS = 24
-
-
 NEIGHBOURS = 8
 """Bit of a tile's flags: neighbours correct what the nets say. Bits 0 to 2: seen colours correct Y, Co, Cg."""
 

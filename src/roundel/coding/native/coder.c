@@ -67,6 +67,8 @@ void rndl_reader_start(rndl_reader *reader, const uint8_t *bytes, size_t length)
 }
 
 /* Working memory of a list: its order by table, its escapes, and how many symbols each table has. */
+#define SHORT_LIST 64
+
 typedef struct {
     uint64_t *distances;
     uint32_t *order, *escaped, *ends;
@@ -83,16 +85,23 @@ static list_memory divide(void *scratch, size_t n) {
     return memory;
 }
 
-/* Stable order by table; ends[t] becomes the end of table t's symbols in it. */
+/* Stable order by table. Short lists are sorted by insertion: clearing a count for each table would take longer. */
 static enum rndl_result sort_by_table(const int32_t *index, size_t n, int32_t count, list_memory memory) {
-    uint32_t *ends = memory.ends;
-    for (int32_t t = 0; t <= count; t++) ends[t] = 0;
-    for (size_t i = 0; i < n; i++) {
+    uint32_t *order = memory.order, *ends = memory.ends;
+    for (size_t i = 0; i < n; i++)
         if ((uint32_t)index[i] >= (uint32_t)count) return RNDL_BAD_INDEX;
-        ends[index[i] + 1]++;
+    if (n <= SHORT_LIST) {
+        for (size_t i = 0; i < n; i++) {
+            size_t at = i;
+            for (; at && index[order[at - 1]] > index[i]; at--) order[at] = order[at - 1];
+            order[at] = (uint32_t)i;
+        }
+        return RNDL_OK;
     }
+    for (int32_t t = 0; t <= count; t++) ends[t] = 0;
+    for (size_t i = 0; i < n; i++) ends[index[i] + 1]++;
     for (int32_t t = 0; t < count; t++) ends[t + 1] += ends[t]; /* ends[t] is now where table t begins */
-    for (size_t i = 0; i < n; i++) memory.order[ends[index[i]]++] = (uint32_t)i;
+    for (size_t i = 0; i < n; i++) order[ends[index[i]]++] = (uint32_t)i;
     return RNDL_OK;
 }
 
@@ -103,13 +112,12 @@ enum rndl_result rndl_put(rndl_writer *writer, const int32_t *symbols, const int
     if (sort_by_table(index, n, tables->count, memory)) return RNDL_BAD_INDEX;
     size_t escapes = 0, i = 0;
     rndl_writer w = *writer; /* a copy that the compiler keeps in registers */
-    for (int32_t t = 0; i < n; t++) {
-        size_t end = memory.ends[t];
-        if (i == end) continue;
+    while (i < n) { /* a run of one table */
+        int32_t t = index[memory.order[i]];
         const uint32_t *f = tables->frequencies + tables->starts[t], *start = tables->cumulative + tables->starts[t];
         int32_t offset = tables->offsets[t];
         uint32_t last = (uint32_t)(tables->starts[t + 1] - tables->starts[t] - 1);
-        for (; i < end; i++) {
+        for (; i < n && index[memory.order[i]] == t; i++) {
             int32_t symbol = symbols[memory.order[i]];
             uint32_t slot = (uint32_t)symbol - (uint32_t)offset; /* below the table wraps to far above it */
             if (slot >= last) {
@@ -131,14 +139,13 @@ enum rndl_result rndl_take(rndl_reader *reader, int32_t *symbols, const int32_t 
     if (sort_by_table(index, n, tables->count, memory)) return RNDL_BAD_INDEX;
     size_t escapes = 0, i = 0;
     rndl_reader r = *reader;
-    for (int32_t t = 0; i < n; t++) {
-        size_t end = memory.ends[t];
-        if (i == end) continue;
+    while (i < n) { /* a run of one table */
+        int32_t t = index[memory.order[i]];
         const uint32_t *f = tables->frequencies + tables->starts[t], *start = tables->cumulative + tables->starts[t];
         const uint32_t *found = tables->lookup + (size_t)t * RNDL_LOOKUP;
         int32_t offset = tables->offsets[t];
         uint32_t last = (uint32_t)(tables->starts[t + 1] - tables->starts[t] - 1);
-        for (; i < end; i++) {
+        for (; i < n && index[memory.order[i]] == t; i++) {
             uint64_t unit, q = rndl_quantile(&r, &unit);
             if (q >> RNDL_PRECISION) return RNDL_DAMAGED;
             uint32_t bucket = (uint32_t)q >> (RNDL_PRECISION - RNDL_LOOKUP_BITS);
