@@ -31,6 +31,8 @@ class Row(NamedTuple):
     bits_per_pixel: float
     psnr_db: float
     ms_ssim: float
+    ssimulacra2: float | None
+    """What the usual tuning aims at; None without the package."""
     encode_s: float
     decode_s: float
 
@@ -129,23 +131,26 @@ def _row(
     encode_s: float,
     decode_s: float,
 ) -> Row:
-    from roundel.measure import metrics
+    from roundel.measure import metrics, ssimulacra2
 
     bpp = 8 * len(data) / (source.width * source.height)
     psnr, ms_ssim = metrics.psnr(source.pixels, shown), metrics.ms_ssim(source.pixels, shown)
-    return Row(name, setting, file, len(data), bpp, psnr, ms_ssim, encode_s, decode_s)
+    score = ssimulacra2.ssimulacra2(source.pixels, shown) if ssimulacra2.installed() else None
+    return Row(name, setting, file, len(data), bpp, psnr, ms_ssim, score, encode_s, decode_s)
 
 
 _HEAD = (
-    f"{'codec':8} {'setting':>7} {'bytes':>9}  {'bpp':>6} {'PSNR dB':>8} {'MS-SSIM':>8} {'encode s':>9} {'decode s':>9}"
+    f"{'codec':8} {'setting':>7} {'bytes':>9}  {'bpp':>6} {'PSNR dB':>8} {'MS-SSIM':>8} {'SSIMULACRA2':>12} "
+    f"{'encode s':>9} {'decode s':>9}"
 )
 
 
 def _line(row: Row, size_bytes: int) -> str:
     mark = "*" if row.file_bytes > size_bytes else " "
+    score = "–" if row.ssimulacra2 is None else f"{row.ssimulacra2:.1f}"
     return (
         f"{row.codec:8} {row.setting:7.0f} {row.file_bytes:9}{mark} {row.bits_per_pixel:6.3f} {row.psnr_db:8.2f} "
-        f"{row.ms_ssim:8.4f} {row.encode_s:9.3f} {row.decode_s:9.3f}"
+        f"{row.ms_ssim:8.4f} {score:>12} {row.encode_s:9.3f} {row.decode_s:9.3f}"
     )
 
 
