@@ -38,6 +38,8 @@ import numpy as np
 import torch
 from roundel import *
 from roundel import load_tokenizer
+from roundel.plugins.numcodecs import Roundel
+from roundel.plugins.zarr import RoundelCodec
 """
 
 WIDTH = 90
