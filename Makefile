@@ -18,8 +18,8 @@ test: $(READY)
 	$(BIN)/python -m pytest $(TESTS)
 
 lint: $(READY)
-	$(BIN)/ruff check src tests benchmarks experiments
-	$(BIN)/ruff format --check src tests benchmarks experiments
+	$(BIN)/ruff check src tests web/tests benchmarks experiments
+	$(BIN)/ruff format --check src tests web/tests benchmarks experiments
 	$(BIN)/mypy
 
 # Lossless pictures from 15, 30, 60 and 100 % of their bytes.

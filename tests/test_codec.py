@@ -95,14 +95,14 @@ def test_a_region_outside_is_refused(region: tuple[int, int, int, int]) -> None:
 
 def test_rows_of_tiles_stream() -> None:
     """Decoding holds a few rows of tiles beside the picture, not all latents."""
-    data = roundel.encode(np.zeros((6000, 256, 3), np.uint8), model=LOSSLESS, tile_px=64)
+    data = roundel.encode(np.zeros((20_000, 256, 3), np.uint8), model=LOSSLESS, tile_px=64)
     tracemalloc.start()
     try:
         restore(data, model=LOSSLESS)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 1.5 * 6000 * 256 * 3
+    assert peak < 1.5 * 20_000 * 256 * 3
 
 
 # ---- prefixes

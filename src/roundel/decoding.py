@@ -18,6 +18,8 @@ from roundel.tiling import Grid, Patch, Rect, combine_crcs, join_latents
 
 TOGETHER_PX, TOGETHER_TILES = 1 << 17, 256
 """Of the tiles that are decoded together, at their level: more gain nothing."""
+STRIP_PX = 1 << 20
+"""Tiles of so many pixels are held at once, or a row of them."""
 
 
 class Restored(NamedTuple):
@@ -149,10 +151,9 @@ class Decoding:
         grid, latent_px = self.grid, self.decoder.latent_px
         results: dict[int, _Result] = {}
         latents: dict[int, Patch] = {}
-        total = sum(1 for _ in grid.touching(wanted))
-        done = 0
-        for row in range(wanted.top // grid.side, -(-wanted.bottom // grid.side)):
-            strip = Rect(row * grid.side, 0, grid.side, grid.width).intersect(wanted)
+        strips = self._strips(wanted)
+        total, done = sum(len(parts) for _, parts in strips), 0
+        for strip, parts in strips:
             context = self.context(strip)
             needed = set(grid.touching(context))
             top = context.top // latent_px
@@ -160,9 +161,24 @@ class Decoding:
             for index, tile in self._tiles(sorted(needed - latents.keys())):
                 latents[index] = Patch(grid.tile(index).scale_down(latent_px), tile.decoded.latents)
                 results[index] = _Result(tile.decoded.crc, tile.passes, tile.damaged)
-            for _ in self.codec.run(partial(self._render, latents, wanted, pixels), grid.touching(strip), total, done):
+            for _ in self.codec.run(partial(self._render, latents, wanted, pixels), parts, total, done):
                 done += 1
         return results
+
+    def _strips(self, wanted: Rect) -> list[tuple[Rect, list[Rect]]]:
+        """Rows of tiles of a part of the picture, several where they are small, each with the parts to draw one by one.
+
+        Tiles that are decoded together are drawn together too.
+        """
+        grid = self.grid
+        across = sum(1 for _ in grid.touching(wanted._replace(height=1)))
+        rows = max(1, STRIP_PX // (across * grid.side**2))
+        strips = []
+        for row in range(wanted.top // grid.side, -(-wanted.bottom // grid.side), rows):
+            strip = Rect(row * grid.side, 0, rows * grid.side, grid.width).intersect(wanted)
+            parts = [grid.tile(index).intersect(strip) for index in grid.touching(strip)]
+            strips.append((strip, [strip] if isinstance(self.decoder, Together) else parts))
+        return strips
 
     def _tiles(self, indices: Sequence[int]) -> Iterator[tuple[int, _Tile]]:
         """Tiles, decoded or remembered, in any order."""
@@ -186,9 +202,8 @@ class Decoding:
         by_size: dict[tuple[int, int], list[int]] = {}
         for index in indices:
             by_size.setdefault(self.whole.tile(index)[2:], []).append(index)
-        most = max(1, TOGETHER_PX // self.grid.side**2)
         share = -(-len(indices) // self.codec.jobs)
-        length = min(most, share, TOGETHER_TILES)
+        length = min(max(1, TOGETHER_PX // self.grid.side**2), share, TOGETHER_TILES)
         return [alike[at : at + length] for alike in by_size.values() for at in range(0, len(alike), length)]
 
     def _decode_run(self, run: list[int]) -> list[_Tile]:
@@ -214,10 +229,9 @@ class Decoding:
             except FormatError:
                 found = found[:-1]
 
-    def _render(self, latents: dict[int, Patch], wanted: Rect, pixels: np.ndarray, index: int) -> None:
-        """Draw what is wanted of a tile into `pixels`, whose corner is the corner of `wanted`."""
+    def _render(self, latents: dict[int, Patch], wanted: Rect, pixels: np.ndarray, part: Rect) -> None:
+        """Draw a part of what is wanted into `pixels`, whose corner is the corner of `wanted`."""
         latent_px = self.decoder.latent_px
-        part = self.grid.tile(index).intersect(wanted)
         cells = part.align(latent_px).intersect(self.grid.bounds)
         around = self.context(part)
         joined = join_latents(latents, self.grid, around, latent_px)

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 KEPT_BYTES = 1 << 26
 """Decoded tiles that a file remembers."""
+USUAL_JOBS = 4
+"""A region on a screen has about so many tiles of level 0."""
 SMALLEST_PX = 256
 """Levels end where the longer side is no longer than this."""
 
@@ -34,7 +36,7 @@ def open(
     source: str | PathLike[str] | IO[bytes] | bytes,
     *,
     model: Model | int | str | None = None,
-    jobs: int = 1,
+    jobs: int | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> "OpenFile":
     """Open a .rndl file for looking at parts of it: reads the header and the index now, tiles when they are shown.
@@ -43,7 +45,7 @@ def open(
         source: the path of a file, a binary file object that can seek, or bytes.
         model: the model that wrote the file (loaded, or its name, id or path) if it is not one that ships; it is loaded
             with the first region.
-        jobs: tiles decoded at the same time.
+        jobs: tiles decoded at the same time; None for one a processor, 4 at most.
         max_pixels: the most pixels to decode at once; the picture itself may be larger.
 
     Raises:
@@ -55,7 +57,7 @@ def open(
         ...     file.size, file.level_dimensions, file.read_region((0, 0), 1, (100, 50)).size
         ((800, 600), ((800, 600), (400, 300), (200, 150)), (100, 50))
     """
-    jobs = arguments.whole_number(jobs, "jobs", 1, 256)
+    jobs = min(_processors(), USUAL_JOBS) if jobs is None else arguments.whole_number(jobs, "jobs", 1, 256)
     max_pixels = arguments.whole_number(max_pixels, "max_pixels", 1, 1 << 62)
     name, stream = _stream(source)
     try:
@@ -244,6 +246,11 @@ class OpenFile:
 
 def _open_again(source: str | bytes, model: Any, jobs: int, max_pixels: int) -> OpenFile:
     return open(source, model=model, jobs=jobs, max_pixels=max_pixels)
+
+
+def _processors() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _stream(source: Any) -> tuple[str | None, Source | bytes]:

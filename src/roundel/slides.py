@@ -21,7 +21,7 @@ def open_slide(
     source: str | PathLike[str] | IO[bytes] | bytes,
     *,
     model: Model | int | str | None = None,
-    jobs: int = 1,
+    jobs: int | None = None,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> "Slide":
     """Open a .rndl file as `openslide.open_slide` opens a slide; arguments and errors as `roundel.open`.

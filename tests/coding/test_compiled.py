@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import roundel.coding
-from roundel.coding import Reader, Tables, Writer, compiled, plain
+from roundel.coding import Reader, Tables, Writer, compiled, plain, take_each
 from roundel.errors import FormatError
 
 ROOT = Path(roundel.coding.__file__).parents[3]
@@ -138,6 +138,43 @@ def test_wrong_arguments_are_refused_before_anything_is_written() -> None:
     ):
         with pytest.raises(ValueError, match="rule"):
             NATIVE.Tables(broken[0], np.array(broken[1], np.int64), np.zeros(1, np.int32))
+
+
+def test_a_list_from_each_of_several_readers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Escapes among them; each stream goes on after its own list, whichever coder reads it."""
+    tables = Tables.from_pmfs([np.ones(5), np.array([1.0, 9.0])], [-2, 0], 0.1)
+    rng = np.random.default_rng(3)
+    index = rng.integers(0, 2, (2, 7, 30)).astype(np.int32)
+    symbols = rng.integers(-4, 5, index.shape).astype(np.int32)
+    streams = []
+    for reader in range(7):
+        writer = Writer()
+        for part in range(2):
+            writer.put(symbols[part, reader], index[part, reader], tables)
+        streams.append(writer.close())
+    for coder in ("", "plain"):
+        monkeypatch.setenv("ROUNDEL_CODER", coder)
+        readers = [Reader(stream) for stream in streams]
+        for part in range(2):
+            assert np.array_equal(take_each(readers, index[part].ravel(), tables), symbols[part].ravel())
+
+
+@built
+def test_readers_that_are_none_or_taken_twice_are_refused() -> None:
+    assert NATIVE is not None
+    tables = Tables.from_pmfs([np.ones(4)], [0], 0.1)
+    symbols, index = np.zeros(4, np.int32), np.zeros(4, np.int32)
+    reader = NATIVE.Reader(b"abcdefgh")
+    for readers, error in (
+        ([], ValueError),
+        ([NATIVE.Reader(b"")] * 3, ValueError),  # 4 symbols do not divide by 3
+        ([reader, reader], RuntimeError),
+        ([reader, NATIVE.Writer()], TypeError),
+        ((reader,), TypeError),
+    ):
+        with pytest.raises(error):
+            NATIVE.take_each(readers, symbols, index, tables.native)
+    NATIVE.take_each([reader], symbols, index, tables.native)  # and is free again
 
 
 def test_tables_go_to_other_processes_after_use() -> None:

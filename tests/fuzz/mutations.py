@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from roundel import container
 from roundel.errors import FormatError
@@ -79,8 +80,9 @@ def spoil_header(data: bytes, rng: random.Random) -> bytes:
             ("kind", rng.choice(list(container.Kind))),
         ]
     )
+    change: dict[str, Any] = {name: value}
     try:
-        changed = replace(header, **{name: value})
+        changed = replace(header, **change)
         return container.write(changed, file.boxes, [file.passes(tile) for tile in range(header.tiles)])
     except FormatError:
         return data

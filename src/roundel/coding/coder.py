@@ -3,6 +3,8 @@
 The C coder does it where it was built (`compiled`), else constriction (`plain`): the bytes are the same.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -50,6 +52,21 @@ class Reader:
         index = _vector(table_index, "table indices")
         check_index(index, tables)
         return self.coder.take(index, tables)
+
+
+def take_each(readers: Sequence[Reader], table_index: ArrayLike, tables: Tables) -> NDArray[np.int32]:
+    """The next list of each of some readers, all of one length, one after the other; quicker than reader by reader.
+
+    Raises:
+        FormatError: see `Reader.take`.
+    """
+    index = _vector(table_index, "table indices")
+    check_index(index, tables)
+    built = [reader.coder for reader in readers if isinstance(reader.coder, compiled.Reader)]
+    if len(built) == len(readers):
+        return compiled.take_each(built, index, tables)
+    parts = np.split(index, len(readers))
+    return np.concatenate([reader.coder.take(part, tables) for reader, part in zip(readers, parts, strict=True)])
 
 
 def encode(symbols: ArrayLike, table_index: ArrayLike, tables: Tables) -> bytes:

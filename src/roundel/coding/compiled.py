@@ -4,6 +4,7 @@
 """
 
 import os
+from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 
@@ -44,7 +45,7 @@ class Reader:
     """Decodes what a Writer wrote, given the same tables and indices. Args: module: from `native`."""
 
     def __init__(self, data: bytes, module: ModuleType) -> None:
-        self._module = module
+        self.module = module
         self.stream = module.Reader(data)
 
     def take(self, index: NDArray[np.int32], tables: Tables) -> NDArray[np.int32]:
@@ -52,6 +53,17 @@ class Reader:
         symbols = np.empty(index.size, np.int32)
         try:
             self.stream.take(symbols, index, tables.native)
-        except (self._module.Damaged, self._module.Beyond) as error:
+        except (self.module.Damaged, self.module.Beyond) as error:
             raise FormatError(f"coded data holds {error}; the file is damaged") from None
         return symbols
+
+
+def take_each(readers: Sequence[Reader], index: NDArray[np.int32], tables: Tables) -> NDArray[np.int32]:
+    """A list of each reader, all of one length, one after the other; arguments checked. Raises: FormatError."""
+    module = readers[0].module
+    symbols = np.empty(index.size, np.int32)
+    try:
+        module.take_each([reader.stream for reader in readers], symbols, index, tables.native)
+    except (module.Damaged, module.Beyond) as error:
+        raise FormatError(f"coded data holds {error}; the file is damaged") from None
+    return symbols

@@ -75,6 +75,8 @@ class File:
 
     def available(self, tile: int) -> int:
         """Passes of a tile that lie wholly within the data."""
+        if self.complete:
+            return self.header.passes
         count = 0
         while count < self.header.passes and self._span(tile, count)[1] <= len(self.data):
             count += 1

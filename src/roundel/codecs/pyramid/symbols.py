@@ -11,8 +11,7 @@ from roundel.codecs.pyramid.colours import SeenColours, seen_colours
 from roundel.codecs.pyramid.distribution import UNIFORM_CHROMA, UNIFORM_LUMA, mixture_index
 from roundel.codecs.pyramid.neighbours import bands, neighbours, open_group
 from roundel.codecs.pyramid.walk import PASSES, RANGES, Group, Prediction, Samples, Space
-from roundel.coding import Reader, Tables, Writer
-from roundel.coding.coder import check_index
+from roundel.coding import Reader, Tables, Writer, take_each
 from roundel.errors import FormatError
 
 Array: TypeAlias = NDArray[np.int32]
@@ -144,9 +143,9 @@ class Reading:
         """Whether what was read has a say in what follows, beside the nets."""
         return bool(self._flags)
 
-    def plain(self, group: Group, index: Array) -> Array:
-        """Symbols (n,) of a group whose pass is there, where nothing is learned; indices are checked, symbols not."""
-        return self._readers[group.in_pass].coder.take(index, self.tables)
+    def reader(self, in_pass: int) -> Reader:
+        """What a pass that is there is read from, where nothing is learned."""
+        return self._readers[in_pass]
 
     def _band(self, group: Group, predicted: Prediction, before: Sequence[Array], learned: SeenColours | None) -> Array:
         index, centre = self._neighbours.predict(predicted) if self._neighbours else mixture_index(*predicted)
@@ -172,22 +171,25 @@ class SideBySide:
 
     def first(self, colour: int, count: int) -> Array:
         """See `Samples.first`. Raises: FormatError."""
+        if not self._learns:
+            return _checked(self._taken(0, _uniform(colour, count)), colour)
         return np.concatenate([reading.first(colour, 1) for reading in self._readings])
 
     def next(self, group: Group, predicted: Prediction, before: Sequence[Array]) -> Array:
         """See `Samples.next`. Raises: FormatError."""
+        if not self._learns:
+            index, centre = mixture_index(*predicted)
+            return _checked(self._taken(group.in_pass, index) + centre, group.colour)
         each = len(predicted.mean) // len(self._readings)
         own = [slice(start, start + each) for start in range(0, len(predicted.mean), each)]
-        if not self._learns:  # tables of all at once
-            index, centre = mixture_index(*predicted)
-            check_index(index, self._tables)
-            found = [reading.plain(group, index[part]) for reading, part in zip(self._readings, own, strict=True)]
-            return _checked(np.concatenate(found) + centre, group.colour)
         parts = [
             reading.next(group, _of(predicted, part), [colour[part] for colour in before])
             for reading, part in zip(self._readings, own, strict=True)
         ]
         return np.concatenate(parts)
+
+    def _taken(self, in_pass: int, index: Array) -> Array:
+        return take_each([reading.reader(in_pass) for reading in self._readings], index, self._tables)
 
 
 class Expected:

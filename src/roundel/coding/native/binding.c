@@ -284,6 +284,52 @@ static PyType_Slot reader_slots[] = {
 };
 static PyType_Spec reader_spec = {"roundel.coding._native.Reader", sizeof(ReaderObject), 0, Py_TPFLAGS_DEFAULT, reader_slots};
 
+/* One list from each of several readers: where tiles are small, a call for each would cost more than its symbols. */
+static PyObject *take_each(PyObject *module, PyObject *const *args, Py_ssize_t nargs) {
+    module_state *state = PyModule_GetState(module);
+    list_arguments list;
+    if (nargs != 4 || !PyList_Check(args[0])) {
+        PyErr_SetString(PyExc_TypeError, "expected readers, symbols int32, table_index int32, tables");
+        return NULL;
+    }
+    if (list_open(state, args + 1, 3, 1, &list)) return NULL;
+    Py_ssize_t count = PyList_GET_SIZE(args[0]), held = 0;
+    ReaderObject **readers = PyMem_RawMalloc((size_t)(count + 1) * sizeof *readers);
+    if (!readers)
+        PyErr_NoMemory();
+    else if (!count || list.n % count)
+        PyErr_Format(PyExc_ValueError, "%zd symbols from %zd readers", list.n, count);
+    else
+        for (; held < count; held++) { /* held: another thread may change the list meanwhile */
+            readers[held] = (ReaderObject *)PyList_GET_ITEM(args[0], held);
+            if (Py_TYPE(readers[held]) != state->Reader) {
+                PyErr_SetString(PyExc_TypeError, "not a list of readers");
+                break;
+            }
+            if (rndl_busy(&readers[held]->busy)) break;
+            Py_INCREF(readers[held]);
+        }
+    enum rndl_result result = RNDL_OK;
+    int good = count && held == count;
+    if (good) {
+        size_t each = (size_t)(list.n / count);
+        int32_t *symbols = list.symbols.buf;
+        const int32_t *index = list.index.buf;
+        Py_BEGIN_ALLOW_THREADS
+        for (size_t r = 0; r < (size_t)count && !result; r++)
+            result = rndl_take(&readers[r]->reader, symbols + r * each, index + r * each, each, list.tables, list.scratch);
+        Py_END_ALLOW_THREADS
+    }
+    while (held) {
+        readers[--held]->busy = 0;
+        Py_DECREF(readers[held]);
+    }
+    PyMem_RawFree(readers);
+    list_close(&list);
+    if (!good) return NULL;
+    return result ? failed(state, result) : Py_NewRef(Py_None);
+}
+
 /* ---- Seen colours ---- */
 
 typedef struct {
@@ -505,6 +551,8 @@ static PyObject *mixture(PyObject *self, PyObject *const *args, Py_ssize_t nargs
 static PyMethodDef functions[] = {
     {"mixture", (PyCFunction)(void (*)(void))mixture, METH_FASTCALL,
      "mixture(mean, log_scale, tail, index, centre): fill the last two; all int32."},
+    {"take_each", (PyCFunction)(void (*)(void))take_each, METH_FASTCALL,
+     "take_each(readers, symbols, table_index, tables): fill symbols with a list from each, all of one length."},
     {NULL, NULL, 0, NULL},
 };
 
