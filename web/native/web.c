@@ -40,6 +40,7 @@ EXPORT(take) void *take(size_t bytes) {
 typedef struct {
     rndl_tables tables;
     uint8_t *reach;
+    uint16_t *costs;
 } web_tables;
 
 /* Checked tables; 0 where they break a rule. `frequencies` has eight numbers more than `total`. */
@@ -49,11 +50,13 @@ EXPORT(tables) web_tables *tables(int32_t count, size_t total, const uint32_t *f
     uint32_t *cumulative = take((total + 8) * sizeof *cumulative);
     uint32_t *lookup = take((size_t)count * RNDL_LOOKUP * sizeof *lookup);
     uint8_t *reach = take((size_t)count);
-    if (!made || !cumulative || !lookup || !reach) return 0;
+    uint16_t *costs = take(total * sizeof *costs);
+    if (!made || !cumulative || !lookup || !reach || !costs) return 0;
     made->tables = (rndl_tables){count, frequencies, starts, offsets, cumulative, lookup};
-    made->reach = reach;
+    made->reach = reach, made->costs = costs;
     if (rndl_tables_prepare(&made->tables, total, cumulative, lookup)) return 0;
     rndl_colours_reach(&made->tables, reach);
+    rndl_neighbours_costs(&made->tables, costs);
     return made;
 }
 
@@ -165,7 +168,7 @@ EXPORT(group) int32_t group(web_cell *of, rndl_reader *from, int32_t level, int3
         if (result) break;
         result = seen ? rndl_colours_take(of->colours, from, &band, &by->tables, by->reach)
                       : take_plain(from, &band, &by->tables, scratch);
-        if (!result && of->neighbours) rndl_neighbours_learn(of->neighbours, values + i, &by->tables);
+        if (!result && of->neighbours) rndl_neighbours_learn(of->neighbours, values + i, &by->tables, by->costs);
     }
     if (!result && seen) {
         rndl_band whole = {colour, n, values, 0, 0, luma, co, 0, 0};

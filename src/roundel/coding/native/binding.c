@@ -6,6 +6,7 @@
 
 #include "colours.h"
 #include "mixture.h"
+#include "neighbours.h"
 
 /* A contiguous buffer of `width`-byte items; their number, or -1 with an exception set. */
 Py_ssize_t rndl_items_of(PyObject *object, Py_buffer *view, Py_ssize_t width, int writable, const char *name) {
@@ -46,7 +47,8 @@ static PyObject *tables_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
     self = (TablesObject *)type->tp_alloc(type, 0);
     if (!self) goto done;
     size_t lookup = (size_t)count * RNDL_LOOKUP;
-    char *memory = self->memory = PyMem_RawMalloc((size_t)s.len + (size_t)o.len + 2 * (size_t)f.len + 4 * lookup + (size_t)count);
+    size_t bytes = (size_t)s.len + (size_t)o.len + 2 * (size_t)f.len + 4 * lookup + 2 * (size_t)total + (size_t)count;
+    char *memory = self->memory = PyMem_RawMalloc(bytes);
     if (!memory) {
         PyErr_NoMemory();
         Py_CLEAR(self);
@@ -65,8 +67,10 @@ static PyObject *tables_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
         Py_CLEAR(self);
         goto done;
     }
-    self->reach = (uint8_t *)(found + lookup);
+    self->costs = (uint16_t *)(found + lookup);
+    self->reach = (uint8_t *)(self->costs + total);
     rndl_colours_reach(t, self->reach);
+    rndl_neighbours_costs(t, self->costs);
 done:
     PyBuffer_Release(&o);
     PyBuffer_Release(&s);

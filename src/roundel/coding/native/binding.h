@@ -15,7 +15,8 @@ typedef struct {
 typedef struct {
     PyObject_HEAD
     rndl_tables tables;
-    uint8_t *reach; /* of seen colours */
+    uint8_t *reach;  /* of seen colours */
+    uint16_t *costs; /* of neighbours */
     void *memory;
 } TablesObject;
 

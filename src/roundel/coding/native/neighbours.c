@@ -1,14 +1,9 @@
 #include "neighbours.h"
 
+#include "fit.h"
 #include "logs.h"
 #include "mixture.h"
-
-/* The same loops over whole numbers for processors with wider registers, chosen when the library is loaded. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
-#define WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define WIDE
-#endif
+#include "wide.h"
 
 #define MARGIN 4          /* samples around a level's picture */
 #define UNKNOWN (-32768)  /* a sample that is not known or lies outside */
@@ -31,18 +26,12 @@
 #define SPREAD_BINS 16
 #define SPREAD_BIN 96     /* of a logarithm in 1/256 */
 
-#define WEIGHT_BITS 12
-#define WEIGHT_MOST 8191
 #define INPUT_MOST 4095
+#define MEAN_MOST 8191    /* further away, differences of samples are at INPUT_MOST all the same */
 #define NORMAL_MOST 2047
-#define RIDGE 327680.0
-#define TRUST_BITS 8
-#define DOUBT 32768       /* of the trust in a fit */
-#define BLOCK 64          /* samples whose products are summed in 32 bits */
 #define STEP_FROM 1024    /* bits, in 1/256, that a step of the scale must have promised to save */
 #define STEPS_MOST 12
 #define SHARED 2          /* levels from here on share what they learn */
-#define HANDED_ON 3       /* a level begins with what the one before has learned, worth an eighth */
 #define KEYS (2 * 3 * 3)  /* of a level */
 
 /* By the scale's place on the grid, s = exp(-3 + i / 8): 4096 / sqrt(s^2 + .15); 16 (2 s + .5), the most that a mean
@@ -74,40 +63,38 @@ static const int32_t WIDER[8] = {
 static const int32_t PHASES[3][2] = {{1, 1}, {0, 1}, {1, 0}};
 
 typedef struct {
-    int16_t error;      /* in 1/16 of a sample */
-    uint16_t deviation; /* how large it was expected to be */
-} outcome;
-
-typedef struct {
-    int64_t products[INPUTS][INPUTS + 1]; /* lower triangle; the last column: with the error that is to be foretold */
-    int64_t agreement, size;              /* of what was foretold with what came, and with itself */
-    int32_t weights[INPUTS], trust;
-} fit;
-
-typedef struct {
     int32_t wider, narrower; /* what another step would have cost more, 1/256 bits */
     int32_t steps;
 } scale_cell;
 
 typedef struct {
     int begun;
-    fit fits[SIZES];
+    rndl_fit fits[SIZES];
     scale_cell by_scale[RNDL_SCALES], by_spread[CLASSES][SPREAD_BINS];
 } memory_of_key;
 
-/* Where an input lies: as many places on from the sample's own. */
+/* Where neighbours lie: so many places on from a run's own, for runs that begin in an even or an odd column. */
 typedef struct {
     int count;
-    int32_t away[INPUTS], weight[SPREADS];
+    int32_t away[2][INPUTS], weight[SPREADS];
 } places;
+
+/* Samples of a group in one row, which lie one after the other. */
+typedef struct {
+    size_t at;
+    uint32_t from, count; /* numbers in the band */
+    uint32_t odd;
+} run;
 
 struct rndl_neighbours {
     rndl_space space;
     size_t room;
     int32_t level;
-    size_t level_height, level_width, stride, plane;
-    int16_t *samples, *spare; /* (picture, colour, row, column) of the level, with a margin */
-    outcome *outcomes;
+    size_t level_height, level_width, quarter, plane;
+    int16_t *samples, *spare;    /* (picture, colour, row, column % 4, column / 4) of the level, with a margin */
+    int16_t *errors;             /* laid out like samples: of what was coded, in 1/16 */
+    int16_t *deviations;         /* and how large they were expected to be */
+    int16_t deviation[RNDL_SCALES][RNDL_TAILS];
     memory_of_key keys[SHARED + 1][KEYS];
     uint64_t cost[2];
     rndl_grid grid;
@@ -117,10 +104,12 @@ struct rndl_neighbours {
     int32_t phase, colour, white;
     size_t rows, columns, picture, row, column, left;
     /* the band that was predicted last */
-    size_t n;
-    int16_t *features; /* (INPUTS, room) */
-    int32_t *at, *mean, *moved, *foretold, *normal;
-    uint8_t *scale, *tail, *bin, *size;
+    size_t n, runs;
+    run *run;
+    int16_t *features; /* (RNDL_FIT_ROWS, room) */
+    int16_t *near;     /* means, within MEAN_MOST */
+    int32_t *mean, *moved, *foretold, *table, *centre, *found, *expected;
+    uint8_t *scale, *used, *tail, *bin, *size;
 };
 
 /* ---- State ---- */
@@ -129,12 +118,15 @@ static size_t aligned(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 
 static size_t halved(size_t side, int32_t level) { return ((side - 1) >> level) + 1; }
 
+static size_t quarter_of(size_t width) { return (width + 2 * MARGIN + 3) / 4; }
+
 /* Samples of the finest level, with a margin. */
 static size_t cells(const rndl_space *space) {
     size_t height = halved(space->height, space->halvings), width = halved(space->width, space->halvings);
-    return space->pictures * (size_t)space->colours * (height + 2 * MARGIN) * (width + 2 * MARGIN);
+    return space->pictures * (size_t)space->colours * (height + 2 * MARGIN) * 4 * quarter_of(width);
 }
 
+/* Samples of a band, in whole steps. */
 static size_t band_room(const rndl_space *space) {
     size_t height = halved(space->height, space->halvings), width = halved(space->width, space->halvings);
     return aligned(space->pictures * ((height + 1) / 2) * ((width + 3) / 4) / BANDS + 1 + BAND_MIN);
@@ -145,10 +137,10 @@ size_t rndl_neighbours_bytes(const rndl_space *space) {
     if (space->height >= limit || space->width >= limit || space->pictures >= limit) return 0;
     rndl_space one = *space;
     one.pictures = 1;
-    if ((space->height + 2 * MARGIN) * (space->width + 2 * MARGIN) >= limit || cells(&one) >= limit / space->pictures)
+    if ((space->height + 2 * MARGIN) * (space->width + 2 * MARGIN + 3) >= limit || cells(&one) >= limit / space->pictures)
         return 0;
-    return aligned(sizeof(rndl_neighbours)) + 2 * aligned(2 * cells(space)) + aligned(4 * cells(space)) +
-           (2 * INPUTS + 5 * 4 + 4) * band_room(space);
+    return aligned(sizeof(rndl_neighbours)) + 4 * aligned(2 * cells(space)) +
+           (sizeof(run) + 2 * RNDL_FIT_ROWS + 2 + 7 * 4 + 5) * band_room(space);
 }
 
 rndl_neighbours *rndl_neighbours_start(void *memory, const rndl_space *space) {
@@ -157,59 +149,64 @@ rndl_neighbours *rndl_neighbours_start(void *memory, const rndl_space *space) {
     size_t plane_bytes = aligned(2 * cells(space)), room = band_room(space);
     state->space = *space;
     state->room = room;
-    state->samples = (int16_t *)rest, rest += plane_bytes;
-    state->spare = (int16_t *)rest, rest += plane_bytes;
-    state->outcomes = (outcome *)rest, rest += aligned(4 * cells(space));
-    state->features = (int16_t *)rest, rest += 2 * INPUTS * room;
-    state->at = (int32_t *)rest, rest += 4 * room;
-    state->mean = (int32_t *)rest, rest += 4 * room;
-    state->moved = (int32_t *)rest, rest += 4 * room;
-    state->foretold = (int32_t *)rest, rest += 4 * room;
-    state->normal = (int32_t *)rest, rest += 4 * room;
-    state->scale = rest, rest += room;
-    state->tail = rest, rest += room;
-    state->bin = rest, rest += room;
-    state->size = rest;
+    int16_t **levels[] = {&state->samples, &state->spare, &state->errors, &state->deviations};
+    for (int i = 0; i < 4; i++) *levels[i] = (int16_t *)rest, rest += plane_bytes;
+    state->run = (run *)rest, rest += sizeof(run) * room;
+    state->features = (int16_t *)rest, rest += 2 * RNDL_FIT_ROWS * room;
+    state->near = (int16_t *)rest, rest += 2 * room;
+    int32_t **numbers[] = {&state->mean,   &state->moved, &state->foretold, &state->table,
+                           &state->centre, &state->found, &state->expected};
+    for (int i = 0; i < 7; i++) *numbers[i] = (int32_t *)rest, rest += 4 * room;
+    uint8_t **bytes[] = {&state->scale, &state->used, &state->tail, &state->bin, &state->size};
+    for (int i = 0; i < 5; i++) *bytes[i] = rest, rest += room;
+    for (int i = 0; i < RNDL_SCALES; i++)
+        for (int j = 0; j < RNDL_TAILS; j++) state->deviation[i][j] = (int16_t)((DEVIATION[i] * WIDER[j] + 128) >> 8);
     rndl_grid_fill(&state->grid);
     size_t side = (space->height > space->width ? space->height : space->width) - 1;
     while (side >> state->level) state->level++;
     state->level_height = state->level_width = 1;
-    state->stride = 1 + 2 * MARGIN;
-    state->plane = state->stride * state->stride;
+    state->quarter = quarter_of(1);
+    state->plane = (1 + 2 * MARGIN) * 4 * state->quarter;
     return state;
 }
 
 size_t rndl_neighbours_room(const rndl_neighbours *state) { return state->room; }
 
+/* Rows are kept column 0, 4, 8, ..., then 1, 5, ..., 2, ..., 3, ...: a group has every fourth sample of a row, whose
+   neighbours on any one side then lie one after the other, too. */
+static inline size_t row_at(const rndl_neighbours *state, size_t y) { return (y + MARGIN) * 4 * state->quarter; }
+
+/* Column 0 is the first of the margin. */
+static inline size_t column_at(size_t quarter, size_t x) { return (x & 3) * quarter + (x >> 2); }
+
 void rndl_neighbours_first(rndl_neighbours *state, int32_t colour, const int32_t *values) {
     for (size_t b = 0; b < state->space.pictures; b++) {
         size_t plane = (b * (size_t)state->space.colours + (size_t)colour) * state->plane;
-        state->samples[plane + MARGIN * state->stride + MARGIN] = (int16_t)values[b];
+        state->samples[plane + row_at(state, 0) + column_at(state->quarter, MARGIN)] = (int16_t)values[b];
     }
 }
 
 /* The samples of a level are every second one, in rows and columns, of the next. */
 static void next_level(rndl_neighbours *state) {
     const int16_t *from = state->samples;
-    size_t height = state->level_height, width = state->level_width, stride = state->stride, plane = state->plane;
+    size_t height = state->level_height, width = state->level_width, quarter = state->quarter, plane = state->plane;
     state->samples = state->spare;
     state->spare = (int16_t *)from;
     state->level--;
     state->level_height = halved(state->space.height, state->level);
     state->level_width = halved(state->space.width, state->level);
-    state->stride = state->level_width + 2 * MARGIN;
-    state->plane = (state->level_height + 2 * MARGIN) * state->stride;
+    state->quarter = quarter_of(state->level_width);
+    state->plane = (state->level_height + 2 * MARGIN) * 4 * state->quarter;
     size_t planes = state->space.pictures * (size_t)state->space.colours;
-    for (size_t i = 0; i < planes * state->plane; i++) {
-        state->samples[i] = UNKNOWN;
-        state->outcomes[i].error = 0;
-        state->outcomes[i].deviation = 0;
-    }
+    for (size_t i = 0; i < planes * state->plane; i++) state->samples[i] = UNKNOWN;
+    for (size_t i = 0; i < planes * state->plane; i++) state->errors[i] = 0;
+    for (size_t i = 0; i < planes * state->plane; i++) state->deviations[i] = 0;
     for (size_t p = 0; p < planes; p++)
         for (size_t y = 0; y < height; y++) {
-            const int16_t *line = from + p * plane + (y + MARGIN) * stride + MARGIN;
-            int16_t *to = state->samples + p * state->plane + (2 * y + MARGIN) * state->stride + MARGIN;
-            for (size_t x = 0; x < width; x++) to[2 * x] = line[x];
+            const int16_t *line = from + p * plane + (y + MARGIN) * 4 * quarter;
+            int16_t *to = state->samples + p * state->plane + row_at(state, 2 * y);
+            for (size_t x = 0; x < width; x++)
+                to[column_at(state->quarter, MARGIN + 2 * x)] = line[column_at(quarter, MARGIN + x)];
         }
 }
 
@@ -240,13 +237,21 @@ static int known(const rndl_neighbours *state, int32_t colour, int32_t dy, int32
     return state->white && ((dy / 2 + dx / 2) & 1);
 }
 
+/* From the beginning of a run to the neighbour of its first sample; `odd`: it begins in the phase's second column. */
+static int32_t away(const rndl_neighbours *state, int odd, int32_t colour, int32_t dy, int32_t dx) {
+    size_t column = (size_t)(MARGIN + 2 * odd + PHASES[state->phase][1] + dx);
+    return (colour - state->colour) * (int32_t)state->plane + dy * 4 * (int32_t)state->quarter +
+           (int32_t)column_at(state->quarter, column);
+}
+
 /* Adds the nearest `most` known neighbours of a colour; with `errors`, only those that the nets were asked about. */
 static void add(const rndl_neighbours *state, places *list, int32_t colour, int most, int errors) {
     int32_t dy, dx, d;
     for (int32_t i = colour == state->colour; most && (d = nearest(i, &dy, &dx)) >= 0; i++) {
         if (!known(state, colour, dy, dx) || (errors && phase_at(state->phase, dy, dx) < 0)) continue;
         if (list->count < SPREADS) list->weight[list->count] = (32 + (2 + d) / 2) / (2 + d);
-        list->away[list->count++] = (colour - state->colour) * (int32_t)state->plane + dy * (int32_t)state->stride + dx;
+        for (int odd = 0; odd < 2; odd++) list->away[odd][list->count] = away(state, odd, colour, dy, dx);
+        list->count++;
         most--;
     }
 }
@@ -256,7 +261,7 @@ size_t rndl_neighbours_open(rndl_neighbours *state, int32_t level, int32_t phase
     state->phase = phase, state->colour = colour, state->white = white;
     state->rows = (state->level_height + 1 - (size_t)PHASES[phase][0]) / 2;
     state->columns = (state->level_width + 1 - (size_t)PHASES[phase][1]) / 2;
-    state->picture = state->row = 0, state->column = (size_t)white;
+    state->picture = state->row = state->column = 0;
     size_t area = state->rows * state->columns;
     state->left = state->space.pictures * ((area + !white) / 2);
     state->n = 0;
@@ -264,9 +269,7 @@ size_t rndl_neighbours_open(rndl_neighbours *state, int32_t level, int32_t phase
     memory_of_key *now = state->now = &state->keys[place][key];
     if (!now->begun && place < SHARED) {
         *now = state->keys[place + 1][key];
-        for (int k = 0; k < SIZES; k++)
-            for (int i = 0; i < INPUTS; i++)
-                for (int j = 0; j <= INPUTS; j++) now->fits[k].products[i][j] >>= HANDED_ON;
+        for (int k = 0; k < SIZES; k++) rndl_fit_inherit(&now->fits[k]);
     }
     now->begun = 1;
     places *list = &state->inputs;
@@ -297,65 +300,98 @@ static inline int32_t class_of(int32_t scale) {
     return (scale >= from[0]) + (scale >= from[1]) + (scale >= from[2]);
 }
 
-static void find_places(rndl_neighbours *state, size_t n) {
-    for (size_t k = 0; k < n; k++) {
-        while (state->column >= state->columns) {
+/* The band's samples by rows. */
+static void find_runs(rndl_neighbours *state, size_t n) {
+    state->runs = 0;
+    for (size_t from = 0; from < n;) {
+        size_t odd = (state->row + (size_t)state->white) & 1;
+        size_t count = (state->columns + 1 - odd) / 2 - state->column;
+        if (!count) {
             if (++state->row == state->rows) state->row = 0, state->picture++;
-            state->column = (state->row + (size_t)state->white) & 1;
+            state->column = 0;
+            continue;
         }
+        if (count > n - from) count = n - from;
         size_t plane = (state->picture * (size_t)state->space.colours + (size_t)state->colour) * state->plane;
-        size_t y = 2 * state->row + (size_t)PHASES[state->phase][0] + MARGIN;
-        size_t x = 2 * state->column + (size_t)PHASES[state->phase][1] + MARGIN;
-        state->at[k] = (int32_t)(plane + y * state->stride + x);
-        state->column += 2;
+        size_t y = 2 * state->row + (size_t)PHASES[state->phase][0];
+        state->run[state->runs++] =
+            (run){plane + row_at(state, y) + state->column, (uint32_t)from, (uint32_t)count, (uint32_t)odd};
+        state->column += count;
+        from += count;
     }
 }
 
-WIDE static void gather(rndl_neighbours *state, size_t n) {
-    for (int i = 0; i < state->inputs.count; i++) {
-        int16_t *to = state->features + (size_t)i * state->room;
-        if (i < VALUES) {
-            const int16_t *x = state->samples + state->inputs.away[i];
-            for (size_t k = 0; k < n; k++) {
-                int32_t value = x[state->at[k]];
-                to[k] = (int16_t)(value == UNKNOWN ? 0 : within(16 * value - state->mean[k], INPUT_MOST));
-            }
-        } else {
-            const outcome *seen = state->outcomes + state->inputs.away[i];
-            for (size_t k = 0; k < n; k++) to[k] = seen[state->at[k]].error;
-        }
-    }
-    int16_t *to = state->features + (size_t)state->inputs.count * state->room;
-    for (size_t k = 0; k < n; k++) to[k] = 16;
-}
-
-WIDE static void move_means(rndl_neighbours *state, size_t n) {
-    const fit *fits = state->now->fits;
-    for (size_t k = 0; k < n; k++) state->foretold[k] = 0;
-    for (int i = 0; i <= state->inputs.count; i++) {
-        const int16_t *x = state->features + (size_t)i * state->room;
-        int32_t w0 = fits[0].weights[i], w1 = fits[1].weights[i], w2 = fits[2].weights[i];
-        for (size_t k = 0; k < n; k++) {
-            int32_t size = state->size[k], w = size == 0 ? w0 : size == 1 ? w1 : w2;
-            state->foretold[k] += w * x[k];
-        }
-    }
+static inline void differences(int16_t *restrict to, const int16_t *restrict x, const int16_t *restrict mean, size_t n) {
     for (size_t k = 0; k < n; k++) {
-        int32_t e = within((state->foretold[k] + (1 << WEIGHT_BITS >> 1)) >> WEIGHT_BITS, FARTHEST[state->scale[k]]);
-        state->foretold[k] = e;
-        state->moved[k] = state->mean[k] + ((e * fits[state->size[k]].trust + (1 << TRUST_BITS >> 1)) >> TRUST_BITS);
+        int16_t by = (int16_t)(16 * x[k] - mean[k]);
+        by = by < -INPUT_MOST ? -INPUT_MOST : by > INPUT_MOST ? INPUT_MOST : by;
+        to[k] = x[k] == UNKNOWN ? 0 : by;
     }
 }
 
-/* How large the errors around are beside what was expected of them, in 16 bins of 3/8 octaves. */
-static int32_t spread_around(const rndl_neighbours *state, size_t k) {
-    const outcome *seen = state->outcomes + state->at[k];
-    int32_t found = 77, expected = 77;
-    for (int i = 0; i < state->spreads.count; i++) {
-        outcome one = seen[state->spreads.away[i]];
-        found += state->spreads.weight[i] * (one.error < 0 ? -one.error : one.error);
-        expected += state->spreads.weight[i] * one.deviation;
+static inline void copied(int16_t *restrict to, const int16_t *restrict x, size_t n) {
+    for (size_t k = 0; k < n; k++) to[k] = x[k];
+}
+
+WIDE static void gather(rndl_neighbours *state) {
+    int inputs = state->inputs.count;
+    for (const run *r = state->run; r < state->run + state->runs; r++) {
+        const int32_t *away = state->inputs.away[r->odd];
+        int16_t *to = state->features + r->from;
+        for (int i = 0; i < VALUES; i++, to += state->room)
+            differences(to, state->samples + r->at + away[i], state->near + r->from, r->count);
+        for (int i = VALUES; i < inputs; i++, to += state->room) copied(to, state->errors + r->at + away[i], r->count);
     }
+    int16_t *to = state->features + (size_t)inputs * state->room;
+    for (size_t k = 0; k < state->n; k++) to[k] = 16;
+}
+
+/* What the fits foretell, times 2^RNDL_WEIGHT_BITS. */
+WIDE static void foretell(rndl_neighbours *state) {
+    const rndl_fit *fits = state->now->fits;
+    for (size_t from = 0; from < state->n; from += RNDL_FIT_STEP) {
+        int32_t sum[RNDL_FIT_STEP] = {0};
+        int16_t size[RNDL_FIT_STEP];
+        for (int k = 0; k < RNDL_FIT_STEP; k++) size[k] = state->size[from + (size_t)k];
+        for (int i = 0; i <= state->inputs.count; i++) {
+            const int16_t *x = state->features + (size_t)i * state->room + from;
+            int16_t w0 = (int16_t)fits[0].weights[i], w1 = (int16_t)fits[1].weights[i], w2 = (int16_t)fits[2].weights[i];
+            for (int k = 0; k < RNDL_FIT_STEP; k++) {
+                int16_t w = size[k] == 0 ? w0 : size[k] == 1 ? w1 : w2;
+                sum[k] += w * x[k];
+            }
+        }
+        for (int k = 0; k < RNDL_FIT_STEP; k++) state->foretold[from + (size_t)k] = sum[k];
+    }
+}
+
+WIDE static void move_means(rndl_neighbours *state) {
+    const rndl_fit *fits = state->now->fits;
+    for (size_t k = 0; k < state->n; k++) {
+        int32_t rounded = (state->foretold[k] + (1 << RNDL_WEIGHT_BITS >> 1)) >> RNDL_WEIGHT_BITS;
+        int32_t e = within(rounded, FARTHEST[state->scale[k]]), trust = fits[state->size[k]].trust;
+        state->foretold[k] = e;
+        state->moved[k] = state->mean[k] + ((e * trust + (1 << RNDL_TRUST_BITS >> 1)) >> RNDL_TRUST_BITS);
+    }
+}
+
+static inline void add_sizes(int32_t *restrict sum, const int16_t *restrict x, int32_t weight, size_t n) {
+    for (size_t k = 0; k < n; k++) sum[k] += weight * (x[k] < 0 ? -x[k] : x[k]);
+}
+
+/* How large the errors around are, and what was expected of them. */
+WIDE static void look_around(rndl_neighbours *state) {
+    for (size_t k = 0; k < state->n; k++) state->found[k] = state->expected[k] = 77;
+    for (const run *r = state->run; r < state->run + state->runs; r++)
+        for (int i = 0; i < state->spreads.count; i++) {
+            size_t at = r->at + (size_t)(ptrdiff_t)state->spreads.away[r->odd][i];
+            add_sizes(state->found + r->from, state->errors + at, state->spreads.weight[i], r->count);
+            add_sizes(state->expected + r->from, state->deviations + at, state->spreads.weight[i], r->count);
+        }
+}
+
+/* Their ratio, in 16 bins of 3/8 octaves. */
+static inline int32_t bin_of(int32_t found, int32_t expected) {
     int32_t ratio = log2_of((uint64_t)found) - log2_of((uint64_t)expected) + SPREAD_BIN * SPREAD_BINS / 2 + SPREAD_BIN / 2;
     int32_t bin = ratio < 0 ? 0 : ratio / SPREAD_BIN;
     return bin < SPREAD_BINS ? bin : SPREAD_BINS - 1;
@@ -366,8 +402,15 @@ static inline int32_t stepped(int32_t scale, int32_t steps) {
     return scale < 0 ? 0 : scale >= RNDL_SCALES ? RNDL_SCALES - 1 : scale;
 }
 
-static inline int32_t steps_of(const memory_of_key *now, int32_t scale, int32_t bin) {
-    return now->by_scale[scale].steps + now->by_spread[class_of(scale)][bin].steps;
+WIDE static void begin_band(rndl_neighbours *state, const int32_t *mean, const int32_t *log_scale, const int32_t *tail) {
+    for (size_t k = 0; k < state->n; k++) {
+        state->mean[k] = mean[k];
+        state->near[k] = (int16_t)within(mean[k], MEAN_MOST);
+        int32_t scale = rndl_scale_step(log_scale[k]);
+        state->scale[k] = (uint8_t)scale;
+        state->tail[k] = (uint8_t)rndl_tail_step(tail[k]);
+        state->size[k] = (uint8_t)size_of(scale);
+    }
 }
 
 enum rndl_result rndl_neighbours_predict(rndl_neighbours *state, size_t n, const int32_t *mean,
@@ -376,126 +419,87 @@ enum rndl_result rndl_neighbours_predict(rndl_neighbours *state, size_t n, const
     if (!state->now || n > state->left || n > state->room) return RNDL_BEYOND;
     state->n = n;
     state->left -= n;
-    find_places(state, n);
+    find_runs(state, n);
+    begin_band(state, mean, log_scale, tail);
+    gather(state);
+    foretell(state);
+    move_means(state);
+    look_around(state);
+    const memory_of_key *now = state->now;
     for (size_t k = 0; k < n; k++) {
-        state->mean[k] = mean[k];
-        state->scale[k] = (uint8_t)rndl_scale_step(log_scale[k]);
-        state->tail[k] = (uint8_t)rndl_tail_step(tail[k]);
-        state->size[k] = (uint8_t)size_of(state->scale[k]);
-    }
-    gather(state, n);
-    move_means(state, n);
-    for (size_t k = 0; k < n; k++) {
-        int32_t bin = spread_around(state, k), scale = state->scale[k];
+        int32_t bin = bin_of(state->found[k], state->expected[k]), scale = state->scale[k];
+        int32_t used = stepped(scale, now->by_scale[scale].steps + now->by_spread[class_of(scale)][bin].steps);
         state->bin[k] = (uint8_t)bin;
-        scale = stepped(scale, steps_of(state->now, scale, bin));
-        index[k] = rndl_table_of(&state->grid, scale, state->tail[k], state->moved[k], centre + k);
+        state->used[k] = (uint8_t)used;
+        state->table[k] = index[k] = rndl_table_of(&state->grid, used, state->tail[k], state->moved[k], centre + k);
+        state->centre[k] = centre[k];
     }
     return RNDL_OK;
 }
 
 /* ---- What a band teaches ---- */
 
-static inline int32_t normal(int32_t x, int32_t scale) { return (x * NORMAL[scale] + 512) >> 10; }
+static inline int32_t normal(int32_t x, int32_t by) { return (x * by + 512) >> 10; }
 
-/* Weights of least squares with a ridge, by L D L^T; every operation is one of IEEE 754 doubles, in this order. */
-static void solve(fit *now, int n) {
-    double l[INPUTS][INPUTS], m[INPUTS][INPUTS], d[INPUTS], y[INPUTS];
-    for (int i = 0; i < n; i++) {
-        for (int j = 0; j <= i; j++) {
-            double v = (double)now->products[i][j];
-            if (i == j) v += RIDGE;
-            for (int k = 0; k < j; k++) v -= m[i][k] * l[j][k];
-            if (i == j) {
-                d[i] = v > 1.0 ? v : 1.0;
-            } else {
-                m[i][j] = v;
-                l[i][j] = v / d[j];
-            }
-        }
-        y[i] = (double)now->products[i][INPUTS];
-        for (int k = 0; k < i; k++) y[i] -= l[i][k] * y[k];
-    }
-    for (int i = n - 1; i >= 0; i--) {
-        double v = y[i] / d[i];
-        for (int k = i + 1; k < n; k++) v -= l[k][i] * y[k];
-        y[i] = v;
-        double w = v * (1 << WEIGHT_BITS) + 0.5;
-        w = w < -WEIGHT_MOST ? -WEIGHT_MOST : w > WEIGHT_MOST ? WEIGHT_MOST : w;
-        now->weights[i] = (int32_t)(w + (WEIGHT_MOST + 1)) - (WEIGHT_MOST + 1); /* rounded down */
-    }
+/* Features become what a fit sums up; two rows more have what came and what was foretold. */
+WIDE static void normalise(rndl_neighbours *state, const int32_t *values) {
+    size_t n = state->n;
+    int16_t *by = state->near, *x = state->features;
+    for (size_t k = 0; k < n; k++) by[k] = (int16_t)NORMAL[state->scale[k]];
+    for (int i = 0; i <= state->inputs.count; i++, x += state->room)
+        for (size_t k = 0; k < n; k++) x[k] = (int16_t)within(normal(x[k], by[k]), NORMAL_MOST);
+    for (size_t k = 0; k < n; k++)
+        x[k] = (int16_t)normal(within(16 * values[k] - state->mean[k], NEAREST[state->scale[k]]), by[k]);
+    x += state->room;
+    for (size_t k = 0; k < n; k++) x[k] = (int16_t)normal(state->foretold[k], by[k]);
 }
 
-/* Adds the products of BLOCK samples of `inputs` inputs; the last row is the error that is to be foretold. */
-WIDE static void add_products(fit *now, int16_t x[][BLOCK], int inputs) {
-    for (int i = 0; i < inputs; i++)
-        for (int j = 0; j <= i + 1; j++) {
-            const int16_t *other = x[j <= i ? j : inputs];
-            int32_t sum = 0;
-            for (int k = 0; k < BLOCK; k++) sum += x[i][k] * other[k];
-            now->products[i][j <= i ? j : INPUTS] += sum;
-        }
-}
-
-/* Features become what a fit sums up. */
-WIDE static void normalise(rndl_neighbours *state) {
-    for (size_t k = 0; k < state->n; k++) state->normal[k] = NORMAL[state->scale[k]];
-    for (int i = 0; i <= state->inputs.count; i++) {
-        int16_t *x = state->features + (size_t)i * state->room;
-        for (size_t k = 0; k < state->n; k++)
-            x[k] = (int16_t)within((x[k] * state->normal[k] + 512) >> 10, NORMAL_MOST);
+/* -1 for the samples of a size, 0 for others, up to whole steps; how many there are. */
+WIDE static int choose(int16_t *mask, const uint8_t *sizes, int size, size_t n) {
+    int count = 0;
+    for (size_t k = 0; k < n; k++) {
+        mask[k] = (int16_t) - (sizes[k] == size);
+        count -= mask[k];
     }
+    for (size_t k = n; k % RNDL_FIT_STEP; k++) mask[k] = 0;
+    return count;
 }
 
 static void learn_means(rndl_neighbours *state, const int32_t *values) {
     int inputs = state->inputs.count + 1;
-    int16_t x[INPUTS + 1][BLOCK];
-    normalise(state);
+    int16_t mask[RNDL_FIT_BLOCK];
+    normalise(state, values);
     for (int size = 0; size < SIZES; size++) {
-        fit *now = &state->now->fits[size];
-        size_t count = 0;
-        for (size_t k = 0; k < state->n;) {
-            size_t chosen[BLOCK];
-            int m = 0;
-            for (; k < state->n && m < BLOCK; k++)
-                if (state->size[k] == size) chosen[m++] = k;
-            if (!m) continue;
-            for (int i = 0; i < inputs; i++) {
-                const int16_t *from = state->features + (size_t)i * state->room;
-                for (int z = 0; z < m; z++) x[i][z] = from[chosen[z]];
-            }
-            for (int z = 0; z < m; z++) {
-                size_t at = chosen[z];
-                int32_t scale = state->scale[at], error = within(16 * values[at] - state->mean[at], NEAREST[scale]);
-                int32_t foretold = normal(state->foretold[at], scale);
-                error = normal(error, scale);
-                x[inputs][z] = (int16_t)error;
-                now->agreement += foretold * error;
-                now->size += foretold * foretold;
-            }
-            count += (size_t)m;
-            for (int i = 0; m < BLOCK && i <= inputs; i++)
-                for (int z = m; z < BLOCK; z++) x[i][z] = 0;
-            add_products(now, x, inputs);
+        rndl_fit *fit = &state->now->fits[size];
+        int any = 0;
+        for (size_t from = 0; from < state->n; from += RNDL_FIT_BLOCK) {
+            size_t n = state->n - from < RNDL_FIT_BLOCK ? state->n - from : RNDL_FIT_BLOCK;
+            if (!choose(mask, state->size + from, size, n)) continue;
+            size_t whole = (n + RNDL_FIT_STEP - 1) & ~(size_t)(RNDL_FIT_STEP - 1);
+            rndl_fit_add(fit, inputs, state->features + from, state->room, mask, whole);
+            any = 1;
         }
-        if (!count) continue;
-        solve(now, inputs);
-        int64_t trust = now->agreement <= 0 ? 0 : (now->agreement << TRUST_BITS) / (now->size + DOUBT);
-        now->trust = (int32_t)(trust > 1 << TRUST_BITS ? 1 << TRUST_BITS : trust);
-        now->agreement -= now->agreement >> 3;
-        now->size -= now->size >> 3;
-        for (int i = 0; i < inputs; i++)
-            for (int j = 0; j <= INPUTS; j++) now->products[i][j] -= now->products[i][j] >> 2;
+        if (any) rndl_fit_renew(fit, inputs);
     }
 }
 
-/* Bits, in 1/256, of a value under the table of a place on the grid; of an escape, its slot's. */
-static inline int32_t cost_of(const rndl_neighbours *state, const rndl_tables *tables, int32_t scale, int32_t tail,
-                              int32_t mean, int32_t value) {
+/* Bits, in 1/256, of each slot of mixtures. */
+void rndl_neighbours_costs(const rndl_tables *tables, uint16_t *costs) {
+    for (int64_t i = 0; i < tables->starts[tables->count]; i++)
+        costs[i] = (uint16_t)(RNDL_PRECISION * UNIT - log2_of(tables->frequencies[i]));
+}
+
+/* What a value costs under a table and centre; an escape, its slot. */
+static inline int32_t cost_in(const rndl_tables *tables, const uint16_t *costs, int32_t t, int32_t centre, int32_t value) {
+    uint32_t slot = (uint32_t)(value - centre - tables->offsets[t]);
+    uint32_t last = (uint32_t)(tables->starts[t + 1] - tables->starts[t] - 1);
+    return costs[tables->starts[t] + (slot < last ? slot : last)];
+}
+
+static inline int32_t cost_of(const rndl_neighbours *state, const rndl_tables *tables, const uint16_t *costs, int32_t scale,
+                              int32_t tail, int32_t mean, int32_t value) {
     int32_t centre, t = rndl_table_of(&state->grid, scale, tail, mean, &centre);
-    int64_t slot = (int64_t)value - centre - tables->offsets[t], last = tables->starts[t + 1] - tables->starts[t] - 1;
-    if (slot < 0 || slot > last) slot = last;
-    return RNDL_PRECISION * UNIT - log2_of(tables->frequencies[tables->starts[t] + slot]);
+    return cost_in(tables, costs, t, centre, value);
 }
 
 static void step(scale_cell *cell) {
@@ -511,33 +515,41 @@ static void step(scale_cell *cell) {
     }
 }
 
-static void learn_scales(rndl_neighbours *state, const int32_t *values, const rndl_tables *tables) {
+static void learn_scales(rndl_neighbours *state, const int32_t *values, const rndl_tables *tables, const uint16_t *costs) {
     memory_of_key *now = state->now;
     for (size_t k = 0; k < state->n; k++) {
-        int32_t scale = state->scale[k], tail = state->tail[k], mean = state->moved[k], value = values[k];
-        int32_t used = stepped(scale, steps_of(now, scale, state->bin[k]));
-        int32_t cost = cost_of(state, tables, used, tail, mean, value);
-        int32_t wider = cost_of(state, tables, stepped(used, 1), tail, mean, value) - cost;
-        int32_t narrower = cost_of(state, tables, stepped(used, -1), tail, mean, value) - cost;
+        int32_t scale = state->scale[k], used = state->used[k], tail = state->tail[k], mean = state->moved[k];
+        int32_t value = values[k], cost = cost_in(tables, costs, state->table[k], state->centre[k], value);
+        int32_t wider = cost_of(state, tables, costs, stepped(used, 1), tail, mean, value) - cost;
+        int32_t narrower = cost_of(state, tables, costs, stepped(used, -1), tail, mean, value) - cost;
         scale_cell *cells[2] = {&now->by_scale[scale], &now->by_spread[class_of(scale)][state->bin[k]]};
         for (int i = 0; i < 2; i++) cells[i]->wider += wider, cells[i]->narrower += narrower;
         state->cost[0] += (uint64_t)cost;
-        state->cost[1] += (uint64_t)cost_of(state, tables, scale, tail, state->mean[k], value);
+        state->cost[1] += (uint64_t)cost_of(state, tables, costs, scale, tail, state->mean[k], value);
     }
     for (int i = 0; i < RNDL_SCALES; i++) step(&now->by_scale[i]);
     for (int i = 0; i < CLASSES; i++)
         for (int j = 0; j < SPREAD_BINS; j++) step(&now->by_spread[i][j]);
 }
 
-void rndl_neighbours_learn(rndl_neighbours *state, const int32_t *values, const rndl_tables *tables) {
-    learn_means(state, values);
-    learn_scales(state, values, tables);
-    for (size_t k = 0; k < state->n; k++) {
-        outcome *seen = state->outcomes + state->at[k];
-        state->samples[state->at[k]] = (int16_t)values[k];
-        seen->error = (int16_t)within(16 * values[k] - state->moved[k], INPUT_MOST);
-        seen->deviation = (uint16_t)((DEVIATION[state->scale[k]] * WIDER[state->tail[k]] + 128) >> 8);
+/* What neighbours to come will see. */
+WIDE static void remember(rndl_neighbours *state, const int32_t *values) {
+    for (const run *r = state->run; r < state->run + state->runs; r++) {
+        size_t own = r->at + (size_t)away(state, (int)r->odd, state->colour, 0, 0), from = r->from;
+        int16_t *sample = state->samples + own, *error = state->errors + own, *deviation = state->deviations + own;
+        for (size_t k = 0; k < r->count; k++) {
+            sample[k] = (int16_t)values[from + k];
+            error[k] = (int16_t)within(16 * values[from + k] - state->moved[from + k], INPUT_MOST);
+            deviation[k] = state->deviation[state->scale[from + k]][state->tail[from + k]];
+        }
     }
+}
+
+void rndl_neighbours_learn(rndl_neighbours *state, const int32_t *values, const rndl_tables *tables,
+                           const uint16_t *costs) {
+    learn_means(state, values);
+    learn_scales(state, values, tables, costs);
+    remember(state, values);
     state->n = 0;
 }
 

@@ -37,8 +37,13 @@ enum rndl_result rndl_neighbours_predict(rndl_neighbours *state, size_t n, const
                                          const int32_t *log_scale, const int32_t *tail, int32_t *index,
                                          int32_t *centre);
 
-/* The values of the samples that were predicted last, within the ranges of their colour. `tables` are the mixtures'. */
-void rndl_neighbours_learn(rndl_neighbours *state, const int32_t *values, const rndl_tables *tables);
+/* Bits, in 1/256, of each slot of tables, as many as there are frequencies. */
+void rndl_neighbours_costs(const rndl_tables *tables, uint16_t *costs);
+
+/* The values of the samples that were predicted last, within the ranges of their colour. `tables` are the mixtures', with
+   their costs. */
+void rndl_neighbours_learn(rndl_neighbours *state, const int32_t *values, const rndl_tables *tables,
+                           const uint16_t *costs);
 
 /* Bits, in 1/256, that the samples so far cost with the stage and would have cost without, escapes aside. */
 void rndl_neighbours_cost(const rndl_neighbours *state, uint64_t *with_stage, uint64_t *without);

@@ -147,7 +147,8 @@ static PyObject *neighbours_learn(PyObject *object, PyTypeObject *type, PyObject
     PyObject *answer = NULL;
     (void)names;
     if (nargs != 2 || Py_TYPE(args[1]) != module->Tables) return refused("expected values, tables");
-    const rndl_tables *tables = &((TablesObject *)args[1])->tables;
+    const TablesObject *by = (TablesObject *)args[1];
+    const rndl_tables *tables = &by->tables;
     Py_ssize_t n = rndl_items_of(args[0], &view, 4, 0, "values");
     if (n < 0) return NULL;
     if ((size_t)n != self->waiting || !self->opened) refused("not the band that was predicted");
@@ -155,7 +156,7 @@ static PyObject *neighbours_learn(PyObject *object, PyTypeObject *type, PyObject
     else if (tables->count < RNDL_MIXTURES) refused("these are no mixtures");
     else if (!rndl_busy(&self->busy)) {
         Py_BEGIN_ALLOW_THREADS
-        rndl_neighbours_learn(self->state, view.buf, tables);
+        rndl_neighbours_learn(self->state, view.buf, tables, by->costs);
         Py_END_ALLOW_THREADS
         self->waiting = 0;
         self->busy = 0;
