@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from roundel.errors import FormatError, ModelError
 from roundel.lab.classic import FactorizedPrior, Hyperprior, Size
-from roundel.lab.classic_coder import coder_of, gaussians
+from roundel.lab.classic_coder import coder_of
+from roundel.lab.classic_tables import gaussians
 from roundel.training.quantizers import Bits, Quantizer, make
 from roundel.training.quantizers import Tested as Rounded
 

@@ -5,14 +5,12 @@ from pathlib import Path
 from torch import nn
 
 from roundel.errors import ModelError
-from roundel.lab.classic import Hyperprior, Size
+from roundel.lab.classic import Size
+from roundel.lab.literature import MODELS, WATCHED
 from roundel.training import quantizers
 from roundel.training.configuration import KEPT, read, record
 from roundel.training.lossy import Data
 from roundel.training.trainer import averaged
-
-KINDS = ("mean-scale-hyperprior", "scale-hyperprior")
-"""Those with Gaussian latents."""
 
 
 def load(checkpoint: Path, config_path: Path | None = None) -> tuple[nn.Module, str]:
@@ -22,7 +20,7 @@ def load(checkpoint: Path, config_path: Path | None = None) -> tuple[nn.Module, 
         checkpoint: checkpoint.pt of `roundel train`. config_path: None for the copy beside it.
 
     Raises:
-        ModelError: a file is missing or damaged, the kind is not in `KINDS`, or the two do not belong together.
+        ModelError: a file is missing or damaged, the kind is not in `WATCHED`, or the two do not belong together.
     """
     if not checkpoint.exists():
         raise ModelError(f"{checkpoint}: no such checkpoint")
@@ -32,11 +30,11 @@ def load(checkpoint: Path, config_path: Path | None = None) -> tuple[nn.Module, 
             raise ModelError(f"{checkpoint}: no {KEPT} beside it; give the file it was trained with by --config")
     config = read(config_path)
     kind = config.get("kind")
-    if kind not in KINDS:
+    if kind not in WATCHED:
         raise ModelError(
-            f"{config_path}: kind = {kind!r} has no Gaussian latents to look at; known: {', '.join(KINDS)}"
+            f"{config_path}: kind = {kind!r} has no Gaussian latents to look at all at once; known: {', '.join(WATCHED)}"
         )
-    model = Hyperprior(record(Size, config.get("shape", {}), "shape"), means=kind == "mean-scale-hyperprior")
+    model = MODELS[kind](record(Size, config.get("shape", {}), "shape"))
     stages = record(Data, config.get("data", {}), "data").quantizers
     quantizers.check(stages)
     try:

@@ -31,26 +31,26 @@ class Size:
     spectral_limit: float = 1.0
 
 
-def _conv(c_in: int, c_out: int, kernel: int = 5, stride: int = 2) -> nn.Conv2d:
+def conv(c_in: int, c_out: int, kernel: int = 5, stride: int = 2) -> nn.Conv2d:
     return nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2)
 
 
-def _up(c_in: int, c_out: int, kernel: int = 5, stride: int = 2) -> nn.ConvTranspose2d:
+def up(c_in: int, c_out: int, kernel: int = 5, stride: int = 2) -> nn.ConvTranspose2d:
     return nn.ConvTranspose2d(c_in, c_out, kernel, stride, kernel // 2, output_padding=stride - 1)
 
 
 def analysis(n: int, m: int) -> nn.Sequential:
     """Pixels (B, 3, H, W) to latents (B, m, H/16, W/16)."""
-    return nn.Sequential(_conv(3, n), GDN(n), _conv(n, n), GDN(n), _conv(n, n), GDN(n), _conv(n, m))
+    return nn.Sequential(conv(3, n), GDN(n), conv(n, n), GDN(n), conv(n, n), GDN(n), conv(n, m))
 
 
 def synthesis(n: int, m: int) -> nn.Sequential:
     """The mirror of `analysis`."""
     gdn = [GDN(n, inverse=True) for _ in range(3)]
-    return nn.Sequential(_up(m, n), gdn[0], _up(n, n), gdn[1], _up(n, n), gdn[2], _up(n, 3))
+    return nn.Sequential(up(m, n), gdn[0], up(n, n), gdn[1], up(n, n), gdn[2], up(n, 3))
 
 
-def _transforms(size: Size) -> tuple[nn.Sequential, nn.Sequential]:
+def transforms(size: Size) -> tuple[nn.Sequential, nn.Sequential]:
     """Analysis and synthesis, bounded where the size says so.
 
     Source of the bounds: three-gaps paper, section 4 (analysis) and figure 4 (all convolutions). A hard norm of 1
@@ -74,14 +74,14 @@ class FactorizedPrior(nn.Module):
     def __init__(self, size: Size) -> None:
         super().__init__()
         self.lmbda = size.lmbda
-        self.analysis, self.synthesis = _transforms(size)
+        self.analysis, self.synthesis = transforms(size)
         self.density = Factorized(size.m)
 
     def forward(self, x: Tensor, t: Tensor, quantizer: Quantizer) -> RateDistortion:
         """Rates and distortion of x (B, 3, H, W) in [0, 1], sides multiples of 16; t is not used: λ is fixed."""
         y = self.analysis(x).float()
         decoder, rate = quantize(quantizer, y, torch.zeros_like(y), self.density.bits, self.training)
-        return _result(x, self.synthesis(decoder), self.density.bits(rate), torch.zeros_like(x[:, :1]), self.lmbda)
+        return result(x, self.synthesis(decoder), self.density.bits(rate), torch.zeros_like(x[:, :1]), self.lmbda)
 
 
 class Hyperprior(nn.Module):
@@ -94,12 +94,12 @@ class Hyperprior(nn.Module):
         super().__init__()
         n, m = size.n, size.m
         self.lmbda, self.means = size.lmbda, means
-        self.analysis, self.synthesis = _transforms(size)
+        self.analysis, self.synthesis = transforms(size)
         self.density = Factorized(n)
         relu = nn.ReLU()
-        self.hyper_analysis = nn.Sequential(_conv(m, n, 3, 1), relu, _conv(n, n), relu, _conv(n, n))
+        self.hyper_analysis = nn.Sequential(conv(m, n, 3, 1), relu, conv(n, n), relu, conv(n, n))
         wide, out = (m * 3 // 2, 2 * m) if means else (n, m)
-        self.hyper_synthesis = nn.Sequential(_up(n, n), relu, _up(n, wide), relu, _conv(wide, out, 3, 1))
+        self.hyper_synthesis = nn.Sequential(up(n, n), relu, up(n, wide), relu, conv(wide, out, 3, 1))
 
     def side(self, y: Tensor) -> Tensor:
         """Hyper-latents (B, n, h/4, w/4), not rounded, of latents (B, m, h, w)."""
@@ -121,10 +121,10 @@ class Hyperprior(nn.Module):
         bits = partial(gaussian_bits, scale=scale)
         decoder, rate = quantize(quantizer, y, mean, bits, self.training)
         y_bits = bits(rate - mean)
-        return _result(x, self.synthesis(decoder), y_bits, self.density.bits(z_hat), self.lmbda)
+        return result(x, self.synthesis(decoder), y_bits, self.density.bits(z_hat), self.lmbda)
 
 
-def _result(x: Tensor, x_hat: Tensor, y_bits: Tensor, z_bits: Tensor, lmbda: float) -> RateDistortion:
+def result(x: Tensor, x_hat: Tensor, y_bits: Tensor, z_bits: Tensor, lmbda: float) -> RateDistortion:
     pixels = x.shape[2] * x.shape[3]
     mse = (x - x_hat.float()).square().mean((1, 2, 3)) * 255**2
     return RateDistortion(

@@ -153,14 +153,11 @@ def _classic(name: str) -> Callable[[], Kind]:
     """A model of the literature: `[shape]` has n, m and lmbda. It makes no files; its weights are saved as they are."""
 
     def build(config: Config, folders: Sequence[Path], seed: int) -> Task:
-        from roundel.lab.classic import FactorizedPrior, Hyperprior, Size
+        from roundel.lab.classic import Size
+        from roundel.lab.literature import MODELS, WATCHED
 
         size = record(Size, config.get("shape", {}), "shape")
-
-        def make(_: list[np.ndarray]) -> nn.Module:
-            return FactorizedPrior(size) if name == "factorized-prior" else Hyperprior(size, means="mean" in name)
-
-        return _photos(config, folders, make, bench=name != "factorized-prior")
+        return _photos(config, folders, lambda _: MODELS[name](size), bench=name in WATCHED)
 
     return lambda: Kind(build, _save_floats)
 
@@ -191,5 +188,7 @@ KINDS: dict[str, Callable[[], Kind]] = {
     "fsq": _fsq,
     **{name: _flow(name) for name in ("idf", "continuous-twin", "realnvp", "glow")},
     **{name: _classic(name) for name in ("factorized-prior", "scale-hyperprior", "mean-scale-hyperprior")},
+    **{name: _classic(name) for name in ("joint-raster", "joint-checkerboard", "mixture-raster")},
+    **{name: _classic(name) for name in ("attention-raster", "attention-checkerboard")},
 }
 """By the `kind` of a configuration; imported when chosen."""

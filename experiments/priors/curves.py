@@ -1,0 +1,94 @@
+"""What was measured and what was published, as rows and as a picture."""
+
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from roundel.errors import RoundelError
+from roundel.measure.metrics import Curve, bd_rate
+from roundel.measure.published import MARK, lossy_points
+
+ANCHOR = ("mean-scale-hyperprior", "mixed")
+PUBLISHED = {
+    "factorized-prior": "factorized 2017",
+    "scale-hyperprior": "hyperprior 2018",
+    "mean-scale-hyperprior": "mean-scale hyperprior 2018",
+    "joint-raster": "joint autoregressive 2018",
+    "attention-raster": "cheng2020-attn",
+    "attention-checkerboard": "cheng2020, checkerboard",
+}
+"""The published curve of each prior, on Kodak."""
+COLOURS = ("#9a9a9a", "#5b5f97", "#222222", "#00798c", "#66a182", "#d1495b", "#edae49", "#8d6a9f")
+
+
+def rows(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A row for each prior, rounding and seed: its points, and BD-rate against `ANCHOR` of that seed."""
+    anchors = {r["seed"]: _curve(r, ANCHOR[1]) for r in found if r["of"]["prior"]["kind"] == ANCHOR[0]}
+    published = _published()
+    out = []
+    for result in found:
+        kind = result["of"]["prior"]["kind"]
+        for rounding in result["of"]["prior"]["rounding"]:
+            points = [p for p in result["points"] if p["rounding"] == rounding]
+            here = _bd(anchors.get(result["seed"]), _curve(result, rounding))
+            there = _bd(published.get(PUBLISHED[ANCHOR[0]]), published.get(PUBLISHED.get(kind, "")))
+            shown = " ".join(f"{p['bpp']:.3f}/{p['psnr_db']:.2f}" for p in points)
+            text = (
+                f"{kind:24} {rounding:6} seed {result['seed']}: {shown}  here {_percent(here)}  "
+                f"published {_percent(there)}  decode {points[-1]['decode_s']:.2f} s  {result['cpu_s']} s"
+            )
+            out.append(
+                {"kind": kind, "rounding": rounding, "seed": result["seed"], "bd_rate_percent": here,
+                 "published_bd_rate_percent": there, "text": text}
+            )  # fmt: skip
+    return out
+
+
+def draw(found: list[dict[str, Any]], path: Path) -> None:
+    """Two panels: what was measured here, and the published curves."""
+    figure = Figure(figsize=(11, 5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    kinds = list(dict.fromkeys(r["of"]["prior"]["kind"] for r in found))
+    for result in found:
+        kind = result["of"]["prior"]["kind"]
+        curve = _curve(result, result["of"]["prior"]["rounding"][0])
+        left.plot(*curve, marker="o", markersize=4, color=COLOURS[kinds.index(kind) % len(COLOURS)], label=kind)
+    for kind, curve in ((kind, _published().get(PUBLISHED.get(kind, ""))) for kind in kinds):
+        if curve is not None:
+            right.plot(*curve, color=COLOURS[kinds.index(kind) % len(COLOURS)], label=PUBLISHED[kind])
+    left.set_title("here: held-out photos, real bytes", loc="left", fontsize=10)
+    right.set_title("published: Kodak", loc="left", fontsize=10)
+    right.set_xlim(0, 1)
+    right.set_ylim(27, 38)
+    for axes in (left, right):
+        axes.set_xlabel("bits per pixel")
+        axes.set_ylabel("PSNR, dB")
+        axes.legend(frameon=False, fontsize=8)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=110)
+
+
+def _published() -> dict[str, Curve]:
+    points: dict[str, list[tuple[float, float]]] = {}
+    for point in lossy_points():
+        points.setdefault(point.codec.removesuffix(MARK), []).append((point.bpp, point.psnr_db))
+    return {name: Curve(*map(tuple, zip(*sorted(of), strict=True))) for name, of in points.items()}
+
+
+def _curve(result: dict[str, Any], rounding: str) -> Curve:
+    points = sorted((p["bpp"], p["psnr_db"]) for p in result["points"] if p["rounding"] == rounding)
+    return Curve(*map(tuple, zip(*points, strict=True)))
+
+
+def _bd(anchor: Curve | None, other: Curve | None) -> float | None:
+    if anchor is None or other is None:
+        return None
+    try:
+        return round(bd_rate(anchor, other).percent, 2)
+    except RoundelError:  # too few λ, or curves that share no PSNR
+        return None
+
+
+def _percent(value: float | None) -> str:
+    return "      –" if value is None else f"{value:+6.1f} %"
