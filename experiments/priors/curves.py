@@ -4,12 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from trained import ANCHOR
 
 from roundel.errors import RoundelError
 from roundel.measure.metrics import Curve, bd_rate
 from roundel.measure.published import MARK, lossy_points
 
-ANCHOR = ("mean-scale-hyperprior", "mixed")
+MIXED = "mixed"
+"""The rounding that priors are compared with."""
 PUBLISHED = {
     "factorized-prior": "factorized 2017",
     "scale-hyperprior": "hyperprior 2018",
@@ -23,48 +25,52 @@ COLOURS = ("#9a9a9a", "#5b5f97", "#222222", "#00798c", "#66a182", "#d1495b", "#e
 
 
 def rows(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """A row for each prior, rounding and seed: its points, and BD-rate against `ANCHOR` of that seed."""
-    anchors = {r["seed"]: _curve(r, ANCHOR[1]) for r in found if r["of"]["prior"]["kind"] == ANCHOR[0]}
-    published = _published()
-    out = []
+    """A row for each prior, rounding and seed: its points, and BD-rate against `ANCHOR` of that seed, trained alike."""
+    anchors = {
+        (r["of"]["prior"]["shared"], r["seed"]): _curve(r, MIXED) for r in found if r["of"]["prior"]["kind"] == ANCHOR
+    }
+    published, out = _published(), []
     for result in found:
-        kind = result["of"]["prior"]["kind"]
-        for rounding in result["of"]["prior"]["rounding"]:
+        prior = result["of"]["prior"]
+        for rounding in prior["rounding"]:
             points = [p for p in result["points"] if p["rounding"] == rounding]
-            here = _bd(anchors.get(result["seed"]), _curve(result, rounding))
-            there = _bd(published.get(PUBLISHED[ANCHOR[0]]), published.get(PUBLISHED.get(kind, "")))
-            shown = " ".join(f"{p['bpp']:.3f}/{p['psnr_db']:.2f}" for p in points)
+            here = _bd(anchors.get((prior["shared"], result["seed"])), _curve(result, rounding))
+            there = _bd(published.get(PUBLISHED[ANCHOR]), published.get(PUBLISHED.get(prior["kind"], "")))
+            shown = " ".join(f"{p['bpp']:.4f}/{p['psnr_db']:.2f}" for p in sorted(points, key=lambda p: p["bpp"]))
+            name = prior["kind"] + ("-shared" if prior["shared"] else "")
             text = (
-                f"{kind:24} {rounding:6} seed {result['seed']}: {shown}  here {_percent(here)}  "
+                f"{name:28} {rounding:6} seed {result['seed']}: {shown}  here {_percent(here)}  "
                 f"published {_percent(there)}  decode {points[-1]['decode_s']:.2f} s  {result['cpu_s']} s"
             )
             out.append(
-                {"kind": kind, "rounding": rounding, "seed": result["seed"], "bd_rate_percent": here,
+                {"name": name, "rounding": rounding, "seed": result["seed"], "bd_rate_percent": here,
                  "published_bd_rate_percent": there, "text": text}
             )  # fmt: skip
     return out
 
 
 def draw(found: list[dict[str, Any]], path: Path) -> None:
-    """Two panels: what was measured here, and the published curves."""
-    figure = Figure(figsize=(11, 5), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    """Three panels: trained end to end, alone over shared transforms, and the published curves."""
+    figure = Figure(figsize=(15, 5), layout="constrained")
+    panels = figure.subplots(1, 3)
     kinds = list(dict.fromkeys(r["of"]["prior"]["kind"] for r in found))
+    colours = dict(zip(kinds, COLOURS, strict=False))
     for result in found:
-        kind = result["of"]["prior"]["kind"]
-        curve = _curve(result, result["of"]["prior"]["rounding"][0])
-        left.plot(*curve, marker="o", markersize=4, color=COLOURS[kinds.index(kind) % len(COLOURS)], label=kind)
-    for kind, curve in ((kind, _published().get(PUBLISHED.get(kind, ""))) for kind in kinds):
+        prior = result["of"]["prior"]
+        axes = panels[int(prior["shared"])]
+        axes.plot(*_curve(result, MIXED), marker="o", markersize=4, color=colours[prior["kind"]], label=prior["kind"])
+    for kind in kinds:
+        curve = _published().get(PUBLISHED.get(kind, ""))
         if curve is not None:
-            right.plot(*curve, color=COLOURS[kinds.index(kind) % len(COLOURS)], label=PUBLISHED[kind])
-    left.set_title("here: held-out photos, real bytes", loc="left", fontsize=10)
-    right.set_title("published: Kodak", loc="left", fontsize=10)
-    right.set_xlim(0, 1)
-    right.set_ylim(27, 38)
-    for axes in (left, right):
+            panels[2].plot(*curve, color=colours[kind], label=PUBLISHED[kind])
+    panels[2].set_xlim(0, 1)
+    panels[2].set_ylim(27, 38)
+    titles = ("held-out photos, trained end to end", "the same, over shared transforms", "published, Kodak")
+    for axes, title in zip(panels, titles, strict=True):
+        axes.set_title(title, loc="left", fontsize=10)
         axes.set_xlabel("bits per pixel")
         axes.set_ylabel("PSNR, dB")
-        axes.legend(frameon=False, fontsize=8)
+        axes.legend(*axes.get_legend_handles_labels(), frameon=False, fontsize=8)
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=110)
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import click
 import torch
-from curves import ANCHOR, draw, rows
-from trained import Prior, Settings, Training, held_out, work
+from curves import draw, rows
+from trained import ANCHOR, Prior, Settings, Training, held_out, work
 
 from roundel.errors import RoundelError
 from roundel.lab.classic import Size
@@ -28,12 +28,12 @@ HERE = Path(__file__).parent
 
 
 @click.command(help=__doc__)
-@click.option("--scale", type=click.Choice(["smoke", "small"]), default="smoke", show_default=True)
+@click.option("--scale", type=click.Choice(["smoke", "tiny", "small"]), default="smoke", show_default=True)
 @click.option("--data", "folders", multiple=True, required=True, type=click.Path(path_type=Path), help="Pictures.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for trainings [runs/priors-SCALE].")
 @click.option("--results", type=click.Path(path_type=Path), default=HERE / "results", help="Folder for the results.")
 @click.option("--seeds", help="Only these, as 1,2.")
-@click.option("--only", help="Only these priors, as joint-raster,joint-checkerboard.")
+@click.option("--only", help="Only these priors, as joint-raster,joint-raster-shared.")
 @click.option("--finished", is_flag=True, help="Train nothing: results of the trainings that are finished.")
 def main(scale: str, folders: tuple[Path, ...], out: Path | None, results: Path, seeds: str | None, only: str | None,
          finished: bool) -> None:  # fmt: skip
@@ -43,11 +43,12 @@ def main(scale: str, folders: tuple[Path, ...], out: Path | None, results: Path,
         settings = Settings(
             configuration.record(Size, table["shape"], "shape"), tuple(table["lmbdas"]),
             configuration.record(Schedule, table["base"], "base"),
-            configuration.record(Schedule, table["tune"], "tune"), **table["measure"],
+            configuration.record(Schedule, table["tune"], "tune"),
+            configuration.record(Schedule, table["alone"], "alone"), **table["measure"],
         )  # fmt: skip
         priors = [configuration.record(Prior, prior, "prior") for prior in table["prior"]]
         if only:
-            priors = [prior for prior in priors if prior.kind in only.split(",")]
+            priors = [prior for prior in priors if prior.name in only.split(",")]
         chosen = [int(seed) for seed in seeds.split(",")] if seeds else table["seeds"]
         place = out or Path("runs") / f"priors-{scale}"
         trainings = [Training(prior, seed, settings, folders, place) for prior in priors for seed in chosen]

@@ -1,14 +1,16 @@
-"""One prior of the experiment: trained at one λ, then for the others from there, and its real bytes."""
+"""One prior of the experiment: trained end to end, or alone over transforms that another left; and its real bytes."""
 
 import json
 import statistics
 import time
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from roundel.errors import RoundelError
 from roundel.lab.classic import Size
@@ -18,10 +20,13 @@ from roundel.measure import metrics
 from roundel.measure.rd_table import record
 from roundel.training import data, quantizers
 from roundel.training.lossy import LossyTask
-from roundel.training.trainer import Schedule, averaged, train
+from roundel.training.trainer import CHECKPOINT, Schedule, averaged, train
 
 QUANTIZER = ((0.0, "mixed"),)
 """Of all trainings."""
+ANCHOR = "mean-scale-hyperprior"
+VALIDATED = 4
+"""Held-out pictures whose middles validate: a log is all that this is for."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +37,12 @@ class Prior:
     """A name of `literature.MODELS`."""
     rounding: tuple[str, ...]
     """Of files; all of the same weights."""
+    shared: bool = False
+    """Trained alone, over the transforms of `ANCHOR`: then all have the same latents, and only rates differ."""
+
+    @property
+    def name(self) -> str:
+        return self.kind + ("-shared" if self.shared else "")
 
 
 @dataclass(frozen=True)
@@ -41,9 +52,11 @@ class Settings:
     size: Size
     lmbdas: tuple[float, ...]
     base: Schedule
-    """At the λ of the size."""
+    """End to end at the λ of the size."""
     tune: Schedule
-    """From the base, once for each λ."""
+    """From the base, once for each other λ."""
+    alone: Schedule
+    """Of a prior alone, once for each λ."""
     validation_px: int
     pictures: int
     """Held-out pictures that are coded, at most."""
@@ -61,7 +74,18 @@ class Training:
 
     @property
     def folder(self) -> Path:
-        return self.out / f"{self.prior.kind}-{self.seed}"
+        return self.out / f"{self.prior.name}-{self.seed}"
+
+
+class RateTask(LossyTask):
+    """Training of an entropy model alone: the transforms stay, the loss is the rate."""
+
+    def loss(self, model: torch.nn.Module, x: Tensor, progress: float) -> tuple[Tensor, dict[str, float]]:
+        with torch.no_grad():
+            y = self.model.analysis(x).float()
+        _, y_bits, z_bits = self.model.price(y, quantizers.at(self.quantizers, progress))
+        loss = (y_bits.sum() + z_bits.sum()) / x[:, 0].numel()
+        return loss, {"loss": loss.item(), "bpp": loss.item()}
 
 
 def held_out(folders: tuple[Path, ...], count: int) -> list[Path]:
@@ -83,28 +107,37 @@ def work(training: Training) -> dict[str, Any]:
         if found["of"] != of:
             raise RoundelError(f"{done}: of other settings; give another --out, or delete the folder")
         return found
-    learning, validating = data.split(data.find_images(training.folders))
-    crops = data.Crops(data.load(learning))
-    validation = data.centre_crops(data.load(validating), settings.validation_px)
+    crops, validation = _pictures(training.folders, settings.validation_px)
     begun, points = time.process_time(), []
-    for name, lmbda, schedule in (
-        ("base", settings.size.lmbda, settings.base),
-        *((f"{lmbda:g}", lmbda, settings.tune) for lmbda in settings.lmbdas),
-    ):
+    for lmbda in sorted(settings.lmbdas, key=lambda value: value != settings.size.lmbda):  # the base first
         torch.manual_seed(training.seed)
         model = MODELS[training.prior.kind](replace(settings.size, lmbda=lmbda))
-        if name != "base":
-            model.load_state_dict(averaged(training.folder / "base" / "checkpoint.pt", model))
-        task = LossyTask(model, crops, validation, 0.0, QUANTIZER)
-        place = training.folder / name
-        model = train(task, replace(schedule, seed=training.seed), place, resume=True, progress=False)
-        if name != "base":
-            points += [_code(training, model, lmbda, rounding) for rounding in training.prior.rounding]
+        kind, schedule = LossyTask, settings.base if lmbda == settings.size.lmbda else settings.tune
+        if training.prior.shared:
+            kind, schedule = RateTask, settings.alone
+            other = training.out / f"{ANCHOR}-{training.seed}" / f"{lmbda:g}" / CHECKPOINT
+            held = averaged(other, MODELS[ANCHOR](settings.size))
+            kept = {k: v for k, v in held.items() if k.startswith(("analysis.", "synthesis."))}
+            model.load_state_dict(model.state_dict() | kept)
+        elif schedule is settings.tune:
+            model.load_state_dict(averaged(training.folder / f"{settings.size.lmbda:g}" / CHECKPOINT, model))
+        task = kind(model, crops, validation, 0.0, QUANTIZER)
+        schedule, place = replace(schedule, seed=training.seed), training.folder / f"{lmbda:g}"
+        model = train(task, schedule, place, resume=True, progress=False)
+        points += [_code(training, model, lmbda, rounding) for rounding in training.prior.rounding]
     parameters = sum(p.numel() for p in MODELS[training.prior.kind](settings.size).parameters())
     result = {"of": of, "seed": training.seed, "points": points, "parameters": parameters}
     result["cpu_s"] = round(time.process_time() - begun)
     done.write_text(json.dumps(result) + "\n", encoding="utf-8")
     return result
+
+
+@cache
+def _pictures(folders: tuple[Path, ...], validation_px: int) -> tuple[data.Crops, Tensor]:
+    """To train on, and middles of those held out."""
+    learning, validating = data.split(data.find_images(folders))
+    validation = data.centre_crops(data.load(validating[:VALIDATED]), validation_px)
+    return data.Crops(data.load(learning)), validation
 
 
 def _code(training: Training, model: torch.nn.Module, lmbda: float, rounding: str) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def load(checkpoint: Path, config_path: Path | None = None) -> tuple[nn.Module, 
     kind = config.get("kind")
     if kind not in WATCHED:
         raise ModelError(
-            f"{config_path}: kind = {kind!r} has no Gaussian latents to look at all at once; known: {', '.join(WATCHED)}"
+            f"{config_path}: kind = {kind!r} has no Gaussian latents known all at once; known: {', '.join(WATCHED)}"
         )
     model = MODELS[kind](record(Size, config.get("shape", {}), "shape"))
     stages = record(Data, config.get("data", {}), "data").quantizers

@@ -5,6 +5,7 @@ They train at one λ each; `lab.classic_coder` makes bytes of them. The model th
 
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -68,33 +69,57 @@ def transforms(size: Size) -> tuple[nn.Sequential, nn.Sequential]:
     return forward, back
 
 
-class FactorizedPrior(nn.Module):
+class Priced(NamedTuple):
+    """Latents as the decoder sees them, (B, m, h, w), and the bits of each and of each hyper-latent."""
+
+    decoder: Tensor
+    y_bits: Tensor
+    z_bits: Tensor
+
+
+class Model(nn.Module):
+    """Transforms around an entropy model, which subclasses are: `price`."""
+
+    def __init__(self, size: Size, nets: tuple[nn.Sequential, nn.Sequential]) -> None:
+        super().__init__()
+        self.lmbda = size.lmbda
+        self.analysis, self.synthesis = nets
+
+    def price(self, y: Tensor, quantizer: Quantizer) -> Priced:
+        """What latents (B, m, h, w) cost, h and w multiples of 4, in training or as files hold them."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor, t: Tensor, quantizer: Quantizer) -> RateDistortion:
+        """Rates and distortion of x (B, 3, H, W) in [0, 1], sides multiples of 64; t is not used: λ is fixed."""
+        decoder, y_bits, z_bits = self.price(self.analysis(x).float(), quantizer)
+        mse = (x - self.synthesis(decoder).float()).square().mean((1, 2, 3)) * 255**2
+        y_bpp, z_bpp = (bits.sum((1, 2, 3)) / (x.shape[2] * x.shape[3]) for bits in (y_bits, z_bits))
+        return RateDistortion(y_bpp, z_bpp, mse, torch.full_like(mse, self.lmbda))
+
+
+class FactorizedPrior(Model):
     """Latents coded under one learned density per channel. Source: Ballé et al. 2017, the density of 2018."""
 
     def __init__(self, size: Size) -> None:
-        super().__init__()
-        self.lmbda = size.lmbda
-        self.analysis, self.synthesis = transforms(size)
+        super().__init__(size, transforms(size))
         self.density = Factorized(size.m)
 
-    def forward(self, x: Tensor, t: Tensor, quantizer: Quantizer) -> RateDistortion:
-        """Rates and distortion of x (B, 3, H, W) in [0, 1], sides multiples of 16; t is not used: λ is fixed."""
-        y = self.analysis(x).float()
+    def price(self, y: Tensor, quantizer: Quantizer) -> Priced:
+        """See `Model.price`; there are no hyper-latents."""
         decoder, rate = quantize(quantizer, y, torch.zeros_like(y), self.density.bits, self.training)
-        return result(x, self.synthesis(decoder), self.density.bits(rate), torch.zeros_like(x[:, :1]), self.lmbda)
+        return Priced(decoder, self.density.bits(rate), torch.zeros_like(y[:, :1]))
 
 
-class Hyperprior(nn.Module):
+class Hyperprior(Model):
     """Latents coded as Gaussians whose scales, and means if `means`, come from a hyper-latent.
 
     Source: Ballé et al. 2018 (scales, from |y|), Minnen et al. 2018 without its context model (means too).
     """
 
     def __init__(self, size: Size, *, means: bool) -> None:
-        super().__init__()
+        super().__init__(size, transforms(size))
         n, m = size.n, size.m
-        self.lmbda, self.means = size.lmbda, means
-        self.analysis, self.synthesis = transforms(size)
+        self.means = means
         self.density = Factorized(n)
         relu = nn.ReLU()
         self.hyper_analysis = nn.Sequential(conv(m, n, 3, 1), relu, conv(n, n), relu, conv(n, n))
@@ -111,22 +136,12 @@ class Hyperprior(nn.Module):
         scale, mean = hyper.chunk(2, 1) if self.means else (hyper, torch.zeros_like(hyper))
         return mean, SCALE_MIN + F.softplus(scale)
 
-    def forward(self, x: Tensor, t: Tensor, quantizer: Quantizer) -> RateDistortion:
-        """Rates and distortion of x (B, 3, H, W) in [0, 1], sides multiples of 64; t is not used: λ is fixed."""
-        y = self.analysis(x).float()
+    def price(self, y: Tensor, quantizer: Quantizer) -> Priced:
+        """See `Model.price`."""
         z = self.side(y)
         # The side information is always trained with noise and coded by rounding.
         z_hat = z + torch.rand_like(z) - 0.5 if self.training else torch.floor(z + 0.5)
         mean, scale = self.predict(z_hat)
         bits = partial(gaussian_bits, scale=scale)
         decoder, rate = quantize(quantizer, y, mean, bits, self.training)
-        y_bits = bits(rate - mean)
-        return result(x, self.synthesis(decoder), y_bits, self.density.bits(z_hat), self.lmbda)
-
-
-def result(x: Tensor, x_hat: Tensor, y_bits: Tensor, z_bits: Tensor, lmbda: float) -> RateDistortion:
-    pixels = x.shape[2] * x.shape[3]
-    mse = (x - x_hat.float()).square().mean((1, 2, 3)) * 255**2
-    return RateDistortion(
-        y_bits.sum((1, 2, 3)) / pixels, z_bits.sum((1, 2, 3)) / pixels, mse, torch.full_like(mse, lmbda)
-    )
+        return Priced(decoder, bits(rate - mean), self.density.bits(z_hat))

@@ -13,28 +13,26 @@ from torch import Tensor, nn
 
 from roundel.errors import ModelError
 from roundel.lab import attention
-from roundel.lab.classic import Size, conv, result, transforms, up
+from roundel.lab.classic import Model, Priced, Size, conv, transforms, up
 from roundel.lab.context import MARGIN, Checkerboard, Context, Order, Raster, Step
 from roundel.lab.heads import GaussianHead, Head, MixtureHead, Prediction
 from roundel.training.entropy.factorized import Factorized
-from roundel.training.entropy.scales import RateDistortion
 from roundel.training.quantizers import Quantizer
 
 Act = Callable[[Step, Prediction], Tensor]
 """What to make of a step's latents: their decoded values (B, m, P, 1)."""
 
 
-class ContextPrior(nn.Module):
+class ContextPrior(Model):
     """A hyperprior whose predictions also look at a window of decoded latents.
 
     Source: Minnen et al. 2018; for other heads and transforms Cheng et al. 2020, for the other order He et al. 2021.
     """
 
     def __init__(self, size: Size, order: Order, head: Head, nets: tuple[nn.Sequential, nn.Sequential]) -> None:
-        super().__init__()
+        super().__init__(size, nets)
         n, m = size.n, size.m
-        self.lmbda, self.order, self.head = size.lmbda, order, head
-        self.analysis, self.synthesis = nets
+        self.order, self.head = order, head
         self.density = Factorized(n)
         relu = nn.LeakyReLU()
         self.hyper_analysis = nn.Sequential(conv(m, n, 3, 1), relu, conv(n, n), relu, conv(n, n))
@@ -49,32 +47,28 @@ class ContextPrior(nn.Module):
         z: Tensor = self.hyper_analysis(y).float()
         return z
 
-    def forward(self, x: Tensor, t: Tensor, quantizer: Quantizer) -> RateDistortion:
-        """Rates and distortion of x (B, 3, H, W) in [0, 1], sides multiples of 64; t is not used: λ is fixed.
+    def price(self, y: Tensor, quantizer: Quantizer) -> Priced:
+        """See `Model.price`.
 
         At test latents are rounded step by step, as the coder does, each knowing what its forerunners decode to. In
         training all at once, and they know of them what the quantiser shows a rate that expects 0 everywhere.
         """
-        y = self.analysis(x).float()
         z = self.side(y)
         if self.training:
             z_hat = z + torch.rand_like(z) - 0.5
             known = quantizer.train(y, torch.zeros_like(y), torch.zeros_like).for_rate
             predicted = self._predict(self.hyper_synthesis(z_hat).float(), self.context(known))
             decoder, rate = quantizer.train(y, predicted.loc, predicted.bits)
-            y_bits = predicted.bits(rate - predicted.loc)
-        else:
-            z_hat = torch.floor(z + 0.5)
-            y_bits = torch.zeros_like(y)
+            return Priced(decoder, predicted.bits(rate - predicted.loc), self.density.bits(z_hat))
+        z_hat, y_bits = torch.floor(z + 0.5), torch.zeros_like(y)
 
-            def act(step: Step, predicted: Prediction) -> Tensor:
-                part = y[:, :, step.rows, step.columns][..., None]
-                y_hat = quantizer.test(part, predicted.loc, predicted.bits).y_hat
-                y_bits[:, :, step.rows, step.columns] = predicted.bits(y_hat - predicted.loc)[..., 0]
-                return y_hat
+        def act(step: Step, predicted: Prediction) -> Tensor:
+            part = y[:, :, step.rows, step.columns][..., None]
+            y_hat = quantizer.test(part, predicted.loc, predicted.bits).y_hat
+            y_bits[:, :, step.rows, step.columns] = predicted.bits(y_hat - predicted.loc)[..., 0]
+            return y_hat
 
-            decoder = self.walk(z_hat, act)
-        return result(x, self.synthesis(decoder), y_bits, self.density.bits(z_hat), self.lmbda)
+        return Priced(self.walk(z_hat, act), y_bits, self.density.bits(z_hat))
 
     def walk(self, z_hat: Tensor, act: Act) -> Tensor:
         """Latents (B, m, h, w), step by step, of rounded hyper-latents; `act` says what each step's are."""

@@ -2,12 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
-from torch import nn
-
 from roundel.lab import context_prior
-from roundel.lab.classic import FactorizedPrior, Hyperprior, Size
+from roundel.lab.classic import FactorizedPrior, Hyperprior, Model, Size
 
-MODELS: Mapping[str, Callable[[Size], nn.Module]] = {
+MODELS: Mapping[str, Callable[[Size], Model]] = {
     "factorized-prior": FactorizedPrior,
     "scale-hyperprior": lambda size: Hyperprior(size, means=False),
     "mean-scale-hyperprior": lambda size: Hyperprior(size, means=True),
