@@ -19,15 +19,13 @@ from roundel.image import Picture
 from roundel.image.shrink import shrink
 from roundel.kept import Kept
 from roundel.loaded import Codec, codec_of
-from roundel.tiling import Rect
+from roundel.tiling import Rect, usual_jobs
 
 if TYPE_CHECKING:
     from PIL import Image
 
 KEPT_BYTES = 1 << 26
 """Decoded tiles that a file remembers."""
-USUAL_JOBS = 4
-"""A region on a screen has about so many tiles of level 0."""
 SMALLEST_PX = 256
 """Levels end where the longer side is no longer than this."""
 
@@ -57,7 +55,7 @@ def open(
         ...     file.size, file.level_dimensions, file.read_region((0, 0), 1, (100, 50)).size
         ((800, 600), ((800, 600), (400, 300), (200, 150)), (100, 50))
     """
-    jobs = min(_processors(), USUAL_JOBS) if jobs is None else arguments.whole_number(jobs, "jobs", 1, 256)
+    jobs = usual_jobs() if jobs is None else arguments.whole_number(jobs, "jobs", 1, 256)
     max_pixels = arguments.whole_number(max_pixels, "max_pixels", 1, 1 << 62)
     name, stream = _stream(source)
     try:
@@ -246,11 +244,6 @@ class OpenFile:
 
 def _open_again(source: str | bytes, model: Any, jobs: int, max_pixels: int) -> OpenFile:
     return open(source, model=model, jobs=jobs, max_pixels=max_pixels)
-
-
-def _processors() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _stream(source: Any) -> tuple[str | None, Source | bytes]:

@@ -1,5 +1,6 @@
 """Geometry of tiles: which there are, which a region needs, and how their latents join into a window with a halo."""
 
+import os
 import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -158,6 +159,12 @@ def join_latents(patches: Mapping[int, Patch], grid: Grid, around: Rect, latent_
         part, goal = common.relative_to(cells), common.relative_to(wanted)
         joined[:, goal.rows, goal.columns] = values[:, part.rows, part.columns]
     return joined
+
+
+def usual_jobs() -> int:
+    """Tiles to work on at the same time where someone waits: one on each processor of this process, 4 at most."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(processors, 4)
 
 
 @contextmanager

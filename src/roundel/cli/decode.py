@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from dataclasses import replace
 
 import click
 
@@ -77,10 +78,14 @@ def command(
         suffix=f".{(format_ or 'png').lower()}",
     )
 
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's idle threads would take longer to start than all else
     from roundel import container, image
     from roundel.restore import level_within, restore
+    from roundel.tiling import usual_jobs
 
     how = Manner(**manner)  # type: ignore[arg-type]
+    if len(plan.items) == 1 and ctx.get_parameter_source("jobs") is click.core.ParameterSource.DEFAULT:
+        how = replace(how, jobs=usual_jobs())
     chosen = None if format_ is None else image.format_of(f"x.{format_}")
     for item in plan.items:
         if item.output != STANDARD and chosen is None:

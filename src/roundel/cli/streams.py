@@ -26,7 +26,7 @@ jobs_option = click.option(
     "--jobs",
     type=click.IntRange(1, 256),
     default=1,
-    show_default=True,
+    show_default="1; to decode one picture up to 4",
     help="Pictures worked on at the same time; tiles, when there is one picture.",
 )
 max_pixels_option = click.option(

@@ -47,7 +47,7 @@ def write(picture: Picture, file: BinaryIO, xmp: bytes | None = None) -> None:
         write_deep(samples if samples.ndim == 3 else samples[:, :, None], file, notes)
         return
     buffer = io.BytesIO()
-    Image.fromarray(samples).save(buffer, "PNG", compress_level=4)  # 6, the usual, takes twice the time for 0.6 %
+    Image.fromarray(samples).save(buffer, "PNG", compress_level=3)  # 6, as usual, takes twice the time for 2.5 %
     data = buffer.getbuffer()
     end_of_header = len(SIGNATURE) + 25
     file.write(data[:end_of_header])
