@@ -71,9 +71,7 @@ def gaps(checkpoint: Path, config: Path | None, data: Path, names: tuple[str, ..
 
 @command.command()
 @click.option("--source", "sources", multiple=True, metavar="NAME", help="gaussian, laplace or sawbridge [all].")
-@click.option(
-    "--quantizer", "names", multiple=True, metavar="NAME[=SETTING]", help="[the eight surrogates of the bench]"
-)
+@click.option("--quantizer", "names", multiple=True, metavar="NAME[=SETTING]", help="[the ten surrogates of the bench]")
 @click.option("--steps", type=click.IntRange(1), default=1500, show_default=True, help="Of training, each.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of weights, samples and noise.")
 @JSON

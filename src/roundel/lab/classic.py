@@ -17,7 +17,8 @@ from roundel.lab.spectral import ChannelGain, bound
 from roundel.training.entropy.densities import gaussian_bits
 from roundel.training.entropy.factorized import Factorized
 from roundel.training.entropy.scales import SCALE_MIN, RateDistortion, quantize
-from roundel.training.quantizers import Quantizer
+from roundel.training.quantizers import Bits, Quantizer
+from roundel.training.quantizers.learned_steps import Divide, LearnedSteps, Multiply
 
 
 @dataclass(frozen=True)
@@ -104,10 +105,31 @@ class FactorizedPrior(Model):
         super().__init__(size, transforms(size))
         self.density = Factorized(size.m)
 
+    def bits(self, v: Tensor) -> Tensor:
+        """Of symbols, or of latents with noise, (B, m, h, w)."""
+        return self.density.bits(v)
+
     def price(self, y: Tensor, quantizer: Quantizer) -> Priced:
         """See `Model.price`; there are no hyper-latents."""
-        decoder, rate = quantize(quantizer, y, torch.zeros_like(y), self.density.bits, self.training)
-        return Priced(decoder, self.density.bits(rate), torch.zeros_like(y[:, :1]))
+        decoder, rate = quantize(quantizer, y, torch.zeros_like(y), self.bits, self.training)
+        return Priced(decoder, self.bits(rate), torch.zeros_like(y[:, :1]))
+
+
+class SteppedPrior(FactorizedPrior):
+    """A factorized prior with a learned step for each channel of latents: one training, files of many rates.
+
+    Source: Dumas et al. 2018, who scale the steps of a trained network; with the density of Ballé et al. 2018.
+    """
+
+    def __init__(self, size: Size) -> None:
+        super().__init__(size)
+        self.steps = LearnedSteps((size.m, 1, 1))
+        self.analysis.append(Divide(self.steps))
+        self.synthesis.insert(0, Multiply(self.steps))
+
+    def bits(self, v: Tensor) -> Tensor:
+        """See `FactorizedPrior.bits`: the density is that of latents, in steps as wide as they were in training."""
+        return self.density.bits(v * self.steps.factor, self.steps.factor)
 
 
 class Hyperprior(Model):
@@ -136,12 +158,16 @@ class Hyperprior(Model):
         scale, mean = hyper.chunk(2, 1) if self.means else (hyper, torch.zeros_like(hyper))
         return mean, SCALE_MIN + F.softplus(scale)
 
+    def distribution(self, z_hat: Tensor) -> tuple[Tensor, Bits]:
+        """Means of the latents, and what residuals cost."""
+        mean, scale = self.predict(z_hat)
+        return mean, partial(gaussian_bits, scale=scale)
+
     def price(self, y: Tensor, quantizer: Quantizer) -> Priced:
         """See `Model.price`."""
         z = self.side(y)
         # The side information is always trained with noise and coded by rounding.
         z_hat = z + torch.rand_like(z) - 0.5 if self.training else torch.floor(z + 0.5)
-        mean, scale = self.predict(z_hat)
-        bits = partial(gaussian_bits, scale=scale)
+        mean, bits = self.distribution(z_hat)
         decoder, rate = quantize(quantizer, y, mean, bits, self.training)
         return Priced(decoder, bits(rate - mean), self.density.bits(z_hat))

@@ -59,13 +59,21 @@ class HyperpriorCoder:
 
     def __init__(self, model: Hyperprior, quantizer: Quantizer, tile_px: int | None = None) -> None:
         self.model, self.quantizer, self.tile_px = model.eval(), quantizer, tile_px
-        self.z_tables = learned(model.density, model.density.matrices[0].shape[0])
+        self.z_tables = learned(model.density.bits, model.density.matrices[0].shape[0])
 
-    @torch.inference_mode()
+    @torch.no_grad()
+    def latents(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Latents and hyper-latents to round, of tiles (N, 3, h, w) in [0, 1]."""
+        y = self.model.analysis(x)
+        return y, self.model.side(y)
+
     def encode(self, pixels: np.ndarray) -> bytes:
         """See `Coder.encode`."""
-        y = self.model.analysis(tiles_of(pixels, Grid.over(pixels.shape, 64, self.tile_px)))
-        z = torch.floor(self.model.side(y) + 0.5)
+        y, z = self.latents(tiles_of(pixels, Grid.over(pixels.shape, 64, self.tile_px)))
+        with torch.inference_mode():
+            return self._coded(pixels, y, torch.floor(z + 0.5))
+
+    def _coded(self, pixels: np.ndarray, y: Tensor, z: Tensor) -> bytes:
         loc, scale = self.model.predict(z)
         symbols = self.quantizer.test(y, loc, partial(gaussian_bits, scale=scale)).symbols
         z_data = coding.encode(ints(z), channels_of(z.shape), self.z_tables)
@@ -95,13 +103,13 @@ class FactorizedCoder:
 
     def __init__(self, model: FactorizedPrior, quantizer: Quantizer, tile_px: int | None = None) -> None:
         self.model, self.quantizer, self.tile_px = model.eval(), quantizer, tile_px
-        self.tables = learned(model.density, model.density.matrices[0].shape[0])
+        self.tables = learned(model.bits, model.density.matrices[0].shape[0])
 
     @torch.inference_mode()
     def encode(self, pixels: np.ndarray) -> bytes:
         """See `Coder.encode`."""
         y = self.model.analysis(tiles_of(pixels, Grid.over(pixels.shape, 16, self.tile_px)))
-        symbols, y_hat = self.quantizer.test(y, torch.zeros_like(y), self.model.density.bits)
+        symbols, y_hat = self.quantizer.test(y, torch.zeros_like(y), self.model.bits)
         if not torch.equal(symbols, y_hat):
             raise ModelError("a factorized prior has tables of integers only; dithered latents need a hyperprior")
         return head(pixels, b"") + coding.encode(ints(symbols), channels_of(y.shape), self.tables)

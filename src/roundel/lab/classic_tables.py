@@ -13,8 +13,8 @@ from torch import Tensor
 
 from roundel import coding
 from roundel.training.entropy.densities import gaussian_bits
-from roundel.training.entropy.factorized import Factorized
 from roundel.training.entropy.logistic import logistic_index
+from roundel.training.quantizers import Bits
 
 SCALES = np.geomspace(0.11, 256.0, 96)
 UNIT_LOG2 = 6
@@ -65,10 +65,10 @@ def gaussian_call(mean: Tensor, scale: Tensor) -> Call:
 
 
 @torch.no_grad()
-def learned(density: Factorized, channels: int) -> coding.Tables:
-    """One table for each channel's density."""
+def learned(bits: Bits, channels: int) -> coding.Tables:
+    """One table for each channel's learned density, which `bits` is the cost under, (1, C, 1, N) to the same."""
     at = torch.arange(-REACH, REACH + 1, dtype=torch.float32)
-    mass = torch.exp2(-density.bits(at.expand(1, channels, 1, -1))).double()[0, :, 0].numpy()
+    mass = torch.exp2(-bits(at.expand(1, channels, 1, -1))).double()[0, :, 0].numpy()
     pmfs, offsets, escapes = [], [], []
     for row in mass:
         below = np.cumsum(row)

@@ -26,7 +26,7 @@ class ContextCoder:
 
     def __init__(self, model: ContextPrior, quantizer: Quantizer, tile_px: int | None = None) -> None:
         self.model, self.quantizer, self.tile_px = model.eval(), quantizer, tile_px
-        self.z_tables = learned(model.density, model.density.matrices[0].shape[0])
+        self.z_tables = learned(model.density.bits, model.density.matrices[0].shape[0])
 
     @torch.inference_mode()
     def encode(self, pixels: np.ndarray) -> bytes:

@@ -3,10 +3,11 @@
 from collections.abc import Callable, Mapping
 
 from roundel.lab import context_prior
-from roundel.lab.classic import FactorizedPrior, Hyperprior, Model, Size
+from roundel.lab.classic import FactorizedPrior, Hyperprior, Model, Size, SteppedPrior
 
 MODELS: Mapping[str, Callable[[Size], Model]] = {
     "factorized-prior": FactorizedPrior,
+    "learned-steps": SteppedPrior,
     "scale-hyperprior": lambda size: Hyperprior(size, means=False),
     "mean-scale-hyperprior": lambda size: Hyperprior(size, means=True),
     "joint-raster": context_prior.joint_raster,

@@ -12,9 +12,13 @@ from torch import Tensor, nn
 from roundel.lab.toy_sources import Source
 from roundel.training.entropy.factorized import Factorized
 from roundel.training.quantizers import Quantizer, at
+from roundel.training.quantizers.learned_steps import LearnedSteps
 
 HIDDEN = 48
-SURROGATES = ("noise", "mixed", "ste", "soft-ste", "soft-round", "universal", "stochastic", "soft-then-hard")
+SURROGATES = (
+    *("noise", "mixed", "ste", "soft-ste", "soft-round"),
+    *("universal", "stochastic", "soft-then-hard", "soft-to-hard", "gumbel"),
+)
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Layers(nn.Module):
 
 
 class Codec(nn.Module):
-    """One latent per sample, at several rates at once; means are 0."""
+    """One latent per sample, at several rates at once, each with a step that is learned; means are 0."""
 
     def __init__(self, source: Source) -> None:
         super().__init__()
@@ -73,18 +77,18 @@ class Codec(nn.Module):
         self.analysis, self.synthesis = Layers(rates, source.dimensions, 1), Layers(rates, 1, source.dimensions)
         self.density = Factorized(rates)
         # Fine steps, in proportion to those that suit the rates: from coarse ones where all is 0 nothing is learned.
-        steps = torch.tensor(source.lmbdas).sqrt().view(-1, 1, 1)
-        self.gain = nn.Parameter(torch.log(steps if source.dimensions == 1 else 2 * steps))
+        inverse = torch.tensor(source.lmbdas).sqrt().view(-1, 1, 1)
+        self.steps = LearnedSteps((rates, 1, 1), 1 / (inverse if source.dimensions == 1 else 2 * inverse))
 
     def forward(self, x: Tensor, quantizer: Quantizer) -> tuple[Tensor, Tensor]:
         """Bits and mean squared error (S,) of samples x (N, D), as in training or as at test."""
-        x = x.expand(len(self.gain), *x.shape)
-        y = (self.analysis(x) * self.gain.exp()).transpose(0, 2)[..., None].transpose(1, 2)
+        x = x.expand(len(self.steps.log_steps), *x.shape)
+        y = self.steps.divide(self.analysis(x)).transpose(0, 2)[..., None].transpose(1, 2)
         act: Callable[..., tuple[Tensor, Tensor]] = quantizer.train if self.training else quantizer.test
         first, second = act(y, torch.zeros_like(y), self.density.bits)
         decoder, rate = (first, second) if self.training else (second, second)
         bits = self.density.bits(rate).mean((0, 2, 3))
-        x_hat = self.synthesis(decoder[0] / self.gain.exp())
+        x_hat = self.synthesis(self.steps.multiply(decoder[0]))
         return bits, (x - x_hat).square().mean((1, 2))
 
 

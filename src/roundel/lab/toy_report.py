@@ -11,8 +11,19 @@ from roundel.lab.toy import Point
 from roundel.lab.toy_sources import source_of
 
 _INK, _FAINT = "#222222", "#9a9a9a"
-_COLOURS = ("#00798c", "#d1495b", "#edae49", "#5b5f97", "#66a182", "#8d6a9f", "#a5673f", "#2e4057")
-_MARKS = "osD^vP*X"
+_COLOURS = (
+    "#00798c",
+    "#d1495b",
+    "#edae49",
+    "#5b5f97",
+    "#66a182",
+    "#8d6a9f",
+    "#a5673f",
+    "#2e4057",
+    "#c2185b",
+    "#7f8c3a",
+)
+_MARKS = "osD^vP*Xh<"
 
 HEAD = f"{'source':10} {'quantizer':26} {'λ':>6} {'bits':>7} {'MSE':>8} {'R + λD over the optimum':>24}"
 
@@ -58,7 +69,13 @@ def _curves(axes: Any, points: Sequence[Point]) -> None:
         axes.plot(rates, _db([bound.at(r) for r in rates]), "--", color=_FAINT, linewidth=1.2, label=bound.name)
     for k, name in enumerate(dict.fromkeys(p.quantizer for p in points)):
         own = [p for p in points if p.quantizer == name]
-        style = {"linestyle": "none", "marker": _MARKS[k % 8], "color": _COLOURS[k % 8], "markersize": 6, "alpha": 0.8}
+        style = {
+            "linestyle": "none",
+            "marker": _MARKS[k % 10],
+            "color": _COLOURS[k % 10],
+            "markersize": 6,
+            "alpha": 0.8,
+        }
         axes.plot([p.rate_bits for p in own], _db([p.distortion for p in own]), label=name, **style)
     axes.set_title(source.name, loc="left", fontsize=12, color=_INK)
     axes.set_xlabel("bits a sample")
@@ -71,7 +88,7 @@ def _excess(axes: Any, points: Sequence[Point]) -> None:
     for k, name in enumerate(dict.fromkeys(p.quantizer for p in points)):
         own = [p for p in points if p.quantizer == name]
         excess = [100 * p.excess for p in own]
-        axes.plot([p.lmbda for p in own], excess, marker=_MARKS[k % 8], color=_COLOURS[k % 8], label=name)
+        axes.plot([p.lmbda for p in own], excess, marker=_MARKS[k % 10], color=_COLOURS[k % 10], label=name)
     axes.axhline(0, color=_INK, linewidth=1.4)
     axes.set_xscale("log")
     lmbdas = sorted({p.lmbda for p in points})

@@ -188,7 +188,7 @@ KINDS: dict[str, Callable[[], Kind]] = {
     "fsq": _fsq,
     **{name: _flow(name) for name in ("idf", "continuous-twin", "realnvp", "glow")},
     **{name: _classic(name) for name in ("factorized-prior", "scale-hyperprior", "mean-scale-hyperprior")},
-    **{name: _classic(name) for name in ("joint-raster", "joint-checkerboard", "mixture-raster")},
+    **{name: _classic(name) for name in ("learned-steps", "joint-raster", "joint-checkerboard", "mixture-raster")},
     **{name: _classic(name) for name in ("attention-raster", "attention-checkerboard")},
 }
 """By the `kind` of a configuration; imported when chosen."""

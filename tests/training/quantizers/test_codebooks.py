@@ -5,9 +5,11 @@ import math
 import pytest
 import torch
 
+from roundel.errors import ModelError
 from roundel.training.quantizers.lfq import LFQ
 from roundel.training.quantizers.residual_fsq import ResidualFSQ
 from roundel.training.quantizers.residual_vq import ResidualVQ
+from roundel.training.quantizers.soft_to_hard import SoftToHardVQ
 from roundel.training.quantizers.usage import usage
 from roundel.training.quantizers.vq import VectorQuantizer, nearest
 
@@ -135,3 +137,36 @@ def test_nearest_looks_at_every_vector() -> None:
     vectors, codebook = torch.randn(150, 3), torch.randn(40, 3)
     assert torch.equal(nearest(vectors, codebook), torch.cdist(vectors, codebook).argmin(1))
     assert nearest(vectors[:0], codebook).shape == (0,)
+
+
+def test_soft_to_hard_assignments_by_hand() -> None:
+    """Two vectors, 0 and 1, and z = ¼: squares 1/16 and 9/16, so 1 weighs 1/(1 + e^(σ/2))."""
+    vq = SoftToHardVQ(1, 2)
+    with torch.no_grad():
+        vq.codebook.copy_(torch.tensor([[0.0], [1.0]]))
+    z = torch.tensor([[0.25]], requires_grad=True)
+    for sigma in (1.0, 8.0):
+        found = vq.soften(z, 1 / sigma)
+        weight = 1 / (1 + math.exp(sigma / 2))
+        assert found.values.item() == pytest.approx(weight, rel=1e-5)
+        assert found.codes.item() == 0
+        # d/dz of the logit, −σ((z − 1)² − z²), is 2σ.
+        (gradient,) = torch.autograd.grad(found.values.sum(), z)
+        assert gradient.item() == pytest.approx(2 * sigma * weight * (1 - weight), rel=1e-4)
+    assert vq(z).values.item() == 0
+    with pytest.raises(ModelError, match="above 0"):
+        vq.soften(z, 0.0)
+
+
+def test_a_soft_codebook_learns_by_gradients() -> None:
+    torch.manual_seed(0)
+    vq, centres = SoftToHardVQ(2, 8), 3 * torch.randn(8, 2)
+    optimizer = torch.optim.Adam(vq.parameters(), 0.05)
+    for step in range(300):
+        z = centres[torch.randint(8, (256,))] + 0.05 * torch.randn(256, 2)
+        loss = (vq.soften(z, 2.0 * 0.01 ** (step / 300)).values - z).square().mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    # Centres with a vector of their own cost 0.05²; a random codebook costs some hundred times as much.
+    assert (vq(centres).values - centres).square().mean() < 0.1

@@ -11,18 +11,22 @@ from roundel.errors import ModelError
 from roundel.training import quantizers
 from roundel.training.entropy.densities import gaussian_bits
 from roundel.training.quantizers import QUANTIZERS, Mixed, Thrifty, make
+from roundel.training.quantizers.gumbel import GumbelRounding
 from roundel.training.quantizers.soft_round import SoftRound, conditional_mean, soft_round, soft_round_inverse
 from roundel.training.quantizers.soft_then_hard import Hard
+from roundel.training.quantizers.soft_to_hard import SoftToHard
 
 PLAIN = ("noise", "ste:literal")
 MOMENTS = (0.0, 0.4, 1.0)
 EVERYWHERE = [(name, moment) for name in QUANTIZERS for moment in MOMENTS]
 # Mean |R_test − Q| of decoder and rate inputs for uniform fractional parts, around the quantiser's own lattice:
 # E|U − U'| of a residual and independent noise is 1/3; noise on lattice points alone 1/4; a wrong side of distance
-# min(f, 1 − f) has probability 1/4 and costs 1; Soft-STE moves by 1/12 (elements without slope apart).
+# min(f, 1 − f) has probability 1/4 and costs 1; Soft-STE moves by 1/12 (elements without slope apart). Soft-to-hard at
+# its end, σ = 30: the wrong integer weighs 1/(1 + exp(σ(1 − 2f))) at a distance f ≤ ½, ln 2/σ on average.
 GAPS = {
     "noise": (1 / 3, 1 / 3), "noise+": (1 / 3, 1 / 3), "mixed": (0, 1 / 3), "ste": (0, 0), "ste:literal": (0, 0),
     "soft-ste": (0, 1 / 12), "soft-ste:uniform": (0, 1 / 4), "universal": (1 / 3, 1 / 3), "stochastic": (1 / 4, 1 / 4),
+    "soft-to-hard": (math.log(2) / 30, math.log(2) / 30),
     "thrifty": (0, 0), "soft-then-hard": (0, 0), "soft-then-hard:soft-round": (0, 0),
 }  # fmt: skip
 
@@ -85,6 +89,9 @@ def test_training_has_gradients_where_there_should_be(name: str, moment: float, 
         assert torch.allclose(to_y + to_loc, torch.ones_like(y), rtol=1e-3, atol=1e-3)
         if isinstance(quantizer, SoftRound):
             assert (to_y > 0).all()
+        elif isinstance(quantizer, SoftToHard | GumbelRounding):
+            assert (to_y > -1e-5).all()
+            assert to_y.count_nonzero() > 0.3 * to_y.numel()
         else:
             assert torch.allclose(to_y, torch.ones_like(y))
 
@@ -99,7 +106,7 @@ def test_documented_discrete_gaps(name: str, gaps: tuple[float, float], flat) ->
 
 
 def test_every_quantizer_has_a_documented_gap() -> None:
-    assert {*GAPS, "soft-ste:gradient", "soft-round"} == set(QUANTIZERS)  # those two have tests of their own
+    assert {*GAPS, "soft-ste:gradient", "soft-round", "gumbel"} == set(QUANTIZERS)  # those have tests of their own
 
 
 def test_discrete_gap_of_soft_ste_as_printed_is_the_slope(flat) -> None:  # type: ignore[no-untyped-def]
@@ -239,6 +246,36 @@ def test_stochastic_rounding_is_right_on_average() -> None:
     assert rounded.mean().item() == pytest.approx(1.3, abs=0.01)
 
 
+def test_soft_to_hard_is_a_mean_of_integers_and_ends_in_rounding() -> None:
+    y, loc = torch.tensor([0.5, 0.25, -2.9]), torch.zeros(3)
+    # By hand at σ = 1: of two integers at distances ½ the mean is ½, whatever lies further away on both sides.
+    assert SoftToHard(1.0).train(y, loc, torch.abs).for_decoder[0].item() == pytest.approx(0.5)
+    # At σ = 10 only two matter: 1 weighs 1/(1 + e^(10·(0.75² − 0.25²))) of the mean at ¼.
+    expected = 1 / (1 + math.exp(5))
+    assert SoftToHard(10.0).train(y, loc, torch.abs).for_decoder[1].item() == pytest.approx(expected, rel=1e-3)
+    assert SoftToHard(1e4).train(y[1:], loc[1:], torch.abs).for_rate.tolist() == [0, -3]
+
+
+@pytest.mark.parametrize("temperature", [0.5, 0.1])
+def test_gumbel_rounding_goes_up_as_often_as_its_odds_say(temperature: float) -> None:
+    """The relaxed weight is above ½ when the coin says up, whose odds are exp((atanh f − atanh(1 − f))/τ)."""
+    torch.manual_seed(0)
+    for fraction in (0.2, 0.45, 0.5, 0.6):
+        y = torch.full((50_000,), 3 + fraction)
+        rounded = GumbelRounding(temperature).train(y, torch.zeros_like(y), torch.abs).for_decoder
+        assert ((rounded >= 3) & (rounded <= 4)).all()
+        odds = math.exp((math.atanh(fraction) - math.atanh(1 - fraction)) / temperature)
+        assert (rounded > 3.5).float().mean().item() == pytest.approx(odds / (1 + odds), abs=0.01)
+
+
+def test_the_gap_of_gumbel_rounding_falls_with_its_temperature(flat) -> None:  # type: ignore[no-untyped-def]
+    y, loc, bits = flat
+    hard = make("gumbel").test(y, loc, bits).y_hat
+    gaps = [(make("gumbel", at).train(y, loc, bits).for_rate - hard).abs().mean().item() for at in (0, 0.5, 1)]
+    assert gaps == sorted(gaps, reverse=True)
+    assert gaps[-1] < gaps[0] / 3
+
+
 @pytest.mark.parametrize("starts", [[], [0.5], [0.0, 0.5, 0.5], [0.0, 1.0], [0.5, 0.0]])
 def test_schedules_that_cannot_be_followed_are_refused(starts: list[float]) -> None:
     quantizers.check([(0.0, "noise"), (0.5, "ste")])
@@ -248,7 +285,14 @@ def test_schedules_that_cannot_be_followed_are_refused(starts: list[float]) -> N
 
 @pytest.mark.parametrize(
     ("spec", "complaint"),
-    [("hope", "unknown quantizer"), ("ste=3", "does not take"), ("soft-ste=much", "much"), ("soft-round=30", "30")],
+    [
+        ("hope", "unknown quantizer"),
+        ("ste=3", "does not take"),
+        ("soft-ste=much", "much"),
+        ("soft-round=30", "30"),
+        ("gumbel=0", "above 0"),
+        ("soft-to-hard=-1", "above 0"),
+    ],
 )
 def test_wrong_names_and_settings_are_named(spec: str, complaint: str) -> None:
     with pytest.raises(ModelError, match=complaint):

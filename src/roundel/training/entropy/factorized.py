@@ -37,11 +37,11 @@ class Factorized(nn.Module):
             v = v + torch.tanh(factor) * torch.tanh(v) if k < last else v
         return v
 
-    def bits(self, v: Tensor) -> Tensor:
-        """−log2 of the mass on [v − ½, v + ½]; (B, C, H, W) to the same."""
+    def bits(self, v: Tensor, width: float = 1.0) -> Tensor:
+        """−log2 of the mass on [v − width/2, v + width/2]; (B, C, H, W) to the same."""
         b, c, h, w = v.shape
         flat = v.float().transpose(0, 1).reshape(c, 1, -1)
-        low, high = self.logits(flat - 0.5), self.logits(flat + 0.5)
+        low, high = self.logits(flat - width / 2), self.logits(flat + width / 2)
         sign = -torch.sign(low + high).detach()  # differences of sigmoids are accurate on the left side only
         mass = (torch.sigmoid(sign * high) - torch.sigmoid(sign * low)).abs().clamp_min(FLOOR)
         return -torch.log2(mass).reshape(c, b, h, w).transpose(0, 1)

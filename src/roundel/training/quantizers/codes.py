@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +62,15 @@ class Bottleneck(Float32):
     def values(self, codes: Tensor) -> Tensor:
         """Codes (B, K, ...) to values (B, D, ...) float32. Raises: ModelError, codes out of range."""
         raise NotImplementedError
+
+
+@runtime_checkable
+class Soft(Protocol):
+    """A bottleneck that can be soft while it trains."""
+
+    def soften(self, z: Tensor, temperature: float) -> Codes:
+        """Soft values of z (B, D, ...) at a temperature above 0; the codes are the hard ones."""
+        ...
 
 
 def straight_through(hard: Tensor, soft: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """Discrete autoencoders wired: a net, a bottleneck and a prior of its codes, from a shape in a configuration."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,12 +11,13 @@ from roundel.errors import ModelError
 from roundel.training.entropy.categorical import CategoricalPrior
 from roundel.training.entropy.guessed import GuessedPrior
 from roundel.training.quantizers.adaptive import NOTCHES, AdaptiveFSQ
-from roundel.training.quantizers.codes import Bottleneck, Codes
+from roundel.training.quantizers.codes import Bottleneck, Codes, Soft
 from roundel.training.quantizers.fsq import FSQ
 from roundel.training.quantizers.fsq_as_written import FSQAsWritten
 from roundel.training.quantizers.lfq import LFQ
 from roundel.training.quantizers.residual_fsq import ResidualFSQ
 from roundel.training.quantizers.residual_vq import ResidualVQ
+from roundel.training.quantizers.soft_to_hard import SoftToHardVQ
 from roundel.training.quantizers.vq import VectorQuantizer
 from roundel.training.tokens.chain import ChainNet
 from roundel.training.tokens.coset import CosetNet
@@ -36,7 +38,7 @@ class AutoencoderShape:
     """Residual blocks of each branch, for grids."""
     dims: int = 64
     quantizer: str = "fsq"
-    """"fsq", "adaptive-fsq", "residual-fsq", "vq", "residual-vq" or "lfq"."""
+    """"fsq", "adaptive-fsq", "residual-fsq", "vq", "soft-to-hard-vq", "residual-vq" or "lfq"."""
     levels: tuple[int, ...] = (8,)
     """fsq: of each dimension, or one number for all; adaptive-fsq: all of them at first; residual: of each stage; vq:
     size of the codebook; lfq has no choice."""
@@ -96,7 +98,7 @@ class DiscreteAutoencoder(nn.Module):
     def forward(self, x: Tensor, temperature: float = 0.0) -> Reconstruction:
         """Pictures in [0, 1] through the bottleneck; softly where it can and the temperature is above 0."""
         z = self.net.analysis(x)
-        soft = temperature > 0 and isinstance(self.bottleneck, FSQ)
+        soft = temperature > 0 and isinstance(self.bottleneck, Soft)
         codes = self.bottleneck.soften(z, temperature) if soft else self.bottleneck(z)  # type: ignore[operator]
         raw = self.net.synthesis(codes.values, x.shape[2], x.shape[3])
         # Both inside forward, so that training on several processes averages the prior's gradients, too.
@@ -147,11 +149,14 @@ def bottleneck(shape: AutoencoderShape) -> Bottleneck:
         return ResidualFSQ(dims, levels, shape.dropout)
     if shape.quantizer == "residual-vq":
         return ResidualVQ(dims, levels, dropout=shape.dropout)
-    if shape.quantizer in ("vq", "adaptive-fsq"):
+    one: dict[str, Callable[[int, int], Bottleneck]] = {
+        "vq": VectorQuantizer, "soft-to-hard-vq": SoftToHardVQ, "adaptive-fsq": AdaptiveFSQ
+    }  # fmt: skip
+    if shape.quantizer in one:
         if len(levels) != 1:
             raise ModelError(f"levels = {levels}: quantizer = {shape.quantizer!r} takes one number")
-        return VectorQuantizer(dims, levels[0]) if shape.quantizer == "vq" else AdaptiveFSQ(dims, levels[0])
+        return one[shape.quantizer](dims, levels[0])
     if shape.quantizer == "lfq":
         return LFQ(dims)
-    known = "fsq, adaptive-fsq, residual-fsq, vq, residual-vq, lfq"
+    known = "fsq, adaptive-fsq, residual-fsq, vq, soft-to-hard-vq, residual-vq, lfq"
     raise ModelError(f"quantizer = {shape.quantizer!r} is unknown; known: {known}")
