@@ -17,12 +17,15 @@ function assets(): Plugin {
       cpSync(at('node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm'), `${DIST}/ort-wasm-simd-threaded.wasm`)
       cpSync(at('node_modules/@jsquash/webp/codec/dec/webp_dec.wasm'), `${DIST}/webp_dec.wasm`)
       mkdirSync(`${DIST}/weights`, { recursive: true })
+      const zoo = readFileSync(at('../src/roundel/codecs/zoo.py'), 'utf8')
+      const ids = new Map(Array.from(zoo.matchAll(/Entry\((\d+), "([^"]+)"/g), ([, id, name]) => [name, Number(id)]))
       const names = readdirSync(WEIGHTS).filter((name) => name.endsWith('.safetensors'))
       const models = names.map((name) => {
         const bytes = readFileSync(`${WEIGHTS}/${name}`)
         writeFileSync(`${DIST}/weights/${name}`, bytes)
         const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 16)
-        return { name: name.replace('.safetensors', ''), hash, bytes: bytes.length }
+        const model = name.replace('.safetensors', '')
+        return { name: model, id: ids.get(model), hash, bytes: bytes.length }
       })
       writeFileSync(`${DIST}/weights/models.json`, `${JSON.stringify(models, null, 1)}\n`)
     },

@@ -1,7 +1,7 @@
 /** The decoder in a worker: answers one page. */
 
 import { assetBase, setAssetBase } from './engine/assets'
-import { startRuntime } from './engine/graph'
+import { expectRuntime, startRuntime } from './engine/graph'
 import { sent } from './errors'
 import type { Answer, Calls, Method, Request } from './page/messages'
 import type { PictureData } from './picture/picture'
@@ -11,14 +11,18 @@ import { streamed } from './reading/streaming'
 const files = new Map<number, Opened>()
 const running = new Map<number, AbortController>()
 let handles = 0
+let compile: (module: WebAssembly.Module | undefined) => void
+const compiled = new Promise<WebAssembly.Module | undefined>((resolve) => (compile = resolve))
 
 type Work = { [M in Method]: (id: number, signal: AbortSignal, ...args: Parameters<Calls[M]>) => Promise<ReturnType<Calls[M]>> }
 
 const work: Work = {
   start: async (_id, _signal, base) => {
     if (base !== assetBase()) setAssetBase(base)
+    expectRuntime(compiled)
     startRuntime().catch(() => undefined) // whoever needs it says what is wrong
   },
+  runtime: async (_id, _signal, module) => compile(module),
   open: async (_id, signal, source, options) => {
     const opened = await Opened.open(source, { ...options, signal })
     files.set(++handles, opened)

@@ -53,7 +53,11 @@ class Site:
         needed = {item.weights_hash for item in items}
         hashes = {name: zoo.weights_hash(path).hex() for name, path in there.items()}
         weights = {name: path for name, path in there.items() if hashes[name] in needed}
-        models = tuple({"name": n, "hash": hashes[n], "bytes": p.stat().st_size} for n, p in weights.items())
+        ids = {entry.name: entry.id for entry in zoo.entries()}
+        models = tuple(
+            {"name": n, "id": ids.get(n, zoo.CUSTOM_ID), "hash": hashes[n], "bytes": p.stat().st_size}
+            for n, p in weights.items()
+        )
         return cls(tuple(items), title, weights, models, model, max_pixels)
 
     def files(self) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-/** The model that wrote a file, by the hash of its weights; loaded once. */
+/** The model that wrote a file, by its number and the hash of its weights; loaded once. */
 
 import type { Header } from '../container/format'
 import { startRuntime } from '../engine/graph'
@@ -20,12 +20,13 @@ const loaded = new Map<string, Promise<Model>>()
 
 /** Throws: ModelError, the weights are not here, damaged, or compute otherwise in this browser. */
 export async function modelOf(header: Header): Promise<Model> {
-  const { weightsHash: hash } = header
-  let model = loaded.get(hash)
+  const { weightsHash: hash, modelId: id } = header
+  const key = `${hash} ${id}`
+  let model = loaded.get(key)
   if (!model) {
-    model = load(hash)
-    loaded.set(hash, model)
-    model.catch(() => loaded.delete(hash))
+    model = load(hash, id)
+    loaded.set(key, model)
+    model.catch(() => loaded.delete(key))
   }
   const found = await model
   if (found.kind !== header.kind || found.passes !== header.passes)
@@ -33,8 +34,8 @@ export async function modelOf(header: Header): Promise<Model> {
   return found
 }
 
-async function load(hash: string): Promise<Model> {
-  const [{ name, bytes }] = await Promise.all([weightsFile(hash), startRuntime()])
+async function load(hash: string, id: number): Promise<Model> {
+  const [{ name, bytes }] = await Promise.all([weightsFile(hash, id), startRuntime()])
   const weights = Weights.read(bytes, name, hash)
   const reader = ARCHITECTURES[weights.architecture]
   if (!reader)

@@ -2,6 +2,9 @@
 
 import { body, request } from '../container/source'
 
+/** ONNX Runtime. */
+export const RUNTIME = 'ort-wasm-simd-threaded.wasm'
+
 let base = import.meta.url.replace(/[^/]*$/, '')
 
 /** The folder of the decoder's files, as a URL that ends with a slash. */

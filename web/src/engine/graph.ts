@@ -2,9 +2,8 @@
 
 import * as ort from 'onnxruntime-web/wasm'
 import { ModelError } from '../errors'
-import { asset, assetUrl } from './assets'
+import { asset, assetUrl, RUNTIME } from './assets'
 
-const RUNTIME = 'ort-wasm-simd-threaded.wasm'
 export const RUNTIME_VERSION = ort.env.versions.web ?? ort.env.versions.common
 
 /** An input: numbers and their shape. */
@@ -23,6 +22,12 @@ const OPTIONS: ort.InferenceSession.SessionOptions = {
 }
 
 let ready: Promise<void> | undefined
+let compiled: Promise<WebAssembly.Module | undefined> = Promise.resolve(undefined)
+
+/** Another thread compiles the runtime, or says that it cannot. */
+export function expectRuntime(from: Promise<WebAssembly.Module | undefined>): void {
+  compiled = from
+}
 
 /** Loads the runtime: once, and before it is needed if that helps. */
 export function startRuntime(): Promise<void> {
@@ -44,7 +49,19 @@ async function start(): Promise<void> {
   if (url.startsWith('file:')) ort.env.wasm.wasmBinary = (await asset(RUNTIME)) as unknown as ArrayBuffer
   else ort.env.wasm.wasmPaths = { wasm: url }
   const file = Uint8Array.from(atob(NOTHING), (character) => character.charCodeAt(0))
-  await (await ort.InferenceSession.create(file, OPTIONS)).release()
+  const module = await compiled
+  const { instantiateStreaming } = WebAssembly
+  if (module)
+    // ONNX Runtime takes no compiled module, but this is what it asks for one.
+    WebAssembly.instantiateStreaming = async (response, imports) => {
+      await (await response).body?.cancel()
+      return { module, instance: await WebAssembly.instantiate(module, imports) }
+    }
+  try {
+    await (await ort.InferenceSession.create(file, OPTIONS)).release()
+  } finally {
+    WebAssembly.instantiateStreaming = instantiateStreaming
+  }
 }
 
 /** A graph of a model; its session is made when it is first run. */

@@ -10,6 +10,8 @@ type Plain<T> = Omit<T, 'signal'>
 /** What can be asked of the worker, with what it answers. */
 export interface Calls {
   start(base: string): void
+  /** The runtime as the page compiled it, meanwhile; undefined if it could not. */
+  runtime(module: WebAssembly.Module | undefined): void
   open(source: Exclude<Readable, URL>, options: Plain<OpenOptions>): OpenedFile
   decode(handle: number, options: Plain<DecodeOptions>): PictureData
   region(handle: number, x: number, y: number, level: number, width: number, height: number): PictureData
