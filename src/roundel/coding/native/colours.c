@@ -2,6 +2,7 @@
 
 #include "logs.h"
 #include "mixture.h"
+#include "wide.h"
 
 #if defined(__GNUC__)
 #define FETCH(address) __builtin_prefetch(address)
@@ -19,8 +20,8 @@
 #define WINDOW 64    /* values that a sample's window may have */
 #define MARGIN WINDOW
 #define ROW (512 + 2 * MARGIN) /* of classes or counts, by value + 256 + MARGIN */
-#define NARROW 2368  /* tables before it: scale below 0.7; before WIDE: below 2; from UNIFORM on: no window */
-#define WIDE 2816
+#define NARROW 2368  /* tables before it: scale below 0.7; before WIDER: below 2; from UNIFORM on: no window */
+#define WIDER 2816
 #define UNIFORM 3288
 #define FEWEST_BITS 10 /* log2 of the entries that a hash table has at first */
 #define AHEAD 32     /* samples whose memory is fetched before they are coded */
@@ -246,7 +247,7 @@ typedef struct {
     const uint32_t *w;          /* weights of the classes */
     uint64_t scale;             /* (2^24 - slots) * 2^32 / total */
     uint64_t window, after;     /* weighted mass before the window, and before what follows it */
-    int context, corrected;
+    int width, context, corrected;
 } distribution;
 
 static inline uint32_t begins(const distribution *d, uint64_t weighted, int32_t slot) {
@@ -260,9 +261,8 @@ typedef struct {
 } band_memory;
 
 /* Mass of each class in a window, in four parts side by side: each addition waits for few others. */
-typedef uint32_t masses[4][LANES];
-
-static inline void weigh(const distribution *d, masses part) {
+static inline void weigh(const distribution *d, uint32_t *mass) {
+    uint32_t part[4][LANES];
     for (int k = 0; k < LANES; k++) part[0][k] = part[1][k] = part[2][k] = part[3][k] = 0;
     const uint32_t *f = d->f + d->first; /* what lies behind the window goes to BEYOND */
     for (int32_t i = 0; i < d->length; i += 8) {
@@ -275,28 +275,48 @@ static inline void weigh(const distribution *d, masses part) {
         part[2][d->classes[i + 6]] += f[i + 6];
         part[3][d->classes[i + 7]] += f[i + 7];
     }
-}
-
-static inline void correct(distribution *d, band_memory *band, int width, masses part) {
-    uint32_t mass[LANES], inside = 0;
     for (int k = 0; k < LANES; k++) mass[k] = part[0][k] + part[1][k] + part[2][k] + part[3][k];
     mass[BEYOND] = 0;
-    for (int k = 0; k < LANES; k++) inside += mass[k];
-    mass[0] += ONE - inside;
+    mass[0] += ONE - (d->before[d->first + d->length] - d->before[d->first]);
+}
+
+static inline int context_of(const uint32_t *mass, int width) {
     uint32_t unseen = mass[0] + ((mass[8] + mass[9] + mass[10] + mass[11]) >> 1) + mass[12];
-    int amount = (unseen >= 503316) + (unseen >= 2516582) + (unseen >= 6710886) + (unseen >= 11744051) +
-                 (unseen >= 15099494);
-    d->context = width * 6 + amount;
-    d->w = band->w[d->context];
-    uint64_t weighted[LANES], total = 0;
-    for (int k = 0; k < LANES; k++) total += weighted[k] = (uint64_t)mass[k] * d->w[k];
-    d->scale = ((uint64_t)(ONE - (uint32_t)d->last - 1) << 32) / total;
-    uint64_t *expected = band->expected[d->context];
-    uint32_t scale = (uint32_t)d->scale; /* below 2^32, as no weight is below 1 */
-    for (int k = 0; k < LANES; k++) expected[k] += (uint64_t)(uint32_t)(weighted[k] >> 6) * scale >> 26;
-    d->window = (uint64_t)d->before[d->first] * d->w[0];
-    d->after = total - (uint64_t)(ONE - d->before[d->first + d->length]) * d->w[0];
-    band->touched[d->context] = 1;
+    return width * 6 + (unseen >= 503316) + (unseen >= 2516582) + (unseen >= 6710886) + (unseen >= 11744051) +
+           (unseen >= 15099494);
+}
+
+/* Weighted masses, in 2^-18 of a sample each; their sum in 2^-24. */
+static inline uint64_t total_of(const uint32_t *restrict mass, const uint32_t *restrict w, uint32_t *restrict weighted) {
+    uint64_t total = 0;
+    for (int k = 0; k < LANES; k++) {
+        uint64_t one = (uint64_t)mass[k] * w[k];
+        total += one;
+        weighted[k] = (uint32_t)(one >> 6);
+    }
+    return total;
+}
+
+static inline void expect(uint64_t *restrict expected, const uint32_t *restrict weighted, uint32_t scale) {
+    for (int k = 0; k < LANES; k++) expected[k] += (uint64_t)weighted[k] * scale >> 26;
+}
+
+WIDE static void correct(distribution *d, int count, band_memory *band) {
+    uint32_t mass[AHEAD][LANES];
+    for (int k = 0; k < count; k++)
+        if (d[k].corrected) weigh(d + k, mass[k]);
+    for (int k = 0; k < count; k++, d++) {
+        uint32_t weighted[LANES];
+        if (!d->corrected) continue;
+        d->context = context_of(mass[k], d->width);
+        d->w = band->w[d->context];
+        uint64_t total = total_of(mass[k], d->w, weighted);
+        d->scale = ((uint64_t)(ONE - (uint32_t)d->last - 1) << 32) / total; /* below 2^32, as no weight is below 1 */
+        expect(band->expected[d->context], weighted, (uint32_t)d->scale);
+        d->window = (uint64_t)d->before[d->first] * d->w[0];
+        d->after = total - (uint64_t)(ONE - d->before[d->first + d->length]) * d->w[0];
+        band->touched[d->context] = 1;
+    }
 }
 
 /* Weighted mass before a slot. */
@@ -473,6 +493,7 @@ static inline void look(const rndl_colours *colours, const rndl_band *band, size
     d->last = (int32_t)(tables->starts[t + 1] - tables->starts[t] - 1);
     d->corrected = d->first = d->length = 0;
     if (reach[t] == RNDL_SEEN_NOWHERE) return;
+    d->width = (t >= NARROW) + (t >= WIDER);
     d->first = -tables->offsets[t] - reach[t];
     d->length = 2 * reach[t] + 2;
     int32_t y = colour ? band->luma[i] + 128 : 0, co = colour == 2 ? band->co[i] : 0, low, high;
@@ -500,20 +521,13 @@ static inline void look(const rndl_colours *colours, const rndl_band *band, size
 static void predict(const rndl_colours *colours, band_memory *memory, const rndl_band *band, size_t first, int count,
                     const rndl_tables *tables, const uint8_t *reach, distribution *d) {
     const uint8_t *lines[AHEAD][2];
-    masses part[AHEAD];
     fetch(colours, band, first, count, tables, reach);
     if (band->colour == 2)
         for (int k = 0; k < count; k++)
             if (reach[band->index[first + (size_t)k]] != RNDL_SEEN_NOWHERE)
                 find_lines(colours, band, first + (size_t)k, reach, lines[k]);
     for (int k = 0; k < count; k++) look(colours, band, first + (size_t)k, tables, reach, lines[k], d + k);
-    for (int k = 0; k < count; k++)
-        if (d[k].corrected) weigh(d + k, part[k]);
-    for (int k = 0; k < count; k++)
-        if (d[k].corrected) {
-            int32_t t = band->index[first + (size_t)k];
-            correct(d + k, memory, (t >= NARROW) + (t >= WIDE), part[k]);
-        }
+    correct(d, count, memory);
 }
 
 /* Whether a band is one that the state has memory for, and its pixels are known to be within their ranges. */
