@@ -186,9 +186,7 @@ def test_made_up_samples_stay_in_their_ranges(model: PyramidModel) -> None:
     walk(model.nets, watching, 1, 64, 64, colour=True)
     for (low, high), (found_low, found_high) in zip(RANGES, watching.ends, strict=True):
         assert low <= found_low < found_high <= high
-    values = Expected().next(
-        Group(0, 0, 0, 0, 0, np.arange(2)), Prediction(*np.array([[9999, -9999], [0, 0], [0, 0]], np.int32)), []
-    )
+    values = Expected().next(Group(0, 0, 0, 0, 0), Prediction(*np.array([[9999, -9999], [0, 0], [0, 0]], np.int32)), [])
     assert values.tolist() == [127, -128]
 
 

@@ -12,16 +12,14 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from roundel.codecs.pyramid.distribution import MEAN_BITS
-from roundel.codecs.pyramid.nets import COLOURS, GROUPS, PHASES, SQUARE_TAPS, Nets, PhaseNets, row_bytes
+from roundel.codecs.pyramid.nets import COLOURS, GROUPS, PHASES, Nets, PhaseNets
+from roundel.codecs.pyramid.squares import squares
 
 PASSES = 6
 """All levels from the fourth finest down, the third, the second, and phases d, b, c of the finest."""
 LUMA_RANGE, CHROMA_RANGE = (-128, 127), (-255, 255)
 RANGES = (LUMA_RANGE, CHROMA_RANGE, CHROMA_RANGE)
 """Of the samples of each colour: the nets' arithmetic is exact for these only."""
-RESIDUAL_MAX = 127
-RESIDUAL_ZERO = 128
 
 
 class Space(NamedTuple):
@@ -51,15 +49,14 @@ class Group(NamedTuple):
     """0 d, 1 b, 2 c."""
     colour: int
     white: int
-    positions: NDArray[np.intp]
-    """(picture·h + row)·w + column of each sample in the phase, (n,), ascending."""
 
     def of(self, x: NDArray[np.int16]) -> NDArray[np.int32]:
         """The group's samples (n,) in whole pictures (B, 3, H, W)."""
         row, column = PHASES[self.phase]
         s = 1 << self.level
         phase = x[:, self.colour, row * s :: 2 * s, column * s :: 2 * s]
-        return phase.ravel().take(self.positions).astype(np.int32)
+        inside = _inside(*phase.shape[1:], self.white)
+        return phase.reshape(len(x), -1).take(inside, 1).astype(np.int32).ravel()
 
 
 class Prediction(NamedTuple):
@@ -89,15 +86,10 @@ class Samples(Protocol):
         ...
 
 
-class _Squares(NamedTuple):
-    """Where the squares of one kind lie, (n,) indices each."""
-
-    inside: NDArray[np.intp]
-    """In the phase, (B, h, w)."""
-    features: NDArray[np.intp]
-    """On the grid of phase a, which may reach beyond the picture by a row and a column."""
-    padded: NDArray[np.intp]
-    """Of the position above and to the left, in the phase with a margin of one, (B, h + 2, w + 2)."""
+@lru_cache(maxsize=32)
+def _inside(h: int, w: int, white: int) -> NDArray[np.intp]:
+    """Where the squares of one kind lie in h × w samples."""
+    return np.flatnonzero((np.arange(h)[:, None] + np.arange(w)) % 2 == white)
 
 
 def level_count(height: int, width: int) -> int:
@@ -149,7 +141,7 @@ def _level(
         step = nets.at(level)[number]
         features, linear = step.features(np.ascontiguousarray(known[:, : COLOURS * (number + 1)]), features)
         if here.size:
-            group = Group(pass_of(level, number), level, number, 0, 0, np.empty(0, np.intp))
+            group = Group(pass_of(level, number), level, number, 0, 0)
             _phase(step, samples, group, features, linear, here, groups=GROUPS if colour else 2)
         # Beyond the border a phase continues with phase a's samples, which both sides know.
         now = coarse.copy()
@@ -167,84 +159,21 @@ def _phase(
     groups: int,
 ) -> None:
     """Get all samples of a phase into `here`, (B, 3, h, w)."""
-    b, _, h, w = here.shape
-    squares = _squares(b, h, w, *features.shape[1:3])
-    rows = [_rows(features, s.features) for s in squares]
-    pair = np.full((b * (h + 2) * (w + 2), 2), RESIDUAL_ZERO, np.uint8)
-    cross = np.full(len(pair), RESIDUAL_ZERO, np.uint8)
+    _, _, h, w = here.shape
+    board = squares(features, linear, h, w)
     values: tuple[list[NDArray[np.int32]], ...] = ([], [])
     for number in range(groups):
         colour, white = divmod(number, 2)
-        place = squares[white]
-        if not len(place.inside):
+        rows = board.rows(number)
+        if not len(rows):
             continue
-        if number:
-            _surround(rows[white][:, step.width :], place.padded, w + 2, pair, cross if number == GROUPS - 1 else None)
-        change, log_scale, tail = step.head(number, rows[white])
-        mean = change + linear[colour].take(place.features)
-        wanted = group._replace(colour=colour, white=white, positions=place.inside)
+        change, log_scale, tail = step.head(number, rows)
+        mean = board.mean(number, change)
+        wanted = group._replace(colour=colour, white=white)
         found = samples.next(wanted, Prediction(mean, log_scale, tail), values[white])
         values[white].append(found)
-        if number < groups - 1:
-            error = found - ((mean + (1 << MEAN_BITS >> 1)) >> MEAN_BITS)
-            seen = (np.clip(error, -RESIDUAL_MAX, RESIDUAL_MAX) + RESIDUAL_ZERO).astype(np.uint8)
-            (cross if colour == COLOURS - 1 else pair[:, colour])[place.padded + w + 3] = seen
-    for colour in range(groups // 2):
-        plane = np.empty(b * h * w, np.int16)
-        for place, colours in zip(squares, values, strict=True):
-            if colours:
-                plane[place.inside] = colours[colour]
-        here[:, colour] = plane.reshape(b, h, w)
-
-
-def _rows(features: NDArray[np.uint8], at: NDArray[np.intp]) -> NDArray[np.uint8]:
-    """(n, row_bytes) rows with the features of some positions; what surrounds them is not filled in yet."""
-    width = features.shape[3]
-    rows = np.zeros((len(at), row_bytes(width)), np.uint8)
-    whole = features.reshape(-1, width).view(f"V{width}")[:, 0]  # one copy a row, not one a byte
-    rows[:, :width] = whole.take(at).view(np.uint8).reshape(-1, width)
-    return rows
-
-
-def _surround(
-    rows: NDArray[np.uint8],
-    at: NDArray[np.intp],
-    stride: int,
-    pair: NDArray[np.uint8],
-    cross: NDArray[np.uint8] | None,
-) -> None:
-    """Fill in the residuals around positions: of luma and Co in the 3×3, of Cg, if given, above, left, right, below.
-
-    Args:
-        rows: (n, …), changed in place. at: (n,) upper left neighbours. pair: (N, 2) and cross: (N,), bytes about 128.
-    """
-    pairs = pair.view(np.uint16)[:, 0]
-    taken = np.empty((SQUARE_TAPS, len(at)), np.uint16)
-    for tap in range(SQUARE_TAPS):
-        pairs[tap // 3 * stride + tap % 3 :].take(at, out=taken[tap], mode="clip")
-    rows.view(np.uint16)[:, :SQUARE_TAPS] = taken.T
-    if cross is not None:
-        for column, offset in enumerate((1, stride, stride + 2, 2 * stride + 1), 2 * SQUARE_TAPS):
-            rows[:, column] = cross[offset:].take(at, mode="clip")
-
-
-@lru_cache(maxsize=32)
-def _squares(b: int, h: int, w: int, grid_h: int, grid_w: int) -> tuple[_Squares, _Squares]:
-    """The black squares of phases of h × w samples, then the white; phase a is grid_h × grid_w."""
-    odd = (np.arange(h)[:, None] + np.arange(w)) % 2
-    found = []
-    for kind in (0, 1):
-        row, column = np.nonzero(odd == kind)
-        picture = np.arange(b)[:, None]
-        found.append(
-            _Squares(
-                *(
-                    ((picture * height + row) * width + column).ravel()
-                    for height, width in ((h, w), (grid_h, grid_w), (h + 2, w + 2))
-                )
-            )
-        )
-    return found[0], found[1]
+        board.put(number, mean, found)
+    here[:, : groups // 2] = board.samples[: groups // 2].swapaxes(0, 1)
 
 
 def _edged(out: NDArray[np.float32], x: NDArray[np.int16]) -> None:

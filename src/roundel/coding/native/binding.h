@@ -28,5 +28,6 @@ int rndl_busy(int *flag);
 
 extern PyMethodDef rndl_wavelet_functions[]; /* wavelet_binding.c */
 extern PyType_Spec rndl_neighbours_spec;     /* neighbours_binding.c */
+extern PyType_Spec rndl_squares_spec;        /* squares_binding.c */
 
 #endif

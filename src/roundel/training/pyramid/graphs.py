@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roundel.codecs.pyramid.nets import CROSS_TAPS, RESIDUALS, SQUARE_TAPS, row_bytes
+from roundel.codecs.pyramid.plain_squares import RESIDUAL_ZERO
 from roundel.codecs.pyramid.stored import graph_name
-from roundel.codecs.pyramid.walk import RESIDUAL_ZERO
 from roundel.training.exact.nodes import narrow
 from roundel.training.exact.sums import ExactSum, Integers
 from roundel.training.graphs import Builder, prove

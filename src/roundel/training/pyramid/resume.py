@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from roundel.codecs.pyramid.nets import CROSS_TAPS, RESIDUALS, SQUARE_TAPS
+from roundel.codecs.pyramid.plain_squares import RESIDUAL_ZERO
 from roundel.codecs.pyramid.stored import graph_name
-from roundel.codecs.pyramid.walk import RESIDUAL_ZERO
 from roundel.codecs.weights import read
 from roundel.errors import ModelError
 from roundel.training.exact.sums import FINEST, ExactSum, Integers
