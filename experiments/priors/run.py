@@ -34,9 +34,10 @@ HERE = Path(__file__).parent
 @click.option("--results", type=click.Path(path_type=Path), default=HERE / "results", help="Folder for the results.")
 @click.option("--seeds", help="Only these, as 1,2.")
 @click.option("--only", help="Only these priors, as joint-raster,joint-raster-shared.")
+@click.option("--lmbdas", help="Only these; the λ of the shape comes first, the others go on from there.")
 @click.option("--finished", is_flag=True, help="Train nothing: results of the trainings that are finished.")
 def main(scale: str, folders: tuple[Path, ...], out: Path | None, results: Path, seeds: str | None, only: str | None,
-         finished: bool) -> None:  # fmt: skip
+         lmbdas: str | None, finished: bool) -> None:  # fmt: skip
     torch.set_num_threads(1)
     try:
         table = configuration.read(HERE / f"{scale}.toml")
@@ -52,12 +53,20 @@ def main(scale: str, folders: tuple[Path, ...], out: Path | None, results: Path,
         chosen = [int(seed) for seed in seeds.split(",")] if seeds else table["seeds"]
         place = out or Path("runs") / f"priors-{scale}"
         trainings = [Training(prior, seed, settings, folders, place) for prior in priors for seed in chosen]
-        if finished:
-            trainings = [training for training in trainings if (training.folder / "result.json").exists()]
+        rates = [float(text) for text in lmbdas.split(",")] if lmbdas else settings.lmbdas
+        order = sorted(rates, key=lambda lmbda: lmbda != settings.size.lmbda)  # the base first
         found: list[dict[str, Any]] = []
         for training in trainings:
-            found.append(work(training))
-            click.echo(f"{training.folder.name}: {found[-1]['cpu_s']} s of processor time", err=True)
+            parts = []
+            for lmbda in order:
+                if not finished or (training.folder / f"{lmbda:g}" / "result.json").exists():
+                    parts.append(work(training, lmbda))
+                    click.echo(
+                        f"{training.folder.name} λ {lmbda:g}: {parts[-1]['cpu_s']} s of processor time", err=True
+                    )
+            if parts:
+                together = {"points": [p for part in parts for p in part["points"]]}
+                found.append(parts[0] | together | {"cpu_s": sum(part["cpu_s"] for part in parts)})
         results.mkdir(parents=True, exist_ok=True)
         where = " ".join(f"--data {folder.name}" for folder in folders)
         command = f"python experiments/priors/run.py --scale {scale} {where} --seeds {','.join(map(str, chosen))}"

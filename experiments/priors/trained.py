@@ -94,40 +94,41 @@ def held_out(folders: tuple[Path, ...], count: int) -> list[Path]:
     return found[:: max(1, len(found) // count)][:count]
 
 
-def work(training: Training) -> dict[str, Any]:
-    """Train and code, or take what an earlier call of the same settings left.
+def work(training: Training, lmbda: float) -> dict[str, Any]:
+    """Train for a λ and code, or take what an earlier call of the same settings left.
 
     Raises:
-        RoundelError: the folder has results of other settings, or training fails; its checkpoint stays then.
+        RoundelError: the folder has results of other settings, or something that this one goes on from is not trained
+            yet, or training fails; its checkpoint stays then.
     """
-    settings, done = training.settings, training.folder / "result.json"
+    settings, place = training.settings, training.folder / f"{lmbda:g}"
     of = json.loads(json.dumps({"prior": record(training.prior), "settings": record(asdict(settings))}))
+    done = place / "result.json"
     if done.exists():
         found: dict[str, Any] = json.loads(done.read_text(encoding="utf-8"))
         if found["of"] != of:
             raise RoundelError(f"{done}: of other settings; give another --out, or delete the folder")
         return found
     crops, validation = _pictures(training.folders, settings.validation_px)
-    begun, points = time.process_time(), []
-    for lmbda in sorted(settings.lmbdas, key=lambda value: value != settings.size.lmbda):  # the base first
-        torch.manual_seed(training.seed)
-        model = MODELS[training.prior.kind](replace(settings.size, lmbda=lmbda))
-        kind, schedule = LossyTask, settings.base if lmbda == settings.size.lmbda else settings.tune
-        if training.prior.shared:
-            kind, schedule = RateTask, settings.alone
-            other = training.out / f"{ANCHOR}-{training.seed}" / f"{lmbda:g}" / CHECKPOINT
-            held = averaged(other, MODELS[ANCHOR](settings.size))
-            kept = {k: v for k, v in held.items() if k.startswith(("analysis.", "synthesis."))}
-            model.load_state_dict(model.state_dict() | kept)
-        elif schedule is settings.tune:
-            model.load_state_dict(averaged(training.folder / f"{settings.size.lmbda:g}" / CHECKPOINT, model))
-        task = kind(model, crops, validation, 0.0, QUANTIZER)
-        schedule, place = replace(schedule, seed=training.seed), training.folder / f"{lmbda:g}"
-        model = train(task, schedule, place, resume=True, progress=False)
-        points += [_code(training, model, lmbda, rounding) for rounding in training.prior.rounding]
-    parameters = sum(p.numel() for p in MODELS[training.prior.kind](settings.size).parameters())
-    result = {"of": of, "seed": training.seed, "points": points, "parameters": parameters}
-    result["cpu_s"] = round(time.process_time() - begun)
+    begun = time.process_time()
+    torch.manual_seed(training.seed)
+    model = MODELS[training.prior.kind](replace(settings.size, lmbda=lmbda))
+    kind, schedule = LossyTask, settings.base if lmbda == settings.size.lmbda else settings.tune
+    if training.prior.shared:
+        kind, schedule = RateTask, settings.alone
+        other = training.out / f"{ANCHOR}-{training.seed}" / f"{lmbda:g}" / CHECKPOINT
+        held = averaged(other, MODELS[ANCHOR](settings.size))
+        kept = {k: v for k, v in held.items() if k.startswith(("analysis.", "synthesis."))}
+        model.load_state_dict(model.state_dict() | kept)
+    elif schedule is settings.tune:
+        model.load_state_dict(averaged(training.folder / f"{settings.size.lmbda:g}" / CHECKPOINT, model))
+    task = kind(model, crops, validation, 0.0, QUANTIZER)
+    model = train(task, replace(schedule, seed=training.seed), place, resume=True, progress=False)
+    result = {
+        "of": of, "seed": training.seed, "parameters": sum(p.numel() for p in model.parameters()),
+        "points": [_code(training, model, lmbda, rounding) for rounding in training.prior.rounding],
+        "cpu_s": round(time.process_time() - begun),
+    }  # fmt: skip
     done.write_text(json.dumps(result) + "\n", encoding="utf-8")
     return result
 

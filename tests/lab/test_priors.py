@@ -31,7 +31,7 @@ def test_it_trains_codes_draws_and_resumes(tmp_path: Path) -> None:
     first, second = (torch.load(tmp_path / "out" / name / "0.022" / "checkpoint.pt")["average"] for name in
                      ("mean-scale-hyperprior-1", "joint-checkerboard-shared-1"))  # fmt: skip
     assert all(torch.equal(first[key], second[key]) for key in first if key.startswith(("analysis", "synthesis")))
-    kept = (tmp_path / "out" / "joint-checkerboard-shared-1" / "result.json").stat().st_mtime_ns
+    kept = (tmp_path / "out" / "joint-checkerboard-shared-1" / "0.022" / "result.json").stat().st_mtime_ns
     again = [sys.executable, str(RUN), *places, "--finished"]
     assert subprocess.run(again, capture_output=True, check=False).returncode == 0
-    assert (tmp_path / "out" / "joint-checkerboard-shared-1" / "result.json").stat().st_mtime_ns == kept
+    assert (tmp_path / "out" / "joint-checkerboard-shared-1" / "0.022" / "result.json").stat().st_mtime_ns == kept

@@ -14,7 +14,7 @@ from roundel.training.quantizers import QUANTIZERS, Mixed, Thrifty, make
 from roundel.training.quantizers.gumbel import GumbelRounding
 from roundel.training.quantizers.soft_round import SoftRound, conditional_mean, soft_round, soft_round_inverse
 from roundel.training.quantizers.soft_then_hard import Hard
-from roundel.training.quantizers.soft_to_hard import SoftToHard
+from roundel.training.quantizers.soft_to_hard import SoftGradients, SoftValues
 
 PLAIN = ("noise", "ste:literal")
 MOMENTS = (0.0, 0.4, 1.0)
@@ -26,7 +26,7 @@ EVERYWHERE = [(name, moment) for name in QUANTIZERS for moment in MOMENTS]
 GAPS = {
     "noise": (1 / 3, 1 / 3), "noise+": (1 / 3, 1 / 3), "mixed": (0, 1 / 3), "ste": (0, 0), "ste:literal": (0, 0),
     "soft-ste": (0, 1 / 12), "soft-ste:uniform": (0, 1 / 4), "universal": (1 / 3, 1 / 3), "stochastic": (1 / 4, 1 / 4),
-    "soft-to-hard": (math.log(2) / 30, math.log(2) / 30),
+    "soft-to-hard": (0, 0), "soft-to-hard:values": (math.log(2) / 30, math.log(2) / 30),
     "thrifty": (0, 0), "soft-then-hard": (0, 0), "soft-then-hard:soft-round": (0, 0),
 }  # fmt: skip
 
@@ -89,7 +89,7 @@ def test_training_has_gradients_where_there_should_be(name: str, moment: float, 
         assert torch.allclose(to_y + to_loc, torch.ones_like(y), rtol=1e-3, atol=1e-3)
         if isinstance(quantizer, SoftRound):
             assert (to_y > 0).all()
-        elif isinstance(quantizer, SoftToHard | GumbelRounding):
+        elif isinstance(quantizer, SoftValues | GumbelRounding):
             assert (to_y > -1e-5).all()
             assert to_y.count_nonzero() > 0.3 * to_y.numel()
         else:
@@ -249,11 +249,19 @@ def test_stochastic_rounding_is_right_on_average() -> None:
 def test_soft_to_hard_is_a_mean_of_integers_and_ends_in_rounding() -> None:
     y, loc = torch.tensor([0.5, 0.25, -2.9]), torch.zeros(3)
     # By hand at σ = 1: of two integers at distances ½ the mean is ½, whatever lies further away on both sides.
-    assert SoftToHard(1.0).train(y, loc, torch.abs).for_decoder[0].item() == pytest.approx(0.5)
+    assert SoftValues(1.0).train(y, loc, torch.abs).for_decoder[0].item() == pytest.approx(0.5)
     # At σ = 10 only two matter: 1 weighs 1/(1 + e^(10·(0.75² − 0.25²))) of the mean at ¼.
     expected = 1 / (1 + math.exp(5))
-    assert SoftToHard(10.0).train(y, loc, torch.abs).for_decoder[1].item() == pytest.approx(expected, rel=1e-3)
-    assert SoftToHard(1e4).train(y[1:], loc[1:], torch.abs).for_rate.tolist() == [0, -3]
+    assert SoftValues(10.0).train(y, loc, torch.abs).for_decoder[1].item() == pytest.approx(expected, rel=1e-3)
+    assert SoftValues(1e4).train(y[1:], loc[1:], torch.abs).for_rate.tolist() == [0, -3]
+
+
+def test_hard_values_have_the_gradient_of_soft_ones(latents) -> None:  # type: ignore[no-untyped-def]
+    y, loc, bits = latents
+    y = y.requires_grad_()
+    values, gradients = SoftValues(5.0).train(y, loc, bits), SoftGradients(5.0).train(y, loc, bits)
+    assert torch.allclose(gradients.for_rate, make("ste").test(y, loc, bits).y_hat, atol=1e-6)
+    assert torch.equal(*(torch.autograd.grad(t.for_decoder.sum(), y)[0] for t in (values, gradients)))
 
 
 @pytest.mark.parametrize("temperature", [0.5, 0.1])

@@ -1,7 +1,8 @@
 """Soft-to-hard quantisation: a softmax over centres by distance, hardened during training.
 
-Source: Agustsson et al. 2017 ("Soft-to-hard vector quantization"), with the hard forward pass of Mentzer et al. 2018
-where no temperature is given.
+Source: Agustsson et al. 2017 ("Soft-to-hard vector quantization"); Mentzer et al. 2018 take hard values forward and the
+softmax for gradients alone. Soft values are a continuous function of latents, and nothing stops an encoder from hiding
+in them what no symbol carries: on the toy sources a net that learns from scratch does just that, until they harden.
 """
 
 import torch
@@ -73,7 +74,7 @@ class SoftToHardVQ(Bottleneck):
         return nearest(flat, self.codebook.detach()).view(len(values), 1, *values.shape[2:])
 
 
-class SoftToHard:
+class SoftValues:
     """The same for latents: the centres are the integers around the means, for decoder and rate alike.
 
     Args:
@@ -100,14 +101,35 @@ class SoftToHard:
         return centred(y, loc)
 
 
-class AnnealedSoftToHard:
-    """Soft assignments whose hardness grows geometrically from 1 to `last`."""
+class SoftGradients(SoftValues):
+    """Rounding forward, gradients of the soft values: Mentzer et al. 2018."""
 
-    def __init__(self, last: float = 30.0) -> None:
+    def train(self, y: Tensor, loc: Tensor, bits: Bits) -> Trained:
+        """See `Quantizer.train`."""
+        soft = super().train(y, loc, bits).for_decoder
+        y_hat = soft + (centred(y, loc).y_hat - soft).detach()
+        return Trained(y_hat, y_hat)
+
+
+class SoftToHard:
+    """Soft gradients whose hardness grows geometrically from 1, where they are nearly straight through, to `last`."""
+
+    def __init__(self, last: float = 8.0) -> None:
         if not last > 0:
             raise ModelError(f"soft-to-hard: the last hardness is {last:g}; it must be above 0")
         self.last = last
 
-    def at(self, progress: float) -> SoftToHard:
+    def at(self, progress: float) -> SoftValues:
         """See `Annealed.at`."""
-        return SoftToHard(self.last**progress)
+        return SoftGradients(self.last**progress)
+
+
+class SoftToHardValues(SoftToHard):
+    """Soft values, hardened in the same way: Agustsson et al. 2017, whose networks had learned without before."""
+
+    def __init__(self, last: float = 30.0) -> None:
+        super().__init__(last)
+
+    def at(self, progress: float) -> SoftValues:
+        """See `Annealed.at`."""
+        return SoftValues(self.last**progress)

@@ -12,7 +12,7 @@ from roundel.training.quantizers.protocol import Annealed, Quantizer
 from roundel.training.quantizers.soft_round import AnnealedSoftRound
 from roundel.training.quantizers.soft_ste import GradientSoftSte, SoftSte, UniformSoftSte
 from roundel.training.quantizers.soft_then_hard import SoftRoundThenHard, SoftThenHard
-from roundel.training.quantizers.soft_to_hard import AnnealedSoftToHard
+from roundel.training.quantizers.soft_to_hard import SoftToHard, SoftToHardValues
 from roundel.training.quantizers.ste import LiteralSte, Ste
 from roundel.training.quantizers.stochastic import Stochastic
 from roundel.training.quantizers.thrifty import Thrifty
@@ -30,7 +30,8 @@ QUANTIZERS: Mapping[str, Callable[..., Quantizer | Annealed]] = {
     "soft-round": AnnealedSoftRound,
     "universal": Universal,
     "stochastic": Stochastic,
-    "soft-to-hard": AnnealedSoftToHard,
+    "soft-to-hard": SoftToHard,
+    "soft-to-hard:values": SoftToHardValues,
     "gumbel": AnnealedGumbel,
     "soft-then-hard": SoftThenHard,
     "soft-then-hard:soft-round": SoftRoundThenHard,
@@ -43,7 +44,7 @@ def make(spec: str, progress: float = 1.0) -> Quantizer:
 
     Args:
         spec: "soft-ste", or with its one setting "soft-ste=0.289" (ε), "soft-round=8" (last hardness), "universal=7"
-            (seed), "soft-to-hard=100" (last hardness), "gumbel=0.05" (last temperature), "soft-then-hard=0.9" (share
+            (seed), "soft-to-hard=16" (last hardness), "gumbel=0.05" (last temperature), "soft-then-hard=0.9" (share
             that is soft), "thrifty=0.1" (price of a bit); or a class of one's own, "my_file.py:MyQuantizer" or
             "my_file.py:MyQuantizer=0.5".
         progress: 0 … 1, for those that change during training; 1 is how they end.
