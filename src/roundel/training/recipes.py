@@ -162,6 +162,21 @@ def _classic(name: str) -> Callable[[], Kind]:
     return lambda: Kind(build, _save_floats)
 
 
+def _hific() -> Kind:
+    """A mean-scale hyperprior with a critic, see `lab.hific`; its weights are saved as they are."""
+
+    def build(config: Config, folders: Sequence[Path], seed: int) -> Task:
+        from roundel.lab.classic import Size
+        from roundel.lab.hific import Hific, HificTask, Objective
+
+        objective = record(Objective, config.get("objective", {}), "objective")
+        size = record(Size, config.get("shape", {}), "shape")
+        plain = _photos(config, folders, lambda _: Hific(size), bench=False)
+        return HificTask(**vars(plain), objective=objective)
+
+    return Kind(build, _save_floats)
+
+
 def _flow(name: str) -> Callable[[], Kind]:
     """A flow of the literature: likelihoods only, so its weights are saved as they are."""
 
@@ -183,6 +198,7 @@ def _save_floats(model: nn.Module, task: Task, path: Path, notes: dict[str, str]
 
 
 KINDS: dict[str, Callable[[], Kind]] = {
+    "hific": _hific,
     "wavelet": _wavelet,
     "lossless": _lossless,
     "fsq": _fsq,
