@@ -1,8 +1,14 @@
 """Generative compression: who learns from which loss, and what the rate constraint does."""
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from roundel.errors import ModelError
 from roundel.lab.classic import Hyperprior, Size
@@ -88,3 +94,19 @@ def test_ssimulacra2_is_the_default_and_wants_large_crops() -> None:
 def test_another_model_is_refused() -> None:
     with pytest.raises(ModelError, match="no critic"):
         task_of().loss(Hyperprior(Size(8, 12), means=True), tensor(picture(64, 64)), 0.0)
+
+
+def test_the_experiment_runs_and_shows(tmp_path: Path) -> None:
+    pytest.importorskip("ssimulacra2")
+    for k in range(2):
+        Image.fromarray(picture(256, 256)).save(tmp_path / f"{k}.png")
+    run = Path(__file__).parents[2] / "experiments" / "hific" / "run.py"
+    places = ["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--results", str(tmp_path / "results")]
+    command = [sys.executable, str(run), *places, "--only", "hific"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads((tmp_path / "results" / "smoke.json").read_text())["rows"]
+    assert row["bpp"] > 0
+    assert row["psnr_db"] < 40
+    with Image.open(tmp_path / "results" / "smoke.png") as shown:
+        assert shown.size == (512, 256)
