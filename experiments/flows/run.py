@@ -1,68 +1,103 @@
-"""Likelihoods of the flows of the literature and of the shipped kind, after equal processor time, and their bytes.
+"""Densities of the literature and the flow that ships, after equal processor time: likelihoods, and real bytes.
 
-    python experiments/flows/run.py --scale full --data cifar-10-batches-bin [--seconds 480] [--only idf,glow]
+    python experiments/flows/run.py                     # smoke: made-up pictures, does everything run?
+    python experiments/flows/run.py --scale full --data cifar-10-batches-bin [--seconds 240] [--only idf,glow]
 
 Every configuration beside this file is trained on the CIFAR-10 training batches, but for their last 1,000 pictures, for
 as many steps as fit into the given seconds of one processor core; the learning rate falls to zero at the last. The
-figure is bits per dimension of the averaged weights on those 1,000 pictures: of discrete models what a coder needs, of
-continuous ones an upper bound by dequantisation, of bit-swap one by its posterior. pyramid.toml needs about as many
-multiplications a pixel as idf.toml.
+figure is bits per dimension of the averaged weights on those 1,000 pictures: of idf and pyramid what a coder needs, of
+continuous flows an upper bound by dequantisation, of bit-swap one by its posterior. idf and bit-swap code the first
+test pictures, too, to bytes that are decoded and compared. All need about as many multiplications a pixel.
 
-Each training is kept in the folder --out and goes on from there when the command is given again; results/cifar.json has
+Each training is kept in the folder --out and goes on from there when the command is given again; results/SCALE.json has
 what is finished.
 """
 
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
 
 import click
 import torch
+from coded import SHOWN, coded, progressive
 from training import trained
 
 from roundel.errors import RoundelError
+from roundel.image import cifar
+from roundel.lab import made_up
+from roundel.lab.flow import Flow
 from roundel.measure.provenance import provenance
 
 HERE = Path(__file__).parent
-SECONDS = {"smoke": 2.0, "full": 480.0}
 
 
-def measured(config: Path, folder: Path, seconds: float, place: Path) -> dict[str, Any]:
+class Scale(NamedTuple):
+    """How much of the experiment to run."""
+
+    seconds: float
+    """Of processor time for each row; 0 for two steps."""
+    coded: int
+    """Test pictures that become bytes."""
+    held_out: int
+    """Pictures of which likelihoods are measured, at most."""
+
+
+SCALES = {"smoke": Scale(0, 2, 20), "full": Scale(240, 500, 1000)}
+
+
+def measured(config: Path, folder: Path, scale: Scale, place: Path) -> dict[str, Any]:
     """Train and measure, unless that was done before."""
     result = place / "result.json"
     if result.exists():
         return json.loads(result.read_text(encoding="utf-8"))
-    recipe, model, how = trained(config, folder, seconds, place)
-    bits, _ = recipe.task.validate(model)
+    task, model, how = trained(config, folder, scale.seconds, place)
+    task.validation = task.validation[: scale.held_out]
+    bits, _ = task.validate(model)
     found = {"bits_per_dimension": round(bits, 4), **how}
+    test = torch.from_numpy(cifar.read([folder / "test_batch.bin"])[0]).permute(0, 3, 1, 2).contiguous()
+    if values := coded(model, task.source.images, test[: scale.coded]):
+        found["test"] = values
+    if isinstance(model, Flow) and model.dequantiser is None:
+        progressive(model, test[:SHOWN], place / "progressive.png")
     result.write_text(json.dumps(found), encoding="utf-8")
     return found
 
 
+def run(folder: Path, scale: Scale, out: Path, only: str | None) -> dict[str, Any]:
+    """Rows by name."""
+    rows: dict[str, Any] = {}
+    for config in sorted(HERE.glob("*.toml")):
+        if only is None or config.stem in only.split(","):
+            rows[config.stem] = measured(config, folder, scale, out / config.stem)
+            click.echo(f"{config.stem}: {rows[config.stem]}", err=True)
+    return rows
+
+
 @click.command(help=__doc__)
-@click.option("--scale", type=click.Choice(list(SECONDS)), default="smoke", show_default=True)
-@click.option("--data", "folder", required=True, type=click.Path(path_type=Path), help="CIFAR-10, binary version.")
+@click.option("--scale", "name", type=click.Choice(list(SCALES)), default="smoke", show_default=True)
+@click.option("--data", "folder", type=click.Path(path_type=Path), help="CIFAR-10, binary version [smoke: made up].")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Of processor time for each row.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for trainings [runs/flows-SCALE].")
 @click.option("--results", type=click.Path(path_type=Path), default=HERE / "results", help="Folder for the results.")
 @click.option("--only", help="Only these rows, as idf,glow.")
 def main(
-    scale: str, folder: Path, seconds: float | None, out: Path | None, results: Path, only: str | None
-) -> None:  # fmt: skip
+    name: str, folder: Path | None, seconds: float | None, out: Path | None, results: Path, only: str | None
+) -> None:
+    torch.set_num_threads(1)
+    scale = SCALES[name]._replace(**({"seconds": seconds} if seconds else {}))
     try:
-        torch.set_num_threads(1)
-        seconds, place = seconds or SECONDS[scale], out or Path("runs") / f"flows-{scale}"
-        batches = sorted(folder.glob("data_batch_*.bin"))
-        command = f"python experiments/flows/run.py --scale {scale} --data {folder.name} --seconds {seconds:g}"
-        rows: dict[str, Any] = {}
-        for config in sorted(HERE.glob("*.toml")):
-            if only is None or config.stem in only.split(","):
-                rows[config.stem] = measured(config, folder, seconds, place / config.stem)
-                click.echo(f"{config.stem}: {rows[config.stem]}", err=True)
-        summary = {"provenance": asdict(provenance(command, batches)), "rows": rows}
+        with TemporaryDirectory() as made:
+            if folder is None:
+                if name != "smoke":
+                    raise click.UsageError(f"--scale {name} needs --data")
+                folder = made_up.cifar(Path(made))
+            rows = run(folder, scale, out or Path("runs") / f"flows-{name}", only)
+            command = f"python experiments/flows/run.py --scale {name} --data {folder.name} --seconds {scale.seconds:g}"
+            summary = {"provenance": asdict(provenance(command, sorted(folder.glob("*.bin")))), "rows": rows}
         results.mkdir(parents=True, exist_ok=True)
-        (results / "cifar.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+        (results / f"{name}.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     except RoundelError as error:
         raise click.ClickException(str(error)) from error
 

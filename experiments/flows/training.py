@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from roundel.lab.mixture_coupling import GatedAttention
 from roundel.training import recipes
 from roundel.training.exact.sums import ExactSum
 from roundel.training.recipes import Recipe
@@ -19,6 +20,7 @@ from roundel.training.trainer import Trainer
 COUNTED = 2
 WARM_STEPS = 4
 TIMED_STEPS = 20
+SMOKE_STEPS = 2
 SAVED_EVERY = 200
 """Steps between checkpoints."""
 PLAN = "plan.json"
@@ -26,13 +28,16 @@ PLAN = "plan.json"
 
 @contextmanager
 def counting(model: nn.Module, counts: list[int]) -> Iterator[None]:
-    """Append the multiplications of every convolution while this holds."""
+    """Append the multiplications of every convolution and attention while this holds."""
 
     def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        if isinstance(module, GatedAttention):  # its two products; its layers count for themselves
+            counts.append(2 * output.numel() * output[0, 0].numel())
+            return
         weights = module.weights if isinstance(module, ExactSum) else [module.weight]
         counts.append(sum(w.numel() for w in weights) * output.numel() // output.shape[1])
 
-    layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | ExactSum)]
+    layers = [m for m in model.modules() if isinstance(m, nn.Conv2d | ExactSum | GatedAttention)]
     handles = [layer.register_forward_hook(count) for layer in layers]
     yield
     for handle in handles:
@@ -61,14 +66,18 @@ def steps_in(config: Path, folder: Path, seconds: float) -> int:
     return max(1, round(seconds * TIMED_STEPS / (time.process_time() - begun)))
 
 
-def trained(config: Path, folder: Path, seconds: float, place: Path) -> tuple[Recipe, nn.Module, dict[str, Any]]:
-    """Train, or go on with what the folder `place` holds; the averaged model and how it came about."""
+def trained(config: Path, folder: Path, seconds: float, place: Path) -> tuple[Any, nn.Module, dict[str, Any]]:
+    """Train, or go on with what the folder `place` holds: the task, the averaged model and how it came about.
+
+    Args:
+        seconds: of processor time; 0 for `SMOKE_STEPS`.
+    """
     place.mkdir(parents=True, exist_ok=True)
     plan_file = place / PLAN
     if plan_file.exists():
         plan = json.loads(plan_file.read_text(encoding="utf-8"))
     else:
-        plan = {"steps": steps_in(config, folder, seconds), "seconds": 0.0}
+        plan = {"steps": steps_in(config, folder, seconds) if seconds else SMOKE_STEPS, "seconds": 0.0}
     torch.manual_seed(1)
     recipe = recipes.load(config, [folder])
     arithmetic = multiplications(recipe)
@@ -89,4 +98,4 @@ def trained(config: Path, folder: Path, seconds: float, place: Path) -> tuple[Re
         "pictures": plan["steps"] * batch,
         "seconds": round(plan["seconds"], 1),
     }
-    return recipe, trainer.average.eval(), how
+    return recipe.task, trainer.average.eval(), how

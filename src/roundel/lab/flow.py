@@ -1,4 +1,4 @@
-"""Multi-level flows of the literature, for research: IDF and its continuous twin, RealNVP, Glow. Likelihoods, no files.
+"""Multi-level flows of the literature, for research: IDF and its continuous twin, RealNVP, Glow, Flow++.
 
 Levels: squeeze, a chain of bijections, and half of the channels leave; their prior is a logistic whose mean and scale
 come from the half that stays. The last level's prior is a mixture of logistics with parameters per channel.
@@ -11,9 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from roundel.lab import flow_steps
-from roundel.lab.flow_steps import LN2, STEP, Chain, DenseNet, squeeze, unsqueeze
+from roundel.lab.dequantise import Uniform, Variational
+from roundel.lab.flow_steps import LN2, Chain, DenseNet, Permuted, squeeze, unsqueeze
+from roundel.lab.mixture_coupling import MixtureCoupling
 
 LOG_SCALE_START = -3.0
+DEQUANTISING = 2
+"""Couplings of a variational dequantisation: each half moves once."""
 LogMass = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
@@ -58,11 +62,17 @@ class TopPrior(nn.Module):
 
 
 class Flow(nn.Module):
-    """A multi-level flow; `discrete` ones give masses of integers, others densities of dequantised pixels."""
+    """A multi-level flow.
 
-    def __init__(self, shape: FlowShape, level: Callable[[int, int, int, int], Chain], *, discrete: bool) -> None:
+    Args:
+        dequantiser: makes densities of dequantised pixels; without one there are masses of integers.
+    """
+
+    def __init__(
+        self, shape: FlowShape, level: Callable[[int, int, int, int], Chain], dequantiser: nn.Module | None
+    ) -> None:
         super().__init__()
-        self.shape, self.discrete = shape, discrete
+        self.shape, self.dequantiser = shape, dequantiser
         self.chains, self.splits = nn.ModuleList(), nn.ModuleList()
         channels = 3
         for i in range(shape.levels):
@@ -74,21 +84,26 @@ class Flow(nn.Module):
         self.top = TopPrior(channels, shape.mixtures)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Bits of each picture, (B,); of continuous flows an upper bound, by uniform dequantisation.
+        """Bits of each picture, (B,); of continuous flows an upper bound, by dequantisation.
 
         Args:
             x: (B, 3, H, W) multiples of 1/256 in [0, 1), sides multiples of 2^levels.
         """
-        log_mass = flow_steps.logistic_log_mass if self.discrete else flow_steps.logistic_log_density
-        count = x[0].numel()
-        z = x if self.discrete else x + (torch.rand_like(x) - 0.5) * STEP
         total = x.new_zeros(len(x))
-        *parts, top = self.latents(z)
+        if self.dequantiser is not None:
+            x, log_density = self.dequantiser(x)
+            total = total - log_density
+        *parts, top = self.latents(x)
         for (left, stays, volume), split in zip(parts, self.splits, strict=True):
-            total = total + volume + split(left, stays, log_mass)
+            total = total + volume + split(left, stays, self.log_mass)
         last, _, volume = top
-        total = total + volume + self.top(last, log_mass)
-        return -total / LN2 - (0 if self.discrete else count * torch.log2(torch.tensor(STEP)))
+        total = total + volume + self.top(last, self.log_mass)
+        return -total / LN2
+
+    @property
+    def log_mass(self) -> LogMass:
+        """Of the priors: a mass of integers or a density."""
+        return flow_steps.logistic_log_mass if self.dequantiser is None else flow_steps.logistic_log_density
 
     def latents(self, x: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
         """For each level what leaves, what stays, and the log volume change (B,); at the last everything leaves."""
@@ -102,30 +117,42 @@ class Flow(nn.Module):
                 out.append((left, x, volume))
         return out
 
-    def inverse(self, lefts: list[Tensor]) -> Tensor:
-        """The picture whose levels left these."""
+    def inverse(self, lefts: list[Tensor], level: int = 0) -> Tensor:
+        """The picture whose levels left these; or, above the first `level` levels, what the last of these keeps."""
         x = lefts[-1]
-        for i, chain in reversed(list(enumerate(self.chains))):
-            z = x if i == len(self.chains) - 1 else torch.cat([x, lefts[i]], 1)
+        for i, chain in reversed(list(enumerate(self.chains))[level:]):
+            z = x if i == len(self.chains) - 1 else torch.cat([x, lefts[i - level]], 1)
             x = unsqueeze(chain.inverse(z))  # type: ignore[operator]
         return x
 
 
 def idf(shape: FlowShape) -> Flow:
     """Integer discrete flow. Source: Hoogeboom et al. 2019."""
-    return Flow(shape, lambda *a: flow_steps.additive(*a, rounded=True), discrete=True)
+    return Flow(shape, lambda *a: flow_steps.additive(*a, rounded=True), None)
 
 
 def continuous_twin(shape: FlowShape) -> Flow:
     """IDF without the rounding, on dequantised pixels. Source: ibid., table 3."""
-    return Flow(shape, lambda *a: flow_steps.additive(*a, rounded=False), discrete=False)
+    return Flow(shape, lambda *a: flow_steps.additive(*a, rounded=False), Uniform())
 
 
 def real_nvp(shape: FlowShape) -> Flow:
     """RealNVP's couplings in the same levels. Source: Dinh et al. 2017."""
-    return Flow(shape, flow_steps.real_nvp, discrete=False)
+    return Flow(shape, flow_steps.real_nvp, Uniform())
 
 
 def glow(shape: FlowShape) -> Flow:
     """Glow's steps in the same levels. Source: Kingma and Dhariwal 2018."""
-    return Flow(shape, flow_steps.glow, discrete=False)
+    return Flow(shape, flow_steps.glow, Uniform())
+
+
+def flow_plus_plus(shape: FlowShape) -> Flow:
+    """Flow++'s couplings and variational dequantisation in the same levels. Source: Ho et al. 2019."""
+
+    def level(channels: int, flows: int, depth: int, width: int) -> Chain:
+        return Chain([
+            Permuted(MixtureCoupling(channels, depth, width, shape.mixtures), channels, seed)
+            for seed in range(1, flows + 1)
+        ])  # fmt: skip
+
+    return Flow(shape, level, Variational(DEQUANTISING, shape.depth, shape.width, shape.mixtures))

@@ -178,17 +178,31 @@ def _hific() -> Kind:
 
 
 def _flow(name: str) -> Callable[[], Kind]:
-    """A flow of the literature: likelihoods only, so its weights are saved as they are."""
+    """A flow of the literature: research alone, so its weights are saved as they are."""
 
     def build(config: Config, folders: Sequence[Path], seed: int) -> Task:
         from roundel.lab import flow, flows
         from roundel.training.pyramid.task import Data
 
-        make = {"idf": flow.idf, "continuous-twin": flow.continuous_twin, "realnvp": flow.real_nvp, "glow": flow.glow}
+        make = {"idf": flow.idf, "continuous-twin": flow.continuous_twin, "realnvp": flow.real_nvp, "glow": flow.glow,
+                "flow++": flow.flow_plus_plus}  # fmt: skip
         model = make[name](record(flow.FlowShape, config.get("shape", {}), "shape"))
         return flows.build(model, record(Data, config.get("data", {}), "data"), folders)
 
     return lambda: Kind(build, _save_floats)
+
+
+def _bit_swap() -> Kind:
+    """A hierarchical autoencoder of the literature; bits back makes bytes of it in the lab."""
+    from roundel.lab import flows
+    from roundel.lab.bitswap import BitSwap, BitSwapShape
+    from roundel.training.pyramid.task import Data
+
+    def build(config: Config, folders: Sequence[Path], seed: int) -> Task:
+        model = BitSwap(record(BitSwapShape, config.get("shape", {}), "shape"))
+        return flows.build(model, record(Data, config.get("data", {}), "data"), folders)
+
+    return Kind(build, _save_floats)
 
 
 def _save_floats(model: nn.Module, task: Task, path: Path, notes: dict[str, str]) -> None:
@@ -202,7 +216,8 @@ KINDS: dict[str, Callable[[], Kind]] = {
     "wavelet": _wavelet,
     "lossless": _lossless,
     "fsq": _fsq,
-    **{name: _flow(name) for name in ("idf", "continuous-twin", "realnvp", "glow")},
+    **{name: _flow(name) for name in ("idf", "continuous-twin", "realnvp", "glow", "flow++")},
+    "bit-swap": _bit_swap,
     **{name: _classic(name) for name in ("factorized-prior", "scale-hyperprior", "mean-scale-hyperprior")},
     **{name: _classic(name) for name in ("learned-steps", "joint-raster", "joint-checkerboard", "mixture-raster")},
     **{name: _classic(name) for name in ("attention-raster", "attention-checkerboard")},
