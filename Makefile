@@ -3,13 +3,14 @@
 # make bench                 timings           make fuzz    10,000 mutated files
 # make web                   the decoder for browsers and the viewer's page, built and tested; needs Node 20.19 and clang with lld
 # make docs                  the documentation, out/docs/index.html
+# make experiments-smoke     every experiment on made-up pictures: does everything run?
 # make exact                 the same files under several processors and runtimes
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint progressive bench fuzz exact docs web clean
+.PHONY: demo test lint progressive bench fuzz experiments-smoke exact docs web clean
 
 demo: $(READY)
 	$(BIN)/roundel demo $(if $(IMAGE),"$(IMAGE)") --output out/demo
@@ -31,6 +32,9 @@ bench: $(READY)
 
 fuzz: $(READY)
 	$(BIN)/python -m tests.fuzz.run --mutations 10000
+
+experiments-smoke: $(READY)
+	set -e; for run in experiments/*/run.py; do echo "$$run"; $(BIN)/python $$run --scale smoke; done
 
 exact: $(READY)
 	$(BIN)/python -m tests.matrix.run

@@ -1,6 +1,7 @@
 """Chunks of arrays under several codecs: pictures as zarr arrays in memory, bytes stored, processor time.
 
     python experiments/chunks/run.py DIR [--chunk 256] [--last 2] [--model histology] [--photons 16]
+    python experiments/chunks/run.py --scale smoke          on made-up pictures: does everything run?
 
 Every lossless codec is read back and compared. results/FOLDER-CHUNK.json has the figures. With --photons the green
 channel becomes grey of 12 bits in uint16, as a camera that counts so many photons for a step of 8 bits would give it:
@@ -22,6 +23,7 @@ from imagecodecs.numcodecs import Jpeg, Jpeg2k, Jpegxl, register_codecs
 from numcodecs import Blosc, Zstd
 
 from roundel import image
+from roundel.lab import smoke
 from roundel.measure import metrics
 from roundel.measure.provenance import provenance
 from roundel.measure.rd import pictures_in
@@ -101,7 +103,8 @@ def row(name: str, codec: Any, arrays: list[np.ndarray], chunk: int) -> Row:
 @click.option("--last", type=click.IntRange(1), help="Only the last so many pictures by name, such as those held out.")
 @click.option("--model", default="histology", show_default=True, help="Another lossless model of roundel.")
 @click.option("--photons", type=float, help="Grey of 12 bits with the noise of photons, so many for a step of 8 bits.")
-def main(folder: Path, chunk: int, last: int | None, model: str, photons: float | None) -> None:
+@click.option("--results", type=click.Path(path_type=Path), default=HERE / "results", help="Folder for the results.")
+def main(folder: Path, chunk: int, last: int | None, model: str, photons: float | None, results: Path) -> None:
     register_codecs(verbose=False)
     zarr.config.set({"async.concurrency": 1, "threading.max_workers": 1})
     files = pictures_in(folder)[-(last or 0) :]
@@ -117,9 +120,13 @@ def main(folder: Path, chunk: int, last: int | None, model: str, photons: float 
         print(rows[-1], flush=True)
     command = shlex.join(["python", "experiments/chunks/run.py", folder.name, *sys.argv[2:]])
     found = {"provenance": asdict(provenance(command, files)), "rows": [asdict(one) for one in rows]}
-    path = HERE / "results" / f"{folder.name}-{chunk}{'' if photons is None else '-photons'}.json"
+    path = results / f"{folder.name}-{chunk}{'' if photons is None else '-photons'}.json"
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    smoke.run(
+        main.main,
+        "{pictures} --chunk 64 --last 1 --results {out}",
+        "{pictures} --chunk 64 --last 1 --photons 16 --results {out}",
+    )

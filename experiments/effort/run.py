@@ -1,6 +1,7 @@
 """What encoding harder saves: pictures of a folder at several efforts, bytes at equal quality, processor time.
 
     python experiments/effort/run.py DIR [--efforts 0,1,5,9] [--qualities 15,35,55,75] [--every 1] [--tune psnr]
+    python experiments/effort/run.py --scale smoke          on made-up pictures: does everything run?
 
 results/FOLDER.jsonl gets a line for each picture, effort and quality. What it has is not measured again: a broken run
 goes on, and a call with other options adds to it. results/FOLDER.json sums up all of it.
@@ -19,6 +20,7 @@ from roundel import image
 from roundel.codec import decode_array, encode
 from roundel.codecs import loading
 from roundel.errors import RoundelError
+from roundel.lab import smoke
 from roundel.measure import metrics, ssimulacra2
 from roundel.measure.provenance import provenance
 from roundel.measure.rd import pictures_in
@@ -138,4 +140,7 @@ def curve(points: Points, pictures: Iterable[str], effort: int, qualities: Itera
 
 
 if __name__ == "__main__":
-    main()
+    smoke.run(
+        main.main,
+        "{pictures} --efforts 0,1,5 --qualities 35,75 --every 2 --results {out}",
+    )

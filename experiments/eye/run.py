@@ -2,6 +2,7 @@
 
     python experiments/eye/run.py DIR [--codec NAME ...] [--every 1] [--settings 5]
     python experiments/eye/run.py DIR --table
+    python experiments/eye/run.py --scale smoke          on made-up pictures: does everything run?
 
 results/FOLDER.jsonl gets a line for each picture, codec and setting: bytes of the file, PSNR, MS-SSIM, SSIMULACRA2 and,
 where `butteraugli_main` is there (Debian: libjxl-devtools), Butteraugli's 3-norm. What it has is not measured again,
@@ -24,6 +25,7 @@ from PIL import Image
 
 from roundel import image
 from roundel.errors import RoundelError
+from roundel.lab import smoke
 from roundel.measure import baselines, metrics, ssimulacra2
 from roundel.measure.provenance import provenance
 from roundel.measure.rd import pictures_in
@@ -208,4 +210,7 @@ def text_of(rates: dict[str, dict[str, dict[str, Any]]]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    smoke.run(
+        main.main,
+        "{pictures} --settings 3 --results {out}",
+    )

@@ -1,7 +1,7 @@
 """Densities of the literature and the flow that ships, after equal processor time: likelihoods, and real bytes.
 
-    python experiments/flows/run.py                     # smoke: made-up pictures, does everything run?
     python experiments/flows/run.py --scale full --data cifar-10-batches-bin [--seconds 240] [--only idf,glow]
+    python experiments/flows/run.py --scale smoke          on made-up pictures: does everything run?
 
 Every configuration beside this file is trained on the CIFAR-10 training batches, but for their last 1,000 pictures, for
 as many steps as fit into the given seconds of one processor core; the learning rate falls to zero at the last. The
@@ -16,7 +16,6 @@ what is finished.
 import json
 from dataclasses import asdict
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import click
@@ -26,7 +25,7 @@ from training import trained
 
 from roundel.errors import RoundelError
 from roundel.image import cifar
-from roundel.lab import made_up
+from roundel.lab import smoke
 from roundel.lab.flow import Flow
 from roundel.measure.provenance import provenance
 
@@ -76,26 +75,19 @@ def run(folder: Path, scale: Scale, out: Path, only: str | None) -> dict[str, An
 
 
 @click.command(help=__doc__)
-@click.option("--scale", "name", type=click.Choice(list(SCALES)), default="smoke", show_default=True)
-@click.option("--data", "folder", type=click.Path(path_type=Path), help="CIFAR-10, binary version [smoke: made up].")
+@click.option("--scale", "name", type=click.Choice(list(SCALES)), default="full", show_default=True)
+@click.option("--data", "folder", required=True, type=click.Path(path_type=Path), help="CIFAR-10, binary version.")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Of processor time for each row.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for trainings [runs/flows-SCALE].")
 @click.option("--results", type=click.Path(path_type=Path), default=HERE / "results", help="Folder for the results.")
 @click.option("--only", help="Only these rows, as idf,glow.")
-def main(
-    name: str, folder: Path | None, seconds: float | None, out: Path | None, results: Path, only: str | None
-) -> None:
+def main(name: str, folder: Path, seconds: float | None, out: Path | None, results: Path, only: str | None) -> None:
     torch.set_num_threads(1)
     scale = SCALES[name]._replace(**({"seconds": seconds} if seconds else {}))
     try:
-        with TemporaryDirectory() as made:
-            if folder is None:
-                if name != "smoke":
-                    raise click.UsageError(f"--scale {name} needs --data")
-                folder = made_up.cifar(Path(made))
-            rows = run(folder, scale, out or Path("runs") / f"flows-{name}", only)
-            command = f"python experiments/flows/run.py --scale {name} --data {folder.name} --seconds {scale.seconds:g}"
-            summary = {"provenance": asdict(provenance(command, sorted(folder.glob("*.bin")))), "rows": rows}
+        rows = run(folder, scale, out or Path("runs") / f"flows-{name}", only)
+        command = f"python experiments/flows/run.py --scale {name} --data {folder.name} --seconds {scale.seconds:g}"
+        summary = {"provenance": asdict(provenance(command, sorted(folder.glob("*.bin")))), "rows": rows}
         results.mkdir(parents=True, exist_ok=True)
         (results / f"{name}.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     except RoundelError as error:
@@ -103,4 +95,7 @@ def main(
 
 
 if __name__ == "__main__":
-    main()
+    smoke.run(
+        main.main,
+        "--scale smoke --data {cifar} --out {out}/runs --results {out}",
+    )

@@ -1,6 +1,7 @@
 """Runs the FSQ paper again on CIFAR-10: levels, annealing, adaptive and hierarchical, beside VQ, by real bytes.
 
     python experiments/fsq/run.py --scale small --data cifar-10-batches-bin --jobs 2
+    python experiments/fsq/run.py --scale smoke          on made-up pictures: does everything run?
 
 Each training is kept in the folder --out and taken from there when the command is given again. At the end
 results/SCALE.json has everything measured, results/SCALE.md the tables beside the paper's, and three pictures show it.
@@ -26,7 +27,7 @@ from tables import tables
 
 from roundel.errors import RoundelError
 from roundel.image import cifar
-from roundel.lab import frechet
+from roundel.lab import frechet, smoke
 from roundel.measure.provenance import provenance
 from roundel.training import configuration
 from roundel.training.pyramid.task import Data
@@ -168,4 +169,7 @@ def main(name: str, folder: Path, out: Path | None, results: Path, share: float,
 
 
 if __name__ == "__main__":
-    main()
+    smoke.run(
+        main.main,
+        "--scale smoke --data {cifar} --out {out}/runs --results {out}",
+    )

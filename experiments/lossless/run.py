@@ -2,6 +2,7 @@
 
 Usage: python experiments/lossless/run.py tiles|cifar|generalisation|effort OUT.json --kodak DIR --cifar DIR
        --histology DIR [--models A,B] [--codecs A,B]
+       python experiments/lossless/run.py --scale smoke          on made-up pictures: does everything run?
 
 tiles: Kodak in independent tiles of 64 px and the held-out histology in tiles of 80 px, as files of roundel, beside
 JPEG 2000, JPEG-LS, JPEG XL and WebP of every tile alone (their own file headers included, as nobody packs them).
@@ -25,6 +26,7 @@ from roundel.codecs import zoo
 from roundel.codecs.selection import best_lossless
 from roundel.container import Kind, read_pack
 from roundel.image import cifar, read
+from roundel.lab import smoke
 from roundel.measure import baselines
 from roundel.measure.provenance import provenance
 from roundel.packing import Collection, pack, unpack
@@ -34,6 +36,7 @@ TILED = "kodak_64,histology_80,histology_whole"
 HELD_OUT = 2
 CLASSICAL = ["jpeg2000-lossless", "jpegls", "jxl-e7", "webp-lossless"]
 TILE_PX = 256
+MIDDLE_PX = 512
 
 
 def bpsp(size: int, subpixels: int) -> float:
@@ -83,6 +86,12 @@ def packed(pictures: np.ndarray, labels: np.ndarray, model: str, group: int) -> 
     }
 
 
+def middle(pixels: np.ndarray) -> np.ndarray:
+    """The middle of a picture, MIDDLE_PX on each side at most."""
+    top, left = (max(0, side - MIDDLE_PX) // 2 for side in pixels.shape[:2])
+    return np.ascontiguousarray(pixels[top : top + MIDDLE_PX, left : left + MIDDLE_PX])
+
+
 def on_each_set(kodak: list[np.ndarray], middles: list[np.ndarray], small: np.ndarray, model: str) -> dict[str, float]:
     """Bits per subpixel of one model everywhere."""
     labels = np.zeros(len(small), np.uint8)
@@ -101,7 +110,7 @@ def effort(pixels: np.ndarray) -> dict[str, object]:
     return {"model": chosen, "bits_per_subpixel": found[chosen], "fewer_bytes_than_default_percent": saved}
 
 
-def main() -> None:
+def main(arguments: list[str] | None) -> None:
     """Measure and write."""
     parser = argparse.ArgumentParser()
     parser.add_argument("what", choices=("tiles", "cifar", "generalisation", "effort"))
@@ -111,13 +120,13 @@ def main() -> None:
     parser.add_argument("--models", default=",".join(MODELS), type=lambda names: [n for n in names.split(",") if n])
     parser.add_argument("--codecs", default=",".join(CLASSICAL), type=lambda names: [n for n in names.split(",") if n])
     parser.add_argument("--sets", default=TILED, type=lambda names: names.split(","), help="of tiles")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     kodak_files = sorted(options.kodak.glob("*.png"))
     histology_files = sorted(options.histology.glob("*.png"))[-HELD_OUT:]
     batch = options.cifar / "test_batch.bin"
     kodak = [read(path).pixels for path in kodak_files]
     histology = [read(path).pixels for path in histology_files]
-    middles = [np.ascontiguousarray(tile[244:756, 244:756]) for tile in histology]
+    middles = [middle(tile) for tile in histology]
     pixels, labels = cifar.read([batch])
     command = f"python experiments/lossless/run.py {options.what} {options.out} --models {','.join(options.models)}"
     if options.what == "tiles":
@@ -153,4 +162,10 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    smoke.run(
+        main,
+        "tiles {out}/tiles.json --kodak {pictures} --cifar {cifar} --histology {pictures}",
+        "cifar {out}/cifar.json --kodak {pictures} --cifar {cifar} --histology {pictures}",
+        "generalisation {out}/generalisation.json --kodak {pictures} --cifar {cifar} --histology {pictures}",
+        "effort {out}/effort.json --kodak {pictures} --cifar {cifar} --histology {pictures}",
+    )

@@ -1,6 +1,7 @@
 """Runs the three-gaps paper again: trainings with every surrogate, their gaps, and curves from real bytes.
 
     python experiments/three_gaps/run.py --scale small --data photos --test kodak --jobs 2
+    python experiments/three_gaps/run.py --scale smoke          on made-up pictures: does everything run?
 
 Each training is kept in the folder --out and taken from there when the command is given again. At the end,
 results/SCALE.json has everything measured and results/SCALE-figure1.png … 5 show it.
@@ -19,6 +20,7 @@ from chain import Chain, Run, Settings, work
 from figures import draw
 
 from roundel.errors import RoundelError
+from roundel.lab import smoke
 from roundel.lab.classic import Size
 from roundel.measure.metrics import Curve, bd_rate
 from roundel.measure.provenance import provenance
@@ -159,4 +161,7 @@ def _say(summary: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    smoke.run(
+        main.main,
+        "--scale smoke --data {pictures} --test {pictures} --out {out}/runs --results {out}",
+    )

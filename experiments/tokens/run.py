@@ -2,6 +2,7 @@
 
     python experiments/tokens/run.py kodak OUT.json --data kodak
     python experiments/tokens/run.py cifar OUT.json --data cifar-10-batches-bin
+    python experiments/tokens/run.py --scale smoke          on made-up pictures: does everything run?
 
 Nominal bits are Σ log2 L; those of counts are the empirical entropy of each channel over all pictures, which a coder
 without a learned prior could reach at best. Every file's tokens are read back and compared.
@@ -19,6 +20,7 @@ import roundel
 from roundel import container
 from roundel.codecs.tokens.codec import TokenModel
 from roundel.image import cifar, read
+from roundel.lab import smoke
 from roundel.measure import metrics
 from roundel.measure.provenance import provenance
 from roundel.packing import Collection, pack, unpack
@@ -110,4 +112,8 @@ def main(what: str, out: Path, folder: Path, model: str | None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    smoke.run(
+        main.main,
+        "kodak {out}/kodak.json --data {pictures}",
+        "cifar {out}/cifar.json --data {cifar}",
+    )

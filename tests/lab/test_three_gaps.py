@@ -16,8 +16,8 @@ RUN = Path(__file__).parents[2] / "experiments" / "three_gaps" / "run.py"
 def tiny(tmp_path: Path) -> list[str]:
     """A command with a handful of steps."""
     text = (RUN.parent / "smoke.toml").read_text()
-    for old, new in (("n = 16\nm = 24", "n = 8\nm = 12"), ("steps = 400", "steps = 6"), ("steps = 100", "steps = 2"),
-                     ("validate_every = 50", "validate_every = 2"), ("crop_px = 128", "crop_px = 64")):  # fmt: skip
+    for old, new in (("n = 16\nm = 24", "n = 8\nm = 12"), ("steps = 160", "steps = 6"), ("steps = 40", "steps = 2"),
+                     ("validate_every = 40", "validate_every = 2"), ("crop_px = 128", "crop_px = 64")):  # fmt: skip
         assert old in text
         text = text.replace(old, new)
     (tmp_path / "tiny.toml").write_text(text)
