@@ -1,6 +1,7 @@
 """Entropy models of the literature at equal training, in real bytes: one table of rate and distortion.
 
     python experiments/priors/run.py --scale small --data photos --data photos2
+    python experiments/priors/run.py --scale smoke          on made-up pictures: does everything run?
 
 Pictures that validate (every tenth) are never trained on; some of them are coded whole. Each training is kept in the
 folder --out and taken from there when the command is given again. At the end results/SCALE.json has everything
@@ -19,6 +20,7 @@ from curves import draw, rows
 from trained import ANCHOR, Prior, Settings, Training, held_out, work
 
 from roundel.errors import RoundelError
+from roundel.lab import smoke
 from roundel.lab.classic import Size
 from roundel.measure.provenance import provenance
 from roundel.training import configuration
@@ -82,4 +84,7 @@ def main(scale: str, folders: tuple[Path, ...], out: Path | None, results: Path,
 
 
 if __name__ == "__main__":
-    main()
+    smoke.run(
+        main.main,
+        "--scale smoke --data {pictures} --out {out}/runs --results {out}",
+    )

@@ -1,4 +1,4 @@
-"""One range-coded byte stream; the only file that imports constriction.
+"""One range-coded byte stream; the only file of the product that imports constriction.
 
 The stream is the shortest byte string inside the final interval of constriction's range coder (64-bit state, 32-bit
 words, 24-bit probabilities). docs/format.md states it in full; tests/coding/reference.py is a plain decoder of it.
