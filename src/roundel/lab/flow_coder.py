@@ -127,7 +127,7 @@ class FlowCoder:
 
     def _predict(self, level: int, stays: Tensor) -> Predicted:
         """See `flow.SplitPrior`."""
-        mean, log_scale = self.model.splits[level].net(stays)[0].chunk(2, 0)
+        mean, log_scale = self.model.splits[level].net(stays)[0].chunk(2, 0)  # type: ignore[operator]
         return Predicted(mean + 0.5, log_scale + LOG_SCALE_START)
 
     def _top_component(self, channel: int, shape: tuple[int, ...], generator: torch.Generator | None) -> Predicted:
