@@ -1,6 +1,7 @@
 """Does a critic pay? One codec trained on squared error, on a perceptual distance, and with a critic besides.
 
     python experiments/hific/run.py --scale tiny --data photos
+    python experiments/hific/run.py --scale smoke          on made-up pictures: does everything run?
 
 All have the same networks, steps and target rate. Held-out pictures (every tenth) are coded whole, into real bytes; the
 table has rate, PSNR, MS-SSIM and SSIMULACRA2, and results/SCALE.png shows the middles of the first ones.
@@ -17,6 +18,7 @@ import torch
 from PIL import Image
 
 from roundel.errors import RoundelError
+from roundel.lab import smoke
 from roundel.lab.classic import Size
 from roundel.lab.classic_coder import coder_of
 from roundel.lab.hific import Hific, HificTask, Objective
@@ -94,4 +96,7 @@ def _middle(pixels: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main()
+    smoke.run(
+        main.main,
+        "--scale smoke --data {pictures} --out {out}/runs --results {out}",
+    )

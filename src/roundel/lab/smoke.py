@@ -9,7 +9,7 @@ from typing import Any
 from roundel.lab import made_up
 
 ASKED = ["--scale", "smoke"]
-PICTURES, SIDE_PX = 2, 128
+PICTURES, SIDE_PX = 2, 256
 
 
 def run(main: Callable[[list[str] | None], Any], *commands: str) -> None:
