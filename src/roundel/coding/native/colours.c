@@ -199,6 +199,13 @@ static inline bytes16 classes_of(uint8_t *classes, const uint8_t *counts, const 
     return found & ~beyond;
 }
 
+/* Whether 16 classes are all `one`, those beyond a window aside. */
+static inline int all_same(const uint8_t *classes, uint8_t one) {
+    bytes16 n = *(const bytes16 *)classes, other = (bytes16)(n != one) & (bytes16)(n != BEYOND);
+    typedef uint64_t pair __attribute__((vector_size(16), may_alias));
+    return !(((pair)other)[0] | ((pair)other)[1]);
+}
+
 static inline int is_zero(bytes16 x) {
     typedef uint64_t pair __attribute__((vector_size(16), may_alias));
     return !(((pair)x)[0] | ((pair)x)[1]);
@@ -220,6 +227,12 @@ static inline bytes16 classes_of(uint8_t *classes, const uint8_t *counts, const 
 }
 
 static inline int is_zero(bytes16 x) { return !x; }
+
+static inline int all_same(const uint8_t *classes, uint8_t one) {
+    for (int i = 0; i < 16; i++)
+        if (classes[i] != one && classes[i] != BEYOND) return 0;
+    return 1;
+}
 #endif
 
 /* Classes of a window's values; whether any of them is above 0. */
@@ -248,6 +261,7 @@ typedef struct {
     uint64_t scale;             /* (2^24 - slots) * 2^32 / total */
     uint64_t window, after;     /* weighted mass before the window, and before what follows it */
     int width, context, corrected;
+    int same; /* all classes are */
 } distribution;
 
 static inline uint32_t begins(const distribution *d, uint64_t weighted, int32_t slot) {
@@ -261,7 +275,16 @@ typedef struct {
 } band_memory;
 
 /* Mass of each class in a window, in four parts side by side: each addition waits for few others. */
-static inline void weigh(const distribution *d, uint32_t *mass) {
+static inline void weigh(distribution *d, uint32_t *mass) {
+    uint32_t inside = d->before[d->first + d->length] - d->before[d->first];
+    d->same = 1;
+    for (int32_t i = 0; i < d->length; i += 16) d->same &= all_same(d->classes + i, d->classes[0]);
+    if (d->same) {
+        for (int k = 0; k < LANES; k++) mass[k] = 0;
+        mass[d->classes[0]] = inside;
+        mass[0] += ONE - inside;
+        return;
+    }
     uint32_t part[4][LANES];
     for (int k = 0; k < LANES; k++) part[0][k] = part[1][k] = part[2][k] = part[3][k] = 0;
     const uint32_t *f = d->f + d->first; /* what lies behind the window goes to BEYOND */
@@ -277,7 +300,7 @@ static inline void weigh(const distribution *d, uint32_t *mass) {
     }
     for (int k = 0; k < LANES; k++) mass[k] = part[0][k] + part[1][k] + part[2][k] + part[3][k];
     mass[BEYOND] = 0;
-    mass[0] += ONE - (d->before[d->first + d->length] - d->before[d->first]);
+    mass[0] += ONE - inside;
 }
 
 static inline int context_of(const uint32_t *mass, int width) {
@@ -325,6 +348,7 @@ static inline uint64_t mass_before(const distribution *d, int32_t slot) {
     int32_t end = d->first + d->length;
     if (slot >= end) return d->after + (uint64_t)(d->before[slot] - d->before[end]) * d->w[0];
     uint64_t sum = d->window;
+    if (d->same) return sum + (uint64_t)(d->before[slot] - d->before[d->first]) * d->w[d->classes[0]];
     const uint32_t *f = d->f + d->first;
     for (int32_t i = 0; i < slot - d->first; i++) sum += (uint64_t)f[i] * d->w[d->classes[i]];
     return sum;
@@ -420,26 +444,46 @@ static inline uint8_t next_count(uint8_t n) { return n < 255 ? n + 1 : n; }
 
 static inline uint8_t class_beside(uint8_t n) { return (uint8_t)(n ? 8 + (n >= 3) + (n >= 9) + (n >= 33) : 0); }
 
-static void count_all(rndl_colours *colours, const rndl_band *group) {
-    if (group->colour == 2) colours->room -= group->n;
+static void count_luma(rndl_colours *colours, const rndl_band *group) {
+    for (size_t i = 0; i < group->n; i++) {
+        uint8_t *n = &colours->luma[group->values[i] + 256 + MARGIN];
+        *n = next_count(*n);
+    }
+}
+
+static void count_co(rndl_colours *colours, const rndl_band *group) {
     for (size_t i = 0; i < group->n; i++) {
         int32_t v = group->values[i];
-        if (group->colour == 0) {
-            uint8_t *n = &colours->luma[v + 256 + MARGIN];
-            *n = next_count(*n);
-        } else if (group->colour == 1) {
-            uint8_t *n = &colours->co[group->luma[i] + 128][v + 256 + MARGIN], *any = &colours->any_co[v + 256];
-            *n = next_count(*n);
-            *any = next_count(*any);
-            colours->any_co_class[v + 256 + MARGIN] = class_beside(*any);
-        } else {
-            uint32_t y = (uint32_t)(group->luma[i] + 128), o = (uint32_t)(group->co[i] + 255), u = (uint32_t)(v + 256);
-            uint8_t *n = &make_line(colours, line_key(y, o, u >> 6))[u & 63], *any = &colours->cg[o][u];
-            *n = next_count(*n);
-            *any = next_count(*any);
-            colours->cg_class[o][u + MARGIN] = class_beside(*any);
-        }
+        uint8_t *n = &colours->co[group->luma[i] + 128][v + 256 + MARGIN], *any = &colours->any_co[v + 256];
+        *n = next_count(*n);
+        *any = next_count(*any);
+        colours->any_co_class[v + 256 + MARGIN] = class_beside(*any);
     }
+}
+
+/* Key of the line that counts a pixel. */
+static inline uint32_t key_of(const rndl_band *group, size_t i) {
+    uint32_t y = (uint32_t)(group->luma[i] + 128), o = (uint32_t)(group->co[i] + 255);
+    return line_key(y, o, (uint32_t)(group->values[i] + 256) >> 6);
+}
+
+static void count_cg(rndl_colours *colours, const rndl_band *group) {
+    colours->room -= group->n;
+    for (size_t i = 0; i < group->n; i++) {
+        if (i + AHEAD < group->n) FETCH(&colours->entries[hash_of(colours, key_of(group, i + AHEAD))]);
+        if (i + AHEAD / 4 < group->n) FETCH(colours->lines[find_line(colours, key_of(group, i + AHEAD / 4))]);
+        uint32_t o = (uint32_t)(group->co[i] + 255), u = (uint32_t)(group->values[i] + 256);
+        uint8_t *n = &make_line(colours, key_of(group, i))[u & 63], *any = &colours->cg[o][u];
+        *n = next_count(*n);
+        *any = next_count(*any);
+        colours->cg_class[o][u + MARGIN] = class_beside(*any);
+    }
+}
+
+static void count_all(rndl_colours *colours, const rndl_band *group) {
+    if (group->colour == 0) count_luma(colours, group);
+    else if (group->colour == 1) count_co(colours, group);
+    else count_cg(colours, group);
 }
 
 static inline int32_t window_base(const rndl_band *band, size_t i, const uint8_t *reach) {

@@ -7,6 +7,31 @@
 #define RIDGE 327680.0
 #define DOUBT 32768 /* of the trust in a fit */
 
+void rndl_packing_fill(rndl_packing packing) {
+    for (int choice = 0; choice < 256; choice++) {
+        int count = 0;
+        for (int i = 0; i < 16; i++) packing[choice][i] = 0;
+        for (int i = 0; i < 8; i++)
+            if (choice >> i & 1) {
+                packing[choice][2 * count] = (uint8_t)(2 * i);
+                packing[choice][2 * count++ + 1] = (uint8_t)(2 * i + 1);
+            }
+    }
+}
+
+/* Puts 8 numbers: the chosen ones, and then any. */
+#if defined(__GNUC__) && !defined(__clang__)
+typedef uint8_t bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
+
+static inline void pack(int16_t *to, const int16_t *from, const uint8_t *order) {
+    *(bytes16 *)to = __builtin_shuffle(*(const bytes16 *)from, *(const bytes16 *)order);
+}
+#else
+static inline void pack(int16_t *to, const int16_t *from, const uint8_t *order) {
+    for (int i = 0; i < 8; i++) to[i] = from[order[2 * i] / 2];
+}
+#endif
+
 /* Sums of products of a row with four others. */
 static inline void four_sums(const int16_t *y, const int16_t *x, size_t apart, size_t n, int32_t *sums) {
     int32_t s0 = 0, s1 = 0, s2 = 0, s3 = 0;
@@ -20,21 +45,58 @@ static inline void four_sums(const int16_t *y, const int16_t *x, size_t apart, s
     sums[0] = s0, sums[1] = s1, sums[2] = s2, sums[3] = s3;
 }
 
-WIDE void rndl_fit_add(rndl_fit *fit, int inputs, const int16_t *rows, size_t apart, const int16_t *mask, size_t n) {
-    int16_t y[RNDL_FIT_BLOCK];
+/* Adds the products of n samples, a multiple of RNDL_FIT_STEP. */
+static inline void add_products(rndl_fit *fit, int inputs, const int16_t *rows, size_t apart, size_t n) {
     int32_t sums[RNDL_FIT_ROWS];
-    for (int i = 0; i < inputs + 2; i++) {
-        for (size_t k = 0; k < n; k++) y[k] = rows[(size_t)i * apart + k] & mask[k];
+    for (int i = 0; i <= inputs; i++) {
         int last = i < inputs ? i : inputs - 1;
-        if (i <= inputs) {
-            for (int j = 0; j <= last; j += 4) four_sums(y, rows + (size_t)j * apart, apart, n, sums + j);
-            for (int j = 0; j <= last; j++) fit->products[i][j] += sums[j];
-        } else {
-            four_sums(y, rows + (size_t)(inputs - 2) * apart, apart, n, sums);
-            fit->agreement += sums[2];
-            fit->size += sums[3];
-        }
+        for (int j = 0; j <= last; j += 4)
+            four_sums(rows + (size_t)i * apart, rows + (size_t)j * apart, apart, n, sums + j);
+        for (int j = 0; j <= last; j++) fit->products[i][j] += sums[j];
     }
+    four_sums(rows + (size_t)(inputs + 1) * apart, rows + (size_t)(inputs - 2) * apart, apart, n, sums);
+    fit->agreement += sums[2];
+    fit->size += sums[3];
+}
+
+WIDE static size_t add_block(rndl_fit *fit, int inputs, const int16_t *rows, size_t apart, const uint8_t *classes,
+                             int chosen, size_t n, rndl_packing packing) {
+    enum { GROUPS = RNDL_FIT_BLOCK / 8, APART = RNDL_FIT_BLOCK + RNDL_FIT_STEP };
+    uint8_t choice[GROUPS];
+    uint16_t to[GROUPS];
+    int16_t packed[RNDL_FIT_ROWS][APART];
+    size_t count = 0, groups = (n + 7) / 8;
+    for (size_t g = 0; g < groups; g++) {
+        int bits = 0, found = 0;
+        for (size_t i = 0; i < 8; i++) {
+            int is = 8 * g + i < n && classes[8 * g + i] == chosen;
+            bits |= is << i, found += is;
+        }
+        choice[g] = (uint8_t)bits, to[g] = (uint16_t)count;
+        count += (size_t)found;
+    }
+    if (!count) return 0;
+    if (count == n && n % RNDL_FIT_STEP == 0) {
+        add_products(fit, inputs, rows, apart, n);
+        return count;
+    }
+    size_t whole = (count + RNDL_FIT_STEP - 1) & ~(size_t)(RNDL_FIT_STEP - 1);
+    for (int i = 0; i < RNDL_FIT_ROWS; i++) {
+        for (size_t g = 0; g < groups; g++) pack(packed[i] + to[g], rows + (size_t)i * apart + 8 * g, packing[choice[g]]);
+        for (size_t k = count; k < whole; k++) packed[i][k] = 0;
+    }
+    add_products(fit, inputs, packed[0], APART, whole);
+    return count;
+}
+
+size_t rndl_fit_add(rndl_fit *fit, int inputs, const int16_t *rows, size_t apart, const uint8_t *classes, int chosen,
+                    size_t n, rndl_packing packing) {
+    size_t count = 0;
+    for (size_t from = 0; from < n; from += RNDL_FIT_BLOCK) {
+        size_t length = n - from < RNDL_FIT_BLOCK ? n - from : RNDL_FIT_BLOCK;
+        count += add_block(fit, inputs, rows + from, apart, classes + from, chosen, length, packing);
+    }
+    return count;
 }
 
 /* By L D L^T, a column at a time, so that the numbers of a row are independent of each other. `a` has the upper triangle

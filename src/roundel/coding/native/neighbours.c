@@ -7,6 +7,7 @@
 
 #define MARGIN 4          /* samples around a level's picture */
 #define UNKNOWN (-32768)  /* a sample that is not known or lies outside */
+#define OFFSETS ((2 * MARGIN + 1) * (2 * MARGIN + 1))
 #define MOST_CELLS ((size_t)1 << 30)
 #define BANDS 16
 #define BAND_MIN 64
@@ -86,6 +87,10 @@ typedef struct {
     uint32_t odd;
 } run;
 
+typedef struct {
+    int8_t dy, dx;
+} offset;
+
 struct rndl_neighbours {
     rndl_space space;
     size_t room;
@@ -98,6 +103,8 @@ struct rndl_neighbours {
     memory_of_key keys[SHARED + 1][KEYS];
     uint64_t cost[2];
     rndl_grid grid;
+    rndl_packing packing;
+    offset offsets[OFFSETS]; /* nearest first */
     /* the open group and its next sample */
     memory_of_key *now;
     places inputs, spreads;
@@ -143,6 +150,14 @@ size_t rndl_neighbours_bytes(const rndl_space *space) {
            (sizeof(run) + 2 * RNDL_FIT_ROWS + 2 + 7 * 4 + 5) * band_room(space);
 }
 
+/* All offsets within the margin by distance, then row, then column. */
+static void sort_offsets(offset *list) {
+    for (int32_t d = 0; d <= 2 * MARGIN * MARGIN; d++)
+        for (int32_t y = -MARGIN; y <= MARGIN; y++)
+            for (int32_t x = -MARGIN; x <= MARGIN; x++)
+                if (y * y + x * x == d) *list++ = (offset){(int8_t)y, (int8_t)x};
+}
+
 rndl_neighbours *rndl_neighbours_start(void *memory, const rndl_space *space) {
     rndl_neighbours *state = memory;
     uint8_t *rest = (uint8_t *)memory + aligned(sizeof *state);
@@ -162,6 +177,8 @@ rndl_neighbours *rndl_neighbours_start(void *memory, const rndl_space *space) {
     for (int i = 0; i < RNDL_SCALES; i++)
         for (int j = 0; j < RNDL_TAILS; j++) state->deviation[i][j] = (int16_t)((DEVIATION[i] * WIDER[j] + 128) >> 8);
     rndl_grid_fill(&state->grid);
+    rndl_packing_fill(state->packing);
+    sort_offsets(state->offsets);
     size_t side = (space->height > space->width ? space->height : space->width) - 1;
     while (side >> state->level) state->level++;
     state->level_height = state->level_width = 1;
@@ -212,18 +229,6 @@ static void next_level(rndl_neighbours *state) {
 
 /* ---- Which neighbours count ---- */
 
-/* Of the i-th nearest offset, by distance, then row, then column: its squared distance, or -1. */
-static int32_t nearest(int32_t i, int32_t *dy, int32_t *dx) {
-    for (int32_t d = 0; d <= 2 * MARGIN * MARGIN; d++)
-        for (int32_t y = -MARGIN; y <= MARGIN; y++)
-            for (int32_t x = -MARGIN; x <= MARGIN; x++)
-                if (y * y + x * x == d && i-- == 0) {
-                    *dy = y, *dx = x;
-                    return d;
-                }
-    return -1;
-}
-
 /* Phase of a neighbour of a sample of a phase: 0 d, 1 b, 2 c, and -1 for a, which the level begins with. */
 static int32_t phase_at(int32_t phase, int32_t dy, int32_t dx) {
     int32_t odd_row = (PHASES[phase][0] + dy) & 1, odd_column = (PHASES[phase][1] + dx) & 1;
@@ -246,8 +251,8 @@ static int32_t away(const rndl_neighbours *state, int odd, int32_t colour, int32
 
 /* Adds the nearest `most` known neighbours of a colour; with `errors`, only those that the nets were asked about. */
 static void add(const rndl_neighbours *state, places *list, int32_t colour, int most, int errors) {
-    int32_t dy, dx, d;
-    for (int32_t i = colour == state->colour; most && (d = nearest(i, &dy, &dx)) >= 0; i++) {
+    for (int i = colour == state->colour; most && i < OFFSETS; i++) {
+        int32_t dy = state->offsets[i].dy, dx = state->offsets[i].dx, d = dy * dy + dx * dx;
         if (!known(state, colour, dy, dx) || (errors && phase_at(state->phase, dy, dx) < 0)) continue;
         if (list->count < SPREADS) list->weight[list->count] = (32 + (2 + d) / 2) / (2 + d);
         for (int odd = 0; odd < 2; odd++) list->away[odd][list->count] = away(state, odd, colour, dy, dx);
@@ -454,32 +459,13 @@ WIDE static void normalise(rndl_neighbours *state, const int32_t *values) {
     for (size_t k = 0; k < n; k++) x[k] = (int16_t)normal(state->foretold[k], by[k]);
 }
 
-/* -1 for the samples of a size, 0 for others, up to whole steps; how many there are. */
-WIDE static int choose(int16_t *mask, const uint8_t *sizes, int size, size_t n) {
-    int count = 0;
-    for (size_t k = 0; k < n; k++) {
-        mask[k] = (int16_t) - (sizes[k] == size);
-        count -= mask[k];
-    }
-    for (size_t k = n; k % RNDL_FIT_STEP; k++) mask[k] = 0;
-    return count;
-}
-
 static void learn_means(rndl_neighbours *state, const int32_t *values) {
     int inputs = state->inputs.count + 1;
-    int16_t mask[RNDL_FIT_BLOCK];
     normalise(state, values);
     for (int size = 0; size < SIZES; size++) {
         rndl_fit *fit = &state->now->fits[size];
-        int any = 0;
-        for (size_t from = 0; from < state->n; from += RNDL_FIT_BLOCK) {
-            size_t n = state->n - from < RNDL_FIT_BLOCK ? state->n - from : RNDL_FIT_BLOCK;
-            if (!choose(mask, state->size + from, size, n)) continue;
-            size_t whole = (n + RNDL_FIT_STEP - 1) & ~(size_t)(RNDL_FIT_STEP - 1);
-            rndl_fit_add(fit, inputs, state->features + from, state->room, mask, whole);
-            any = 1;
-        }
-        if (any) rndl_fit_renew(fit, inputs);
+        if (rndl_fit_add(fit, inputs, state->features, state->room, state->size, size, state->n, state->packing))
+            rndl_fit_renew(fit, inputs);
     }
 }
 
