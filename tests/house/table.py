@@ -69,7 +69,7 @@ ROOMS: dict[str, Room] = {
     "training": _room(_PRODUCT, "torch numpy PIL safetensors tqdm"),
     "training.configuration": _room("errors training", "tomli"),
     "training.graphs": _room("errors engine", "numpy onnx"),
-    "lab": _room(f"{_PRODUCT} training training.configuration", "torch numpy PIL safetensors matplotlib constriction"),
+    "lab": _room(f"{_PRODUCT} training training.configuration", "torch numpy PIL safetensors matplotlib"),
     "torch": _room(_PRODUCT, "torch numpy zarr pyarrow"),
     "training.recipes": _room(f"{_PRODUCT} training training.configuration lab", "torch numpy safetensors"),
 }

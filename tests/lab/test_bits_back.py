@@ -9,6 +9,7 @@ from roundel.lab import bits_back
 from roundel.lab.bits_back import BINS, BitSwapCoder
 from roundel.lab.bitswap import BitSwap, BitSwapShape, pixel_log_mass
 
+pytest.importorskip("constriction")
 COUNT, SIDE = 24, 16
 
 

@@ -1,4 +1,4 @@
-"""One range-coded byte stream; the only file of the product that imports constriction.
+"""One range-coded byte stream; the only file that imports constriction.
 
 The stream is the shortest byte string inside the final interval of constriction's range coder (64-bit state, 32-bit
 words, 24-bit probabilities). docs/format.md states it in full; tests/coding/reference.py is a plain decoder of it.
@@ -22,15 +22,15 @@ def categorical(frequencies: NDArray[np.integer]) -> Model:
     """Model with exactly these integer frequencies, each ≥ 1, n ≥ 2 of them, summing to 2**24."""
     # constriction turns probabilities of cumulative sum C into cumulative frequencies trunc(C·(2^24 − n)/ΣC) + i;
     # f − 1 sums to 2^24 − n, so the factor is exactly 1 and every f comes out as it went in.
-    return _constriction().model.Categorical(frequencies.astype(np.float64) - 1.0, perfect=False)
+    return library().model.Categorical(frequencies.astype(np.float64) - 1.0, perfect=False)
 
 
 def uniform(bits: int) -> Model:
     """Model of `bits` equally likely bits as one symbol in 0 .. 2**bits − 1; 1 ≤ bits ≤ 23."""
-    return _constriction().model.Uniform(1 << bits)
+    return library().model.Uniform(1 << bits)
 
 
-def _constriction() -> Any:
+def library() -> Any:
     """The library, which is loaded when it is needed: it has no wheels for Linux on Arm, where the C coder does it."""
     try:
         from constriction import stream
@@ -46,7 +46,7 @@ class Writer:
     """Encodes runs of slots, each run under one model, into bytes."""
 
     def __init__(self) -> None:
-        self._encoder = _constriction().queue.RangeEncoder()
+        self._encoder = library().queue.RangeEncoder()
 
     def put(self, slots: NDArray[np.int32], model: Model) -> None:
         """Append slots, each within the model's alphabet."""
@@ -81,7 +81,7 @@ class Reader:
 
     def __init__(self, data: bytes) -> None:
         padded = data + bytes(-len(data) % 4)
-        self._decoder = _constriction().queue.RangeDecoder(np.frombuffer(padded, ">u4").astype(np.uint32))
+        self._decoder = library().queue.RangeDecoder(np.frombuffer(padded, ">u4").astype(np.uint32))
 
     def take(self, count: int, model: Model) -> NDArray[np.int32]:
         """The next `count` slots.

@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import constriction
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from roundel.coding.stream import library
 from roundel.errors import FormatError, ModelError
 from roundel.lab.bitswap import BitSwap, Logistic
 from roundel.lab.flow_steps import STEP, squeeze, unsqueeze
@@ -77,7 +77,7 @@ class BitSwapCoder:
 
     def __init__(self, model: BitSwap, bins: Sequence[Bins]) -> None:
         self.model, self.bins = model.eval(), bins
-        self._family = constriction.stream.model.Categorical(perfect=False)
+        self._family = library().model.Categorical(perfect=False)
         self._pixel_edges = ((torch.arange(1, LEVELS) - 0.5) * STEP).expand(12, -1)
 
     @torch.inference_mode()
@@ -91,7 +91,7 @@ class BitSwapCoder:
         Raises:
             ModelError: too few words.
         """
-        stack, least = constriction.stream.stack.AnsCoder(initial), len(initial)
+        stack, least = library().stack.AnsCoder(initial), len(initial)
         for picture in pictures:
             symbols, below = _pixels(picture)
             for layer in range(self.model.shape.layers):
@@ -118,7 +118,7 @@ class BitSwapCoder:
         count, height, width = size
         if len(words) < LEAST_WORDS or not words[-1]:
             raise FormatError(f"{len(words)} words, the last of them {words[-1:]}, are no stack of pictures")
-        stack = constriction.stream.stack.AnsCoder(words)
+        stack = library().stack.AnsCoder(words)
         layers = self.model.shape.layers
         pictures = np.empty((count, height, width, 3), np.uint8)
         top = torch.zeros(1, self.model.shape.channels, height // 2, width // 2)
