@@ -18,6 +18,7 @@ from PIL import Image
 from safetensors import safe_open
 
 from roundel.coding import Tables
+from tests.codecs import reference_indices
 from tests.codecs.reference_colours import SeenColours
 from tests.codecs.reference_neighbours import Neighbours, band_slices, positions
 from tests.coding.reference import Decoder, take
@@ -172,6 +173,8 @@ def decode(model: Model, passes: Sequence[bytes], height: int, width: int) -> np
     if mode in (6, 7):
         flags, payload, mode = payload[0], payload[1:], mode - 6
     if mode >= 2:
+        if mode == 9:
+            return reference_indices.decode(payload, height, width)
         raw = {4: zlib.decompress, 8: webp}.get(mode, bytes)(payload)
         stored = {2: (1, 1, 3), 5: (height, width, 1)}.get(mode, (height, width, 3))
         return np.broadcast_to(np.frombuffer(raw, np.uint8).reshape(stored), (height, width, 3))

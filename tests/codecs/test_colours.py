@@ -9,11 +9,11 @@ import pytest
 from roundel.codecs.pyramid import plain_colours
 from roundel.codecs.pyramid.colours import CompiledColours, SeenColours
 from roundel.codecs.pyramid.distribution import SCALES, UNIFORM_LUMA, mixture_index
-from roundel.codecs.pyramid.logs import log2
-from roundel.codecs.pyramid.logs import power as power_of
 from roundel.codecs.pyramid.neighbours import bands
 from roundel.codecs.pyramid.plain_colours import PlainColours
 from roundel.coding import Tables, compiled
+from roundel.coding.logs import log2
+from roundel.coding.logs import power as power_of
 from roundel.errors import FormatError
 from roundel.training.entropy.mixture import mixture_tables
 from tests.codecs.reference_colours import SeenColours as Reference

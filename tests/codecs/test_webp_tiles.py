@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from roundel.codecs import zoo
 from roundel.codecs.protocol import Window
-from roundel.codecs.pyramid import webp
+from roundel.codecs.pyramid import indices, webp
 from roundel.codecs.pyramid.codec import Mode, PyramidModel
 from roundel.codecs.pyramid.walk import PASSES
 from roundel.errors import FormatError, UnsupportedError
@@ -26,6 +26,12 @@ def model(weights: Path) -> PyramidModel:
     found = zoo.get(str(weights))
     assert isinstance(found, PyramidModel)
     return found
+
+
+@pytest.fixture(autouse=True)
+def _no_indices(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The drawings here have few colours: they are WebP only where indices are not tried."""
+    monkeypatch.setattr(indices, "encode", lambda pixels, limit: b"")
 
 
 def drawing(height: int, width: int) -> np.ndarray:

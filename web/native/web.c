@@ -3,6 +3,7 @@
    JavaScript asks for memory with `take`, copies arrays there, calls, copies back, and gives all of it back at once with
    `release`. Nothing is freed one by one: a tile takes what it needs, and ends. */
 #include "colours.h"
+#include "indices.h"
 #include "mixture.h"
 #include "neighbours.h"
 #include "wavelet.h"
@@ -174,6 +175,21 @@ EXPORT(group) int32_t group(web_cell *of, rndl_reader *from, int32_t level, int3
         rndl_band whole = {colour, n, values, 0, 0, luma, co, 0, 0};
         result = rndl_colours_count(of->colours, &whole);
     }
+    release(before);
+    return result;
+}
+
+/* RGB of a tile of few colours. */
+EXPORT(indices) int32_t indices(const uint8_t *bytes, size_t length, uint8_t *rgb, size_t height, size_t width) {
+    size_t before = mark(), n = height * width;
+    rndl_picture picture = {height, width, 0, take(3 * RNDL_COLOURS_MAX), take(2 * n)};
+    void *memory = zeroed(rndl_indices_bytes(height, width));
+    int32_t result = picture.palette && picture.index && memory ? RNDL_OK : NO_MEMORY;
+    rndl_reader from;
+    rndl_reader_start(&from, bytes, length);
+    if (!result) result = (int32_t)rndl_indices_take(&from, &picture, memory);
+    for (size_t i = 0; i < n && !result; i++)
+        for (int c = 0; c < 3; c++) rgb[3 * i + c] = picture.palette[3 * picture.index[i] + c];
     release(before);
     return result;
 }

@@ -77,7 +77,8 @@ def cases() -> Iterator[Case]:
     yield Case("linear.rndl", linear(), [{}])
     squares = np.random.default_rng(1).integers(0, 4, (30, 30, 1)) * 60
     drawing = np.kron(squares, np.ones((4, 4, 3), int)).astype(np.uint8)
-    yield Case("drawing.rndl", roundel.encode(drawing, lossless=True), [{}, {"region": (5, 6, 70, 50)}])
+    yield Case("drawing.rndl", roundel.encode(drawing, lossless=True), [{}, {"region": (5, 6, 70, 50)}, {"reduce": 1}])
+    yield Case("webp.rndl", as_webp(drawing), [{}, {"region": (5, 6, 70, 50)}])
     noise = np.random.default_rng(2).integers(0, 256, (33, 47, 3), np.uint8)
     yield Case("noise.rndl", roundel.encode(noise, lossless=True), [{}])
     yield Case("odd-tokens.rndl", roundel.encode(picture(77, 101), model="photo-tokens"), [{}, {"passes": 2}])
@@ -113,7 +114,7 @@ def damaged(folder: Path) -> Iterator[dict[str, Any]]:
 
 SPOILED = (
     "photo-wavelet-q15.rndl", "photo-wavelet-q92.rndl", "photo-67x90.rndl", "photo-learned-67x90.rndl",
-    "photo-fast-67x90.rndl", "photo-tokens-101x75.rndl", "alpha.rndl", "drawing.rndl", "tiled.rndl",
+    "photo-fast-67x90.rndl", "photo-tokens-101x75.rndl", "alpha.rndl", "drawing.rndl", "webp.rndl", "tiled.rndl",
     "tiled-lossless.rndl", "deep.rndl", "cifar-4.rndl", "mixed-pack.rndl", "noise.rndl",
 )  # fmt: skip
 
@@ -142,6 +143,16 @@ def tiled(pixels: np.ndarray, tile_px: int, **how: Any) -> bytes:
     from roundel.codec import encode
 
     return encode(pixels, tile_px=tile_px, **how)
+
+
+def as_webp(pixels: np.ndarray) -> bytes:
+    """A file without loss whose tiles are WebP: indices are not tried."""
+    from unittest.mock import patch
+
+    from roundel.codecs.pyramid import indices
+
+    with patch.object(indices, "encode", lambda pixels, limit: b""):
+        return roundel.encode(pixels, lossless=True)
 
 
 def linear() -> bytes:

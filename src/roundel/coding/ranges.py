@@ -25,6 +25,11 @@ class Writer:
         self._low, self._width = 0, STATE - 1
         self._bytes = bytearray()
 
+    @property
+    def length(self) -> int:
+        """Bytes so far, without those that `close` will add."""
+        return len(self._bytes)
+
     def slot(self, start: int, frequency: int) -> None:
         """Append one slot of this cumulative frequency and frequency."""
         unit = self._width >> PRECISION

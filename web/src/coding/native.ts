@@ -19,6 +19,7 @@ interface Exports {
     cell: number, reader: number, level: number, phase: number, colour: number, white: number, n: number, values: number,
     mean: number, scale: number, tail: number, luma: number, co: number, tables: number,
   ): number
+  indices(bytes: number, length: number, rgb: number, height: number, width: number): number
   mixture(mean: number, scale: number, tail: number, index: number, centre: number, n: number): void
   merge(low: number, details: number, out: number, h: number, w: number): number
   rgb(opponent: number, samples: number, pixels: number, n: number): void

@@ -6,7 +6,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from roundel.codecs.pyramid import webp
+from roundel.codecs.pyramid import indices, webp
 from roundel.codecs.pyramid.symbols import NEIGHBOURS
 from roundel.errors import FormatError
 
@@ -42,6 +42,8 @@ class Mode(IntEnum):
     """As GREY; the next byte has bits 0 and 3."""
     WEBP = 8
     """The lossless bitstream of WebP: for screens and drawings."""
+    INDICES = 9
+    """A palette, and of each pixel the index of its colour: for drawings of few colours."""
 
 
 WALKED = {Mode.COLOUR, Mode.GREY, Mode.COLOUR_LEARNED, Mode.GREY_LEARNED}
@@ -58,10 +60,14 @@ def repeats(pixels: NDArray[np.uint8], length: int) -> bool:
 
 
 def repeating(pixels: NDArray[np.uint8]) -> tuple[Mode, bytes]:
-    """RGB (B, H, W, 3) as the shorter of what codes exact repeats well."""
-    deflated = zlib.compress(pixels.data, zlib.Z_BEST_COMPRESSION)
-    drawn = webp.encode(pixels.reshape(-1, *pixels.shape[2:]))
-    return (Mode.WEBP, drawn) if drawn and len(drawn) <= len(deflated) else (Mode.DEFLATED, deflated)
+    """RGB (B, H, W, 3) as the shortest of what codes exact repeats well."""
+    rows = pixels.reshape(-1, *pixels.shape[2:])
+    best = Mode.DEFLATED, zlib.compress(pixels.data, zlib.Z_BEST_COMPRESSION)
+    drawn = webp.encode(rows)
+    if drawn and len(drawn) <= len(best[1]):
+        best = Mode.WEBP, drawn
+    few = indices.encode(rows, len(best[1]))
+    return (Mode.INDICES, few) if few else best
 
 
 def rgb(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -87,7 +93,10 @@ def unstored(mode: int, payload: bytes, shape: tuple[int, int, int, int]) -> NDA
             raise FormatError(f"a deflated tile is damaged: {error}") from None
     if mode == Mode.WEBP:
         payload = webp.decode(payload, shape[0] * shape[1], shape[2]).tobytes()
-    lengths = {Mode.CONSTANT: 3, Mode.RAW: size, Mode.DEFLATED: size, Mode.WEBP: size, Mode.RAW_GREY: size // 3}
+    if mode == Mode.INDICES:
+        payload = indices.decode(payload, shape[0] * shape[1], shape[2]).tobytes()
+    lengths = dict.fromkeys((Mode.RAW, Mode.DEFLATED, Mode.WEBP, Mode.INDICES), size)
+    lengths |= {Mode.CONSTANT: 3, Mode.RAW_GREY: size // 3}
     if len(payload) != lengths.get(mode):  # type: ignore[call-overload]
         raise FormatError(f"a tile of mode {mode} holds {len(payload)} bytes: no encoder writes that; it is damaged")
     values = np.frombuffer(payload, np.uint8)

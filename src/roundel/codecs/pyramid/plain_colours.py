@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roundel.codecs.pyramid.distribution import FIRST, UNIFORM_LUMA
-from roundel.codecs.pyramid.logs import log2, power
 from roundel.coding import Tables, escapes, ranges
+from roundel.coding.logs import log2, power
 from roundel.coding.stream import PRECISION
 from roundel.errors import FormatError
 

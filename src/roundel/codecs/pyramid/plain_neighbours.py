@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roundel.codecs.pyramid.distribution import SCALES, TAILS, steps_of, table_of
-from roundel.codecs.pyramid.logs import UNIT, log2
 from roundel.codecs.pyramid.neighbourhood import PHASES, REACH, VALUES, inputs, spreads
 from roundel.codecs.pyramid.walk import Prediction, Space, level_count
 from roundel.coding import Tables
+from roundel.coding.logs import UNIT, log2
 
 Array: TypeAlias = NDArray[np.int32]
 Long: TypeAlias = NDArray[np.int64]

@@ -584,6 +584,7 @@ static int execute(PyObject *m) {
     if (add_type(m, &rndl_neighbours_spec, "Neighbours", NULL)) return -1;
     if (add_type(m, &rndl_squares_spec, "Squares", NULL)) return -1;
     if (add_type(m, &writer_spec, "Writer", &state->Writer)) return -1;
+    if (PyModule_AddFunctions(m, rndl_indices_functions)) return -1;
     if (PyModule_AddFunctions(m, rndl_wavelet_functions)) return -1;
     return add_type(m, &reader_spec, "Reader", &state->Reader);
 }

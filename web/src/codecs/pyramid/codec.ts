@@ -68,7 +68,7 @@ export class PyramidModel implements Model {
     const first = passes[0] ?? new Uint8Array(0)
     const mode = first.length ? first[0] : Mode.COLOUR
     if (!WALKED.includes(mode)) {
-      const whole = await stored(mode, first.subarray(1), count, height, width)
+      const whole = await stored(mode, first.subarray(1), count, height, width, this.coder)
       return thinned(whole, count, height, width, 2 ** halvings)
     }
     const colour = isColour(mode)

@@ -1,7 +1,9 @@
 /** How a tile is coded, by the first byte of its first pass; and the tiles that no net is needed for. */
 
+import type { Coder } from '../../coding/coder'
 import { inflateZlib } from '../../container/inflate'
 import { FormatError } from '../../errors'
+import { decodeIndices } from './indices'
 import { decodeWebp } from './webp'
 
 export const Mode = {
@@ -14,6 +16,7 @@ export const Mode = {
   COLOUR_LEARNED: 6,
   GREY_LEARNED: 7,
   WEBP: 8,
+  INDICES: 9,
 } as const
 
 /** Modes whose samples a walk gets. */
@@ -40,18 +43,20 @@ export function flagsOf(first: Uint8Array): number {
 
 /** Pixels of `count` pictures of a mode that is not walked. Throws: FormatError. */
 export async function stored(
-  mode: number, payload: Uint8Array, count: number, height: number, width: number,
+  mode: number, payload: Uint8Array, count: number, height: number, width: number, coder: Coder,
 ): Promise<Pixels> {
   const area = count * height * width
   const size = 3 * area
   let bytes = payload
   if (mode === Mode.DEFLATED) bytes = inflateZlib(payload, size, 'deflated tile')
   if (mode === Mode.WEBP) bytes = await decodeWebp(payload, count * height, width)
+  if (mode === Mode.INDICES) bytes = await decodeIndices(coder, payload, count * height, width)
   const lengths = new Map<number, number>([
     [Mode.CONSTANT, 3],
     [Mode.RAW, size],
     [Mode.DEFLATED, size],
     [Mode.WEBP, size],
+    [Mode.INDICES, size],
     [Mode.RAW_GREY, area],
   ])
   if (bytes.length !== lengths.get(mode))
