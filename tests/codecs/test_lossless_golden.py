@@ -17,10 +17,12 @@ GOLDEN = Path(__file__).parent / "golden"
 PICTURES = {
     "photo-67x90.rndl": ("photo", 1, 67, 90),
     "photo-learned-67x90.rndl": ("photo", 8, 67, 90),
+    "photo-indices-67x90.rndl": ("photo", 128, 67, 90),
     "photo-fast-67x90.rndl": ("photo-fast", 1, 67, 90),
     "histology-40x33.rndl": ("histology", 1, 40, 33),
 }
-"""Model, step between the levels that a sample has (few levels are learned from the tile), height and width."""
+"""Model, step between the levels that a sample has, height and width. Few levels are learned from the tile, two become
+indices."""
 
 
 def stepped(step: int, height: int, width: int) -> np.ndarray:

@@ -87,7 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def pictures(folder: Path | None, count: int) -> dict[str, np.ndarray]:
-    """Pictures by name, uint8 (H, W, 3): the folder's, or two that are made: a scene, and one that is all extremes."""
+    """Pictures by name, uint8 (H, W, 3): the folder's, or three that are made: a scene, extremes, a drawing."""
     if folder is not None:
         from roundel import image
 
@@ -99,7 +99,8 @@ def pictures(folder: Path | None, count: int) -> dict[str, np.ndarray]:
     scene = np.stack([waves, waves * 0.7 + y, 255 - waves], -1) + rng.normal(0, 4, (90, 110, 3))
     scene[20:50, 30:70] = (240, 30, 60)
     extremes = np.where(rng.random((72, 80, 3)) < 0.5, 0, 255)
-    return {"scene": scene.clip(0, 255).astype(np.uint8), "extremes": extremes.astype(np.uint8)}
+    drawn = (np.array([[9, 20, 250], [255, 255, 255], [200, 0, 7]])[(x // 5 * (y // 7)) % 7 % 3]).astype(np.uint8)
+    return {"scene": scene.clip(0, 255).astype(np.uint8), "extremes": extremes.astype(np.uint8), "drawn": drawn}
 
 
 def run(machine: Machine, *arguments: str) -> str:
