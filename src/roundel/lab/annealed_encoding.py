@@ -19,8 +19,8 @@ from roundel.training.quantizers.gumbel import AnnealedGumbel
 class Annealing:
     """How long and how fast."""
 
-    steps: int = 500
-    lr: float = 0.01
+    steps: int = 300
+    lr: float = 0.03
     """Of Adam, in steps of quantisation."""
     held: float = 0.35
     """Part of the steps at the first temperature."""
