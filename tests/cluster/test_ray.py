@@ -52,7 +52,7 @@ class Slow:
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs POSIX signals")
 @pytest.mark.timeout(300)
 def test_a_killed_worker_costs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # workers load this module by its name
+    monkeypatch.setenv("PYTHONPATH", f"{ROOT / 'src'}{os.pathsep}{ROOT}")  # workers load this module by its name
     log, source = tmp_path / "log", tmp_path / "in"
     source.mkdir()
     for number in range(COUNT):

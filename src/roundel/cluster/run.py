@@ -1,13 +1,12 @@
 """A whole run: find what is left to do, have Ray do it part by part, sum up."""
 
-import json
 import logging
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from roundel.atomic import OutputError
@@ -16,8 +15,6 @@ from roundel.cluster.part import Job, do_part, lost
 from roundel.cluster.pieces import FILES, Part, Piece, cut, find
 from roundel.errors import RoundelError, UnsupportedError
 
-MOST_TASKS = 4000
-"""Parts beyond these share tasks of Ray, which would otherwise keep too long a list; each is recorded on its own."""
 STORE_BYTES = 128 << 20
 """For Ray's shared memory on one machine: only names and records go through it."""
 LOOSE, TOGETHER = 64, 1024
@@ -109,7 +106,7 @@ def _done(job: Job, todo: Sequence[Piece], means: Means) -> Iterator[Record]:
         most = means.shard or (LOOSE if job.kind == FILES else TOGETHER)
         for shard in (most, 1):  # of a part whose workers die, one piece is the reason: the others are done alone
             parts = {part.id: part for part in cut(todo, shard, workers)}
-            for record in _round(job, list(parts.values()), workers):
+            for record in _round(ray, job, list(parts.values()), workers):
                 parts.pop(record.part, None)
                 yield record
             if not parts:
@@ -124,45 +121,40 @@ def _done(job: Job, todo: Sequence[Piece], means: Means) -> Iterator[Record]:
             yield record
 
 
-def _round(job: Job, parts: Sequence[Part], workers: int) -> Iterator[Record]:
-    """Records of those parts whose workers lived."""
-    import ray.data
+def _round(ray: Any, job: Job, parts: Sequence[Part], workers: int) -> Iterator[Record]:
+    """Records of those parts whose workers lived, as soon as each is done."""
+    task = ray.remote(num_cpus=1, max_retries=RETRIES)(_task)
+    shared, waiting = ray.put(job), iter(parts)
+    running = {task.remote(shared, part) for part in islice(waiting, workers)}
+    while running:
+        ended, rest = ray.wait(list(running), num_returns=1)
+        running = set(rest)
+        running.update(task.remote(shared, part) for part in islice(waiting, len(ended)))
+        for one in ended:
+            try:
+                found = ray.get(one)
+            except ray.exceptions.RayError:  # what is lost is seen in the manifest
+                continue
+            if isinstance(found, str):
+                raise OutputError(found)
+            yield found
 
-    rows = [{"part": json.dumps(part.pieces)} for part in parts]
-    tasks = ray.data.from_items(rows, override_num_blocks=min(len(rows), MOST_TASKS))
-    pool = ray.data.TaskPoolStrategy(size=workers)
-    results = tasks.map(partial(_task, job=job), compute=pool, num_cpus=1, ray_remote_args_fn=_remotely)
-    for row in results.iter_rows():
-        if row["refused"]:
-            raise OutputError(row["refused"])
-        yield Record(**json.loads(row["record"]))
 
-
-def _remotely() -> dict[str, Any]:
-    """How Ray treats a task."""
-    return {"max_retries": RETRIES}
-
-
-def _task(row: dict[str, Any], *, job: Job) -> dict[str, Any]:
-    """What a worker does: one part, both as JSON."""
-    pieces = tuple(Piece(*piece) for piece in json.loads(row["part"]))
+def _task(job: Job, part: Part) -> Record | str:
+    """What a worker does: one part; or why its results cannot be written."""
     try:
-        return {"record": json.dumps(asdict(do_part(job, Part(pieces)))), "refused": ""}
+        return do_part(job, part)
     except OutputError as error:
-        return {"record": "", "refused": str(error)}
+        return str(error)
 
 
 @contextmanager
 def _ray(means: Means) -> Iterator[Any]:
     """Ray, started here or joined, and quiet. Raises: UnsupportedError, it cannot be had."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
-    import ray.data
+    import ray
 
-    for name in ("ray", "ray.data"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.max_errored_blocks = -1  # what is lost is seen in the manifest
+    logging.getLogger("ray").setLevel(logging.CRITICAL)
     if ray.is_initialized():  # by the program that calls us, whose it stays
         yield ray
         return
