@@ -70,6 +70,7 @@ def by_bits_back(coder: BitSwapCoder, pixels: np.ndarray) -> dict[str, float]:
         "coded": round(32 * len(words) / pixels.size, 4),
         "coded_but_for_initial_bits": round(32 * (len(words) - len(initial)) / pixels.size, 4),
         "initial_bits": 32 * len(initial),
+        "initial_bits_without_swaps": 32 * coder.all_layers_words(pixels[0], plenty),
         "first_alone": round(32 * len(alone) / first.size, 4),
     }
 

@@ -43,7 +43,7 @@ class Scale(NamedTuple):
     """Pictures of which likelihoods are measured, at most."""
 
 
-SCALES = {"smoke": Scale(0, 2, 20), "full": Scale(240, 200, 1000)}
+SCALES = {"smoke": Scale(0, 2, 20), "full": Scale(240, 500, 1000)}
 
 
 def measured(config: Path, folder: Path, scale: Scale, place: Path) -> dict[str, Any]:

@@ -72,6 +72,8 @@ def test_a_single_picture_pays_for_what_it_was_drawn_with(coder: BitSwapCoder) -
     initial = bits_back.least_initial(coder, pictures(1), words(2000))
     # The first latents alone: 2 channels of 8 × 8 in BINS bins, and the state of the coder at the bottom.
     assert 2 < len(initial) < 2 * 8 * 8 * np.log2(BINS) / 32 + 3
+    # Both layers at once take more; the swap puts the picture on the stack in between.
+    assert coder.all_layers_words(pictures(1)[0], words(2000)) > 1.3 * len(initial)
 
 
 @pytest.mark.parametrize("data", [words(0), words(1), words(40), np.array([5, 0], np.uint32)])

@@ -106,6 +106,19 @@ class BitSwapCoder:
         return Stacked(stack.get_compressed(), least)
 
     @torch.inference_mode()
+    def all_layers_words(self, picture: NDArray[np.uint8], initial: Words) -> int:
+        """Words that it takes to draw the latents of all layers before any is coded, as bits back without swaps does.
+
+        Args:
+            picture: (H, W, 3). initial: more words than that.
+        """
+        stack, (_, below) = library().stack.AnsCoder(initial), _pixels(picture)
+        for layer in range(self.model.shape.layers):
+            drawn = stack.decode(self._family, self._masses(layer + 1, self.model.posterior(layer, below)))
+            below = self._values(layer, drawn, below)
+        return len(initial) - stack.num_words() + LEAST_WORDS
+
+    @torch.inference_mode()
     def decode(self, words: Words, size: tuple[int, int, int]) -> tuple[NDArray[np.uint8], Words]:
         """Take pictures off: uint8 (N, H, W, 3), and the words that are left.
 
