@@ -9,11 +9,12 @@ figure is bits per dimension of the averaged weights on those 1,000 pictures: of
 continuous flows an upper bound by dequantisation, of bit-swap one by its posterior. idf and bit-swap code the first
 test pictures, too, to bytes that are decoded and compared. All need about as many multiplications a pixel.
 
-Each training is kept in the folder --out and goes on from there when the command is given again; results/SCALE.json has
-what is finished.
+Each training is kept in the folder --out and goes on from there when the command is given again; results/SCALE.json, or
+SCALE-SECONDS.json, has what is finished.
 """
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +31,7 @@ from roundel.lab.flow import Flow
 from roundel.measure.provenance import provenance
 
 HERE = Path(__file__).parent
+RESULT, FIGURE = "result.json", "progressive.png"
 
 
 class Scale(NamedTuple):
@@ -48,7 +50,7 @@ SCALES = {"smoke": Scale(0, 2, 20), "full": Scale(240, 500, 1000)}
 
 def measured(config: Path, folder: Path, scale: Scale, place: Path) -> dict[str, Any]:
     """Train and measure, unless that was done before."""
-    result = place / "result.json"
+    result = place / RESULT
     if result.exists():
         return json.loads(result.read_text(encoding="utf-8"))
     task, model, how = trained(config, folder, scale.seconds, place)
@@ -59,18 +61,19 @@ def measured(config: Path, folder: Path, scale: Scale, place: Path) -> dict[str,
     if values := coded(model, task.source.images, test[: scale.coded]):
         found["test"] = values
     if isinstance(model, Flow) and model.dequantiser is None:
-        progressive(model, test[:SHOWN], place / "progressive.png")
+        progressive(model, test[:SHOWN], place / FIGURE)
     result.write_text(json.dumps(found), encoding="utf-8")
     return found
 
 
 def run(folder: Path, scale: Scale, out: Path, only: str | None) -> dict[str, Any]:
-    """Rows by name."""
+    """Rows by name: these, and those that were finished before."""
     rows: dict[str, Any] = {}
     for config in sorted(HERE.glob("*.toml")):
-        if only is None or config.stem in only.split(","):
-            rows[config.stem] = measured(config, folder, scale, out / config.stem)
-            click.echo(f"{config.stem}: {rows[config.stem]}", err=True)
+        name, wanted = config.stem, only is None or config.stem in only.split(",")
+        if wanted or (out / name / RESULT).exists():
+            rows[name] = measured(config, folder, scale, out / name)
+            click.echo(f"{name}: {rows[name]}", err=True)
     return rows
 
 
@@ -85,11 +88,15 @@ def main(name: str, folder: Path, seconds: float | None, out: Path | None, resul
     torch.set_num_threads(1)
     scale = SCALES[name]._replace(**({"seconds": seconds} if seconds else {}))
     try:
-        rows = run(folder, scale, out or Path("runs") / f"flows-{name}", only)
+        place = out or Path("runs") / f"flows-{name}"
+        rows = run(folder, scale, place, only)
         command = f"python experiments/flows/run.py --scale {name} --data {folder.name} --seconds {scale.seconds:g}"
         summary = {"provenance": asdict(provenance(command, sorted(folder.glob("*.bin")))), "rows": rows}
         results.mkdir(parents=True, exist_ok=True)
-        (results / f"{name}.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+        for figure in place.glob(f"*/{FIGURE}"):
+            shutil.copy(figure, results)
+        stem = name if scale == SCALES[name] else f"{name}-{scale.seconds:g}"
+        (results / f"{stem}.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
     except RoundelError as error:
         raise click.ClickException(str(error)) from error
 
