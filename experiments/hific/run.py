@@ -4,7 +4,7 @@
     python experiments/hific/run.py --scale smoke          on made-up pictures: does everything run?
 
 All have the same networks, steps and target rate. Held-out pictures (every tenth) are coded whole, into real bytes; the
-table has rate, PSNR, MS-SSIM and SSIMULACRA2, and results/SCALE.png shows the middles of the first ones.
+table has rate, PSNR, MS-SSIM and SSIMULACRA2, and results/SCALE.jpg shows the middles of the first ones.
 """
 
 import json
@@ -67,7 +67,7 @@ def main(scale: str, folders: tuple[Path, ...], out: Path | None, results: Path,
         source = asdict(provenance(f"python experiments/hific/run.py --scale {scale} {where}", files))
         summary = {"provenance": source, "configuration": table, "rows": rows}
         (results / f"{scale}.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
-        Image.fromarray(np.hstack(shown)).save(results / f"{scale}.png")
+        Image.fromarray(np.hstack(shown)).save(results / f"{scale}.jpg", quality=90)
     except RoundelError as error:
         raise click.ClickException(str(error)) from error
 

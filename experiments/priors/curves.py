@@ -26,27 +26,36 @@ COLOURS = ("#9a9a9a", "#5b5f97", "#222222", "#00798c", "#66a182", "#d1495b", "#e
 
 def rows(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """A row for each prior, rounding and seed: its points, and BD-rate against `ANCHOR` of that seed, trained alike."""
-    anchors = {
-        (r["of"]["prior"]["shared"], r["seed"]): _curve(r, MIXED) for r in found if r["of"]["prior"]["kind"] == ANCHOR
-    }
+    anchors = {(r["of"]["prior"]["shared"], r["seed"]): r for r in found if r["of"]["prior"]["kind"] == ANCHOR}
     published, out = _published(), []
     for result in found:
         prior = result["of"]["prior"]
         for rounding in prior["rounding"]:
             points = [p for p in result["points"] if p["rounding"] == rounding]
-            here = _bd(anchors.get((prior["shared"], result["seed"])), _curve(result, rounding))
+            anchor = anchors.get((prior["shared"], result["seed"]))
+            here = _bd(anchor and _curve(anchor, MIXED), _curve(result, rounding))
             there = _bd(published.get(PUBLISHED[ANCHOR]), published.get(PUBLISHED.get(prior["kind"], "")))
+            saved = _saved(points, anchor)
             shown = " ".join(f"{p['bpp']:.4f}/{p['psnr_db']:.2f}" for p in sorted(points, key=lambda p: p["bpp"]))
             name = prior["kind"] + ("-shared" if prior["shared"] else "")
             text = (
-                f"{name:28} {rounding:6} seed {result['seed']}: {shown}  here {_percent(here)}  "
+                f"{name:28} {rounding:6} seed {result['seed']}: {shown}  here {_percent(here)} "
+                f"({', '.join(f'{value:+.1f}' for value in saved.values())} % at each λ)  "
                 f"published {_percent(there)}  decode {points[-1]['decode_s']:.2f} s  {result['cpu_s']} s"
             )
             out.append(
                 {"name": name, "rounding": rounding, "seed": result["seed"], "bd_rate_percent": here,
-                 "published_bd_rate_percent": there, "text": text}
+                 "rate_percent": saved, "published_bd_rate_percent": there, "text": text}
             )  # fmt: skip
     return out
+
+
+def _saved(points: list[dict[str, Any]], anchor: dict[str, Any] | None) -> dict[str, float]:
+    """Percent of the anchor's rate at the same λ: of shared transforms all that there is, as all have one PSNR."""
+    rates = {p["lmbda"]: p["bpp"] for p in anchor["points"] if p["rounding"] == MIXED} if anchor else {}
+    return {
+        f"{p['lmbda']:g}": round(100 * (p["bpp"] / rates[p["lmbda"]] - 1), 1) for p in points if p["lmbda"] in rates
+    }
 
 
 def draw(found: list[dict[str, Any]], path: Path) -> None:

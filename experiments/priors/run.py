@@ -78,7 +78,8 @@ def main(scale: str, folders: tuple[Path, ...], out: Path | None, results: Path,
         (results / f"{scale}.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
         for line in lines:
             click.echo(line["text"])
-        draw(found, results / f"{scale}.png")
+        if any(len(result["points"]) > len(result["of"]["prior"]["rounding"]) for result in found):  # several λ: curves
+            draw(found, results / f"{scale}.png")
     except RoundelError as error:
         raise click.ClickException(str(error)) from error
 

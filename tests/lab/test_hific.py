@@ -108,5 +108,5 @@ def test_the_experiment_runs_and_shows(tmp_path: Path) -> None:
     (row,) = json.loads((tmp_path / "results" / "smoke.json").read_text())["rows"]
     assert row["bpp"] > 0
     assert row["psnr_db"] < 40
-    with Image.open(tmp_path / "results" / "smoke.png") as shown:
+    with Image.open(tmp_path / "results" / "smoke.jpg") as shown:
         assert shown.size == (512, 256)
