@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from roundel import deep
 from roundel.container import Box, Kind, Tag
 from roundel.container.contents import (
     pack_associated,
@@ -61,6 +62,20 @@ def to_boxes(picture: Picture, kind: Kind, *, strip: bool) -> tuple[np.ndarray, 
     return pixels, depth, boxes
 
 
+def with_samples(pixels: np.ndarray, boxes: list[Box]) -> list[Box] | None:
+    """The boxes with all 16-bit samples in SAMPLES instead of LOW_BYTES; None where low bytes say nothing.
+
+    Args:
+        pixels: uint16 (H, W, 1 or 3). boxes: from `to_boxes`.
+    """
+    found = {box.tag: box.data for box in boxes}
+    if not found.get(Tag.LOW_BYTES):
+        return None
+    largest = found.get(Tag.SAMPLE_MAX)
+    data = deep.pack(pixels, None if largest is None else unpack_sample_max(largest))
+    return [Box(Tag.SAMPLES, data) if box.tag == Tag.LOW_BYTES else box for box in boxes]
+
+
 def from_boxes(pixels: np.ndarray, whole: Rect, depth: int, box: Boxes, part: Rect, step: int = 1) -> Picture:
     """The picture of decoded pixels with its alpha, low bytes and metadata.
 
@@ -80,7 +95,9 @@ def from_boxes(pixels: np.ndarray, whole: Rect, depth: int, box: Boxes, part: Re
         alpha = np.ascontiguousarray(unpack_plane(packed, whole.height, whole.width)[rows, columns])
     density, colour, texts, largest = map(box, (Tag.RESOLUTION, Tag.COLOUR, Tag.TEXT, Tag.SAMPLE_MAX))
     sample_max = None if largest is None else unpack_sample_max(largest)
-    if depth > 8:
+    if depth > 8 and (samples := box(Tag.SAMPLES)) is not None:
+        pixels = deep.unpack(samples, whole, rows, columns, pixels.shape[2], sample_max)
+    elif depth > 8:
         low, ranked = box(Tag.LOW_BYTES), lowbytes.ranked(sample_max)
         pixels = lowbytes.join(pixels, low, whole.height, whole.width, rows, columns, ranked)
     return Picture(

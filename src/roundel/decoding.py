@@ -121,6 +121,10 @@ class Decoding:
         """
         self.check_pixels(wanted)
         file, header = self.file, self.file.header
+        if Tag.SAMPLES in {place.entry.tag for place in file.layout.places} and file.box(Tag.SAMPLES) is None:
+            raise FormatError(
+                "16-bit samples in the box SAMPLES, which is not whole: there is no preview, and nothing to salvage"
+            )
         pixels = np.empty((wanted.height, wanted.width, header.channels), np.uint8)
         tiles = self._draw(wanted, pixels)
         decoded = list(tiles.values())

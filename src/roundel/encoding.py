@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from roundel import container, target
-from roundel.boxes import slide_boxes, to_boxes
+from roundel.boxes import slide_boxes, to_boxes, with_samples
 from roundel.codecs import zoo
 from roundel.codecs.drawn import is_drawn
 from roundel.codecs.protocol import Encoded
@@ -50,7 +50,8 @@ class Encoding:
     boxes: list[Box]
     grid: Grid
     rival: "Encoding | None" = None
-    """The same picture without loss, where it looks drawn or is thin: the smaller of the two is written."""
+    """The same picture otherwise: without loss, where it looks drawn or is thin, or as 16-bit samples instead of high
+    and low bytes. The smaller of the two is written."""
     stripped: bool = False
     """Whether a scan's properties and associated pictures are left out."""
 
@@ -85,13 +86,16 @@ class Encoding:
         if free and codec.model.kind is Kind.LOSSY and depth == 8 and (thin or drawn):
             exact = replace(codec, model=zoo.get(zoo.default(Kind.LOSSLESS)), progress=None)
             encoding = replace(encoding, rival=cls.of(picture, exact, strip=strip))
+        if codec.model.kind is Kind.LOSSLESS and depth > 8 and (other := with_samples(picture.pixels, boxes)):
+            silent = replace(codec, progress=None)
+            encoding = replace(encoding, rival=cls(picture, silent, np.zeros_like(pixels), depth, other, grid))
         return encoding
 
     def at(self, quality: int) -> bytes:
-        """The file at a quality, 0 … 100, or without loss if that is smaller."""
+        """The file at a quality, 0 … 100, or the rival's if that is smaller."""
         data = self._at(quality)
-        exact = self.rival.within(len(data)) if self.rival else None
-        return exact or data
+        other = self.rival.within(len(data)) if self.rival else None
+        return other or data
 
     def within(self, size: int) -> bytes | None:
         """The file, if it is no larger than so many bytes; else given up as soon as that is clear."""

@@ -25,9 +25,19 @@ PICTURES = {
 indices."""
 
 
+SAMPLES = "photo-samples-37x45.rndl"
+
+
 def stepped(step: int, height: int, width: int) -> np.ndarray:
     """A picture of nothing but multiples of a step."""
     return picture("gradient", height, width) // step * step
+
+
+def depths() -> np.ndarray:
+    """16 bits with noise far below the high bytes: the box SAMPLES."""
+    rows, columns = np.indices((37, 45))
+    noise = np.random.default_rng(0).integers(0, 9, rows.shape)
+    return (900 + 3 * rows + 2 * columns + noise).astype(np.uint16)
 
 
 def small_pictures() -> list[np.ndarray]:
@@ -48,6 +58,10 @@ def test_golden_files_decode(name: str) -> None:
     assert np.array_equal(decode_array((GOLDEN / name).read_bytes()), stepped(*PICTURES[name][1:]))
 
 
+def test_golden_samples_decode() -> None:
+    assert np.array_equal(decode_array((GOLDEN / SAMPLES).read_bytes()), depths())
+
+
 @pytest.mark.parametrize("name", PACKS)
 def test_golden_packs_decode(name: str) -> None:
     opened, pictures = read_pack((GOLDEN / name).read_bytes()), PACKS[name][1]()
@@ -61,6 +75,8 @@ if __name__ == "__main__":
         if not (GOLDEN / name).exists():
             pixels = stepped(*what)
             (GOLDEN / name).write_bytes(encode(pixels, lossless=True, model=model, tile_px=64))
+    if not (GOLDEN / SAMPLES).exists():
+        (GOLDEN / SAMPLES).write_bytes(encode(depths(), lossless=True, model="photo"))
     for name, (model, pictures) in PACKS.items():
         if not (GOLDEN / name).exists():
             (GOLDEN / name).write_bytes(pack(Collection(pictures()), model=model, group=3))

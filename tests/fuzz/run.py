@@ -65,6 +65,8 @@ def cases() -> tuple[list[Case], list[Case]]:
     rows, columns = np.indices((90, 140))
     few = np.array([[0, 0, 90], [255, 250, 240], [9, 200, 7]], np.uint8)[rows // 5 * (columns // 7) % 7 % 3]
     shipped.append((zoo.get(zoo.default(container.Kind.LOSSLESS)), Picture(few), 64))  # tiles of indices
+    deep = (900 + 3 * rows + 2 * columns + np.random.default_rng(0).integers(0, 9, rows.shape)).astype(np.uint16)
+    shipped.append((shipped[-1][0], Picture(deep[..., None]), 64))  # the box SAMPLES
     found = []
     for model, picture, tile_px in jobs + shipped:
         data = codec.encode(picture, model=model, tile_px=tile_px)

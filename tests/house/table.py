@@ -19,8 +19,8 @@ def _room(rooms: str = "", libraries: str = "") -> Room:
 
 
 WHOLE = frozenset(
-    {"arguments", "boxes", "codec", "decoding", "encoding", "estimate", "facts", "kept", "loaded", "names", "opening"}
-    | {"packing", "packs", "restore", "scans", "slides", "target"}
+    {"arguments", "boxes", "codec", "decoding", "deep", "encoding", "estimate", "facts", "kept", "loaded", "names"}
+    | {"opening", "packing", "packs", "restore", "scans", "slides", "target"}
     | {"soundness", "tiling", "tokenizer", "tokens"}
 )
 """Modules at the root of the package, on whole pictures: together the room `whole`."""

@@ -6,6 +6,7 @@
 #include "indices.h"
 #include "mixture.h"
 #include "neighbours.h"
+#include "samples.h"
 #include "wavelet.h"
 
 #include <string.h>
@@ -190,6 +191,19 @@ EXPORT(indices) int32_t indices(const uint8_t *bytes, size_t length, uint8_t *rg
     if (!result) result = (int32_t)rndl_indices_take(&from, &picture, memory);
     for (size_t i = 0; i < n && !result; i++)
         for (int c = 0; c < 3; c++) rgb[3 * i + c] = picture.palette[3 * picture.index[i] + c];
+    release(before);
+    return result;
+}
+
+/* Samples of a square of a picture. */
+EXPORT(samples) int32_t samples(const uint8_t *bytes, size_t length, uint16_t *found, size_t height, size_t width,
+                                int32_t colours) {
+    size_t before = mark();
+    rndl_square square = {height, width, colours, found};
+    void *memory = zeroed(rndl_samples_bytes(&square));
+    rndl_reader from;
+    rndl_reader_start(&from, bytes, length);
+    int32_t result = memory ? (int32_t)rndl_samples_take(&from, &square, memory) : NO_MEMORY;
     release(before);
     return result;
 }

@@ -69,6 +69,10 @@ def cases() -> Iterator[Case]:
     yield Case("deep.rndl", roundel.encode(wide, lossless=True), [{}, {"region": (3, 4, 33, 21)}, {"reduce": 1}])
     deep_alpha = np.dstack([wide, wide[..., 2]])
     yield Case("deep-alpha.rndl", roundel.encode(deep_alpha, lossless=True), [{}])
+    depths = (900 + 3 * np.arange(530)[:, None] + 2 * np.arange(90)).astype(np.uint16)
+    depths += np.random.default_rng(3).integers(0, 9, depths.shape, np.uint16)
+    some: list[dict[str, Any]] = [{}, {"region": (5, 500, 70, 25)}, {"reduce": 1}, {"reduce": 2}]
+    yield Case("samples.rndl", roundel.encode(depths, lossless=True), some)
     slide = np.tile(picture(256, 384), (5, 4, 1))
     yield Case("slide.rndl", tiled(slide, 256, quality=97), [{"reduce": 3}, {"region": (700, 300, 300, 280)}])
     yield Case("slow.rndl", roundel.encode(picture(300, 400), quality=90), [{}])
@@ -115,7 +119,7 @@ def damaged(folder: Path) -> Iterator[dict[str, Any]]:
 SPOILED = (
     "photo-wavelet-q15.rndl", "photo-wavelet-q92.rndl", "photo-67x90.rndl", "photo-learned-67x90.rndl",
     "photo-fast-67x90.rndl", "photo-tokens-101x75.rndl", "alpha.rndl", "drawing.rndl", "webp.rndl", "tiled.rndl",
-    "tiled-lossless.rndl", "deep.rndl", "cifar-4.rndl", "mixed-pack.rndl", "noise.rndl",
+    "tiled-lossless.rndl", "deep.rndl", "samples.rndl", "cifar-4.rndl", "mixed-pack.rndl", "noise.rndl",
 )  # fmt: skip
 
 

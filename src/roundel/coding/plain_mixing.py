@@ -78,6 +78,10 @@ class Chance:
         return ODDS[self.probability >> 10]
 
 
+class Full(Exception):  # noqa: N818 - no error
+    """More bytes than are wanted."""
+
+
 class Written:
     """Decisions go into a stream. Args: limit: no more bytes are wanted."""
 
@@ -88,6 +92,11 @@ class Written:
         """Put a decision. Args: zeros: probability of 0, of 2^24."""
         self.stream.slot(zeros if decision else 0, (1 << PRECISION) - zeros if decision else zeros)
         return decision
+
+    def bits(self, value: int, count: int) -> int:
+        """Put equally likely bits."""
+        self.stream.bits(value, count)
+        return value
 
     @property
     def full(self) -> bool:
@@ -108,6 +117,10 @@ class Read:
         found = int(self.stream.quantile() >= zeros)
         self.stream.consume(zeros if found else 0, (1 << PRECISION) - zeros if found else zeros)
         return found
+
+    def bits(self, value: int, count: int) -> int:
+        """Take equally likely bits; those that are given are not looked at. Raises: FormatError."""
+        return self.stream.bits(count)
 
 
 @dataclass

@@ -16,7 +16,7 @@ MAX_TEXT_BYTES = 2**26
 MAX_METADATA_BYTES = 2**28
 MAX_ASSOCIATED = 64
 _MAX_TERM = 2**32 - 1
-_OF_PACKS = (Tag.SIZES, Tag.NAMES, Tag.LABELS, Tag.METADATA)
+_NOT_OF_IMAGES = (Tag.SIZES, Tag.NAMES, Tag.LABELS, Tag.METADATA, Tag.SAMPLES)
 
 
 class PixelDensity(NamedTuple):
@@ -168,8 +168,8 @@ def unpack_metadata(data: bytes, count: int) -> tuple[tuple[Box, ...], ...]:
 
 
 def _is_known(tag: int) -> bool:
-    if tag in _OF_PACKS:
-        raise FormatError(f"an image of the pack has a box {tag_name(tag)}, which is of packs; the file is damaged")
+    if tag in _NOT_OF_IMAGES:
+        raise FormatError(f"an image of the pack has a box {tag_name(tag)}, which none can have; the file is damaged")
     known = tag in Tag._value2member_map_
     if not known and tag & CRITICAL:
         raise UnsupportedError(f"box {tag:#04x} is needed to decode and this version does not know it; update")

@@ -53,6 +53,7 @@ class Tag(IntEnum):
     SIZES = CRITICAL | 0x01
     ALPHA = CRITICAL | TRAILING | 0x01
     LOW_BYTES = CRITICAL | TRAILING | 0x02
+    SAMPLES = CRITICAL | TRAILING | 0x03
 
 
 def tag_name(tag: int) -> str:

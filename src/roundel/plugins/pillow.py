@@ -268,7 +268,7 @@ def _facts(size: tuple[int, int], channels: int, depth: int, alpha: bool, box: C
 
 
 def _small(box: Callable[[int], bytes | None], tag: int) -> bytes | None:
-    return None if tag in (Tag.ALPHA, Tag.LOW_BYTES) else box(tag)
+    return None if tag in (Tag.ALPHA, Tag.LOW_BYTES, Tag.SAMPLES) else box(tag)
 
 
 def _within_pillow(picture: Picture) -> Picture:

@@ -20,6 +20,7 @@ interface Exports {
     mean: number, scale: number, tail: number, luma: number, co: number, tables: number,
   ): number
   indices(bytes: number, length: number, rgb: number, height: number, width: number): number
+  samples(bytes: number, length: number, found: number, height: number, width: number, colours: number): number
   mixture(mean: number, scale: number, tail: number, index: number, centre: number, n: number): void
   merge(low: number, details: number, out: number, h: number, w: number): number
   rgb(opponent: number, samples: number, pixels: number, n: number): void

@@ -41,6 +41,7 @@ export const Tag = {
   SIZES: CRITICAL | 0x01,
   ALPHA: CRITICAL | TRAILING | 0x01,
   LOW_BYTES: CRITICAL | TRAILING | 0x02,
+  SAMPLES: CRITICAL | TRAILING | 0x03,
 } as const
 
 const NAMES = new Map<number, string>(Object.entries(Tag).map(([name, tag]) => [tag, name]))

@@ -8,7 +8,7 @@ import { inflate } from './inflate'
 
 const MAX_NAMES_BYTES = 2 ** 26
 const MAX_METADATA_BYTES = 2 ** 28
-const OF_PACKS: number[] = [Tag.SIZES, Tag.NAMES, Tag.LABELS, Tag.METADATA]
+const NOT_OF_IMAGES: number[] = [Tag.SIZES, Tag.NAMES, Tag.LABELS, Tag.METADATA, Tag.SAMPLES]
 
 /** Widths and heights of all images. Throws: FormatError. */
 export function readSizes(box: Uint8Array, header: Header, count: number): [number, number][] {
@@ -56,7 +56,7 @@ export function readMetadata(box: Uint8Array, count: number): Map<number, Uint8A
     for (let left = number(Object.keys(Tag).length); left > 0; left--) {
       const { tag, data } = stored[number(stored.length - 1)]
       if (boxes.has(tag)) throw new FormatError('an image of the pack has a box twice; the file is damaged')
-      if (OF_PACKS.includes(tag)) throw new FormatError(`an image of the pack has a box ${tagName(tag)}; the file is damaged`)
+      if (NOT_OF_IMAGES.includes(tag)) throw new FormatError(`an image of the pack has a box ${tagName(tag)}; the file is damaged`)
       if (tag & CRITICAL && !isKnown(tag))
         throw new UnsupportedError(`box ${tagName(tag)} is needed to decode and this version does not know it; update`)
       boxes.set(tag, data)

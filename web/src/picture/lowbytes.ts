@@ -25,13 +25,18 @@ export function wide(
   }
   const low = readPlane(packed, height * channels, width)
   const ranked = sampleMax > 255 && sampleMax < 2 ** 15
-  const scaled = Uint16Array.from({ length: sampleMax + 1 }, (_, s) => Math.floor((65535 * s + (sampleMax >> 1)) / sampleMax))
-  const first = Array.from({ length: 256 }, (_, byte) => (ranked ? scaled.findIndex((value) => value >= byte << 8) : 0))
+  const values = ranked ? scaled(sampleMax) : new Uint16Array(0)
+  const first = Array.from({ length: 256 }, (_, byte) => (ranked ? values.findIndex((value) => value >= byte << 8) : 0))
   for (let y = part.top, i = 0; y < part.bottom; y += step)
     for (let x = part.left; x < part.right; x += step)
       for (let c = 0; c < channels; c++, i++) {
         const rest = low[(c * height + y) * width + x]
-        out[i] = ranked ? scaled[Math.min(first[high[i]] + rest, sampleMax)] : (high[i] << 8) | rest
+        out[i] = ranked ? values[Math.min(first[high[i]] + rest, sampleMax)] : (high[i] << 8) | rest
       }
   return out
+}
+
+/** What each sample of 0 … sampleMax was scaled to. */
+export function scaled(sampleMax: number): Uint16Array {
+  return Uint16Array.from({ length: sampleMax + 1 }, (_, s) => Math.floor((65535 * s + (sampleMax >> 1)) / sampleMax))
 }

@@ -4,6 +4,7 @@ import { type Header, Tag } from '../container/format'
 import { FormatError } from '../errors'
 import type { Rect } from '../geometry'
 import { wide } from '../picture/lowbytes'
+import { deep } from '../picture/deep'
 import type { PictureData, Samples } from '../picture/picture'
 import { readPlane } from '../picture/planes'
 
@@ -34,8 +35,10 @@ export async function pictureOf(
   const { width, height, channels, depth } = header
   const { part, step, pixels } = shown
   const sampleMax = largest(await box(Tag.SAMPLE_MAX))
-  const samples =
-    depth === 8 ? pixels : wide(pixels, channels, await box(Tag.LOW_BYTES), height, width, part, step, sampleMax)
+  const whole = depth === 16 ? await box(Tag.SAMPLES) : undefined
+  let samples: Samples = pixels
+  if (whole) samples = await deep(whole, channels, height, width, part, step, sampleMax)
+  else if (depth === 16) samples = wide(pixels, channels, await box(Tag.LOW_BYTES), height, width, part, step, sampleMax)
   const packed = await box(Tag.ALPHA)
   const alpha = packed && cut(readPlane(packed, height, width), width, part, step)
   if (alpha && alpha.BYTES_PER_ELEMENT !== samples.BYTES_PER_ELEMENT)

@@ -68,6 +68,8 @@ export class Restoring {
     const { file } = this
     const { header } = file.head
     const planes = file.index.boxes.some(({ entry }) => entry.tag === Tag.ALPHA || entry.tag === Tag.LOW_BYTES)
+    if (file.index.boxes.some(({ entry }) => entry.tag === Tag.SAMPLES) && !(await file.box(Tag.SAMPLES, signal)))
+      throw new FormatError('16-bit samples in the box SAMPLES, which is not whole: there is no preview, and nothing to salvage')
     if (planes) checkPixels(header.width, header.height, 1, this.view.maxPixels) // they are stored whole
     checkPixels(wanted.width, wanted.height, 1, this.view.maxPixels)
     if (!file.available(0) && !this.view.salvage)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from roundel.coding.plain_mixing import WORD, Chance, Mixing, Question, Read, Written, hashed
+from roundel.coding.plain_mixing import WORD, Chance, Full, Mixing, Question, Read, Written, hashed
 from roundel.errors import FormatError
 
 MARGIN, ROWS_ABOVE = 6, 4
@@ -31,10 +31,6 @@ LOOKUPS = (4, 4), (2, 4), (5, MATCH_LOOK)
 VALUE, COLOUR = 2, 3
 """Kinds of decisions, after those on the first candidate and the second: a bit of an index, of a colour."""
 GOLDEN = 0x9E3779B1
-
-
-class Full(Exception):  # noqa: N818 - no error
-    """More bytes than are wanted."""
 
 
 def put(index: NDArray[np.uint16], palette: NDArray[np.uint8], limit: int) -> bytes | None:

@@ -585,6 +585,7 @@ static int execute(PyObject *m) {
     if (add_type(m, &rndl_squares_spec, "Squares", NULL)) return -1;
     if (add_type(m, &writer_spec, "Writer", &state->Writer)) return -1;
     if (PyModule_AddFunctions(m, rndl_indices_functions)) return -1;
+    if (PyModule_AddFunctions(m, rndl_samples_functions)) return -1;
     if (PyModule_AddFunctions(m, rndl_wavelet_functions)) return -1;
     return add_type(m, &reader_spec, "Reader", &state->Reader);
 }
