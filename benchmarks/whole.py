@@ -55,7 +55,7 @@ def _batch(place: Path, options: list[str]) -> str:
 
 def _region(kind: Kind, tile_px: int | None) -> str:
     """Processor seconds of a region in the middle of a large file against those of the whole."""
-    pixels = _tiled(photo(), *LARGE)
+    pixels = tiled(photo(), *LARGE)
     model = roundel.load_model(kind=kind)
     with tempfile.TemporaryDirectory() as place:
         path = Path(place, "large.rndl")
@@ -103,7 +103,7 @@ def _crops(folder: Path) -> Path:
     return folder
 
 
-def _tiled(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+def tiled(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
     """A large picture of mirrored copies."""
     wide = np.concatenate([pixels, pixels[:, ::-1]], 1)
     tall = np.concatenate([wide, wide[::-1]], 0)

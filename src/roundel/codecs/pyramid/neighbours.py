@@ -4,7 +4,7 @@ The mean moves by a linear prediction of its error from the samples around, fitt
 in the tile, and shrunk by how well it has foretold so far; so it cannot do much harm where there is nothing to find.
 The scale moves by whole steps of the tables' grid, learned from which ones would have cost fewer bits.
 
-The C core does this at some 100 ns a sample; `PlainNeighbours` is its twin in NumPy, for where the core is not built.
+`PlainNeighbours` is the C core's twin in NumPy, for where that is not built.
 """
 
 from collections.abc import Iterator

@@ -1,0 +1,47 @@
+"""One large picture on one thread and on two: medians of wall-clock time, in turns. Only an idle machine can tell."""
+
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator
+
+import roundel
+from benchmarks.lossy import photo
+from benchmarks.whole import tiled
+from roundel.codecs import zoo
+from roundel.codecs.protocol import Model
+
+HEIGHT, WIDTH = 1024, 2048
+ROUNDS = 3
+
+
+def rows() -> Iterator[str]:
+    """How many times as fast two threads are, for models as `encode` uses them."""
+    pixels = tiled(photo(), HEIGHT, WIDTH)
+    exact, lossy = zoo.get("photo"), zoo.get("photo-wavelet")
+    kinds: dict[str, tuple[Model, dict[str, object]]] = {
+        "lossy": (lossy, {"quality": 50, "tune": "psnr"}),
+        "lossless": (exact, {"lossless": True}),
+        "lossless, photo-fast, effort 0": (zoo.get("photo-fast"), {"lossless": True, "effort": 0}),
+    }
+    for name, (model, options) in kinds.items():
+        data = roundel.encode(pixels, model=model, **options)  # type: ignore[arg-type]
+        encode_s = _wall_s(lambda jobs, m=model, o=options: roundel.encode(pixels, model=m, jobs=jobs, **o))  # type: ignore[misc]
+        decode_s = _wall_s(lambda jobs, d=data: roundel.decode_array(d, jobs=jobs))  # type: ignore[misc]
+        yield (
+            f"{name:31} {WIDTH}×{HEIGHT}, two threads: encode {encode_s[2]:.2f} s "
+            f"({encode_s[1] / encode_s[2]:.2f} × one), decode {decode_s[2]:.2f} s ({decode_s[1] / decode_s[2]:.2f} ×)"
+        )
+    yield f"load of this machine in the last minute: {os.getloadavg()[0]:.1f} on {os.cpu_count()} processors"
+
+
+def _wall_s(call: Callable[[int], object]) -> dict[int, float]:
+    """Median wall-clock seconds by number of threads."""
+    found: dict[int, list[float]] = {1: [], 2: []}
+    for turn in range(ROUNDS + 1):
+        for jobs, column in found.items():
+            start = time.perf_counter()
+            call(jobs)
+            if turn:  # the first turn warms up
+                column.append(time.perf_counter() - start)
+    return {jobs: statistics.median(column) for jobs, column in found.items()}
