@@ -20,7 +20,7 @@ import torch
 
 import roundel
 
-THREADS = 2
+THREADS = 1
 ROUNDS = 3
 OPTIONAL = ("torchvision", "torch_geometric", "pandas", "tensorflow", "tensorflow_probability")
 
@@ -81,17 +81,17 @@ def peers(pixels: np.ndarray) -> Iterator[tuple[str, Callable[[], object], Calla
 
 
 def rows() -> Iterator[str]:
-    """Median wall-clock times, interleaved, and ratios against CompressAI."""
+    """Medians of processor time on one thread, in turns, and ratios against CompressAI."""
     torch.set_num_threads(THREADS)
     codecs = list(peers(photo()))
     times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name, _, _ in codecs}
     for turn in range(ROUNDS + 1):
         for name, encode, decode in codecs:
             for call, column in zip((encode, decode), times[name], strict=True):
-                start = time.perf_counter()
+                start = time.process_time()
                 call()
                 if turn:  # the first round warms up
-                    column.append(time.perf_counter() - start)
+                    column.append(time.process_time() - start)
     medians = {name: [statistics.median(column) for column in columns] for name, columns in times.items()}
     peer = medians.get("CompressAI mbt2018-mean, 192/320 channels")
     for name, (encode_s, decode_s) in medians.items():
