@@ -112,3 +112,17 @@ def test_training_goes_on_from_integers() -> None:
     assert all(np.array_equal(a, b) for a, b in zip(stored.weights, again.weights, strict=True))
     assert np.array_equal(stored.bias, again.bias)
     assert np.array_equal(stored.shift, again.shift)
+
+
+def test_state_says_whether_weights_are_balanced() -> None:
+    """Or a training that was started from integers and resumed would balance them again."""
+    torch.manual_seed(4)
+    parts = [Part(6, 1, 255, narrow=True, balanced=1)]
+    first, started, resumed = (ExactSum(parts, 5, (0, 255)).requires_grad_(False) for _ in range(3))
+    started.load_state_dict(first.trainable(first.integers()))
+    started.weights[0].add_(0.5)  # no more what balanced weights are
+    resumed.load_state_dict(started.state_dict())
+    x = torch.randint(0, 255, (1, 6, 4, 4)).float()
+    assert torch.equal(resumed(x), started(x))
+    first.load_state_dict({**started.state_dict(), "released": torch.tensor(False)})
+    assert not torch.equal(first(x), started(x))

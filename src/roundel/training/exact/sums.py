@@ -76,6 +76,8 @@ class ExactSum(nn.Module):
     Source: quantisation by powers of two as in integer-only inference (Jacob et al. 2018).
     """
 
+    released: Tensor
+
     def __init__(
         self,
         parts: list[Part],
@@ -97,6 +99,8 @@ class ExactSum(nn.Module):
         shapes = [(c_out, p.channels, p.kernel, p.kernel) for p in parts]
         self.weights = nn.ParameterList([nn.Parameter(torch.randn(s) * gain * (2 / fan_in) ** 0.5) for s in shapes])
         self.bias = nn.Parameter(torch.zeros(c_out))
+        self.register_buffer("released", torch.zeros((), dtype=torch.bool))
+        """Whether weights are no more balanced: a part of the state, or a resumed training would balance them again."""
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Integer inputs (B, C_i, H, W) to integers (B, C_out, H, W)."""
@@ -133,9 +137,10 @@ class ExactSum(nn.Module):
         return Integers(weights, torch.round(bias * power).long().numpy(), stored)
 
     def trainable(self, stored: Integers) -> dict[str, Tensor]:
-        """Parameters, by the names of `state_dict`, that round to stored integers."""
+        """State, by the names of `state_dict`, that rounds to stored integers; weights are released."""
         scale = self.step * torch.exp2(-torch.from_numpy(stored.shift).double())
-        state = {"bias": (torch.from_numpy(stored.bias) * scale / self.unit).float()}
+        state = {"released": torch.ones((), dtype=torch.bool)}
+        state |= {"bias": (torch.from_numpy(stored.bias) * scale / self.unit).float()}
         scale = scale[:, None, None, None] / (self.unit if self.scaled else 1)
         for i, weight in enumerate(stored.weights):
             state[f"weights.{i}"] = (torch.from_numpy(weight) * scale).float()
@@ -159,7 +164,7 @@ class ExactSum(nn.Module):
 
     def release(self) -> None:
         """Let weights be what they are from now on, no more balanced: they are rounded already."""
-        self.parts = [part._replace(balanced=0) for part in self.parts]
+        self.released.fill_(True)
 
     def _step(self) -> Tensor | None:
         """(C_out, 1, 1, 1) value of a narrow weight of 1; None where weights are not narrow."""
@@ -172,7 +177,7 @@ class ExactSum(nn.Module):
     def real(self, i: int) -> Tensor:
         """Real weights of a part, balanced if it is to be."""
         weight, kinds = self.weights[i], self.parts[i].balanced
-        if not kinds:
+        if not kinds or bool(self.released):
             return weight
         grouped = weight.unflatten(1, (-1, kinds))
         return (grouped - grouped.mean((1, 3, 4), keepdim=True)).flatten(1, 2)

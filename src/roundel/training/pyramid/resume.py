@@ -25,7 +25,7 @@ Constants = dict[str, NDArray[Any]]
 
 
 def trainable(path: Path, model: Pyramid) -> dict[str, Tensor]:
-    """Parameters, by the names of `state_dict`, that export to the integers of a weights file; layers are released.
+    """Parameters, by the names of `state_dict`, that export to the integers of a weights file.
 
     Raises:
         ModelError: the file is of another shape than the model, or damaged.
@@ -45,7 +45,6 @@ def trainable(path: Path, model: Pyramid) -> dict[str, Tensor]:
                     integers = _hidden(held, layer) if role == "hidden" else _out(held)
                 else:
                     integers = _trunk(trunk, name.removesuffix(".0") if name == "linear.0" else name)
-                layer.release()
                 found = {f"levels.{level}.{phase}.{name}.{k}": v for k, v in layer.trainable(integers).items()}
                 state |= found
     if not all(bool(torch.isfinite(t).all()) for t in state.values()):
