@@ -64,7 +64,7 @@ def shuffled(x: np.ndarray, n: int) -> np.ndarray:
 
 
 def signed(v: np.ndarray) -> np.ndarray:
-    m = np.minimum(np.floor(16 * np.log2(1 + np.minimum(np.abs(v), 255)) + 0.5), 127).astype(np.int64)
+    m = np.minimum(np.floor(16 * np.log2(1 + 0.8 * np.minimum(np.abs(v), 255)) + 0.5), 127).astype(np.int64)
     filling = np.zeros((-2 * len(m) % 4, *m.shape[1:]), np.int64)
     return np.concatenate([m * (v > 0), m * (v < 0), filling])
 
@@ -97,7 +97,7 @@ class Stream:
         return reference.take(self.reader, list(index), self.tables)
 
     def group(self, scale: np.ndarray, skew: np.ndarray, flag_table: int) -> list[int]:
-        """Coefficients of a group in its order: flags of runs of 32 of scale index 0, then the symbols."""
+        """Coefficients of a group in its order: flags of runs of 32 of scale index 0, then a dependent list."""
         table = [
             0 if i == 0 else 1 + 4 * (i - 1) + abs(j - 3) for i, j in zip(scale.tolist(), skew.tolist(), strict=True)
         ]
@@ -107,8 +107,9 @@ class Stream:
         silent = {n for run, flag in zip(runs, flags, strict=True) if flag == 0 for n in run}
         coded = [n for n in range(len(table)) if n not in silent]
         values = [0] * len(table)
-        for n, symbol in zip(coded, self.take([table[n] for n in coded]), strict=True):
-            values[n] = -symbol if skew[n] < 3 else symbol
+        found = reference.take_dependent(self.reader, [table[n] for n in coded], 263, self.tables)
+        for n, value in zip(coded, found, strict=True):
+            values[n] = -value if skew[n] < 3 else value
         return values
 
 

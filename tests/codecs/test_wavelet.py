@@ -19,7 +19,6 @@ from roundel.codecs.wavelet import analysis, stored, synthesis
 from roundel.codecs.wavelet.codec import FILTERED, UNITS, WaveletModel
 from roundel.codecs.wavelet.folding import LATENTS, fold, unfold
 from roundel.codecs.wavelet.places import FLAG_TABLES, RUN, TABLE_OF, TILTS, Places
-from roundel.codecs.wavelet.symbols import Prices
 from roundel.codecs.wavelet.walk import ALL, BLACK, WHITE, Group, pick, put, signed
 from roundel.errors import FormatError, ModelError
 from roundel.training.wavelet.tunings import TUNINGS
@@ -55,19 +54,19 @@ def test_decoded_symbols_are_those_encoded(model: WaveletModel, height: int, wid
 @pytest.mark.parametrize("tuning", ["ssimulacra2", "psnr"])
 @pytest.mark.parametrize("quality", [5, 60, 100])
 def test_no_coefficient_is_erased(model: WaveletModel, tuning: str, quality: int) -> None:
-    """Rounding to the nearest, every decoded coefficient is within half a step, whatever the contexts expect."""
+    """At effort 0 every decoded detail is within the step of its quantiser, twice that of the two together, and the low
+    band within half a step, whatever the contexts expect."""
     rng = np.random.default_rng(quality)
     pixels = rng.choice(np.array([0, 255], np.uint8), (64, 64, 3))  # nothing that a net could guess
     plain = model.tuned(tuning).at_effort(0)
     window = Window(0, 0, 64, 64)
     y = plain.coefficients(pixels, window, quality)
     decoded = model.decode(plain.encode(pixels, window, quality).passes, 64, 64, quality)
-    number = TUNINGS.index(next(t for t in TUNINGS if t.name == tuning))
-    found = unfold(decoded.latents)
-    for part, own, multipliers in zip(y, found, model.stored.multipliers(number, quality), strict=True):
-        steps = own.transpose(1, 2, 0) * (256 / multipliers)
-        rounding = 256 / multipliers  # of dequantised coefficients to whole numbers
-        assert (np.abs(steps - part) <= 0.5 + rounding + 1e-3).all()
+    found, multipliers = unfold(decoded.latents), model.stored.multipliers(plain.tuning, quality)
+    for number, (part, own, per_step) in enumerate(zip(y, found, multipliers, strict=True)):
+        steps = own.transpose(1, 2, 0) * (256 / per_step)
+        rounding = 256 / per_step  # of dequantised coefficients to whole numbers
+        assert (np.abs(steps - part) <= (2 if number else 0.5) + rounding + 1e-3).all()
 
 
 def test_each_pass_brings_the_picture_closer(model: WaveletModel) -> None:
@@ -225,8 +224,9 @@ def test_fields_of_a_chessboard_are_in_raster_order(shape: tuple[int, int]) -> N
 
 def test_magnitudes_tell_the_signs_apart() -> None:
     found = signed(np.array([[[0, 1, -3, 7, -100000]]], np.int32))
-    assert found.tolist() == [[[[0, 16, 0, 48, 0, 0, 0, 32, 0, 127, 0, 0]]]]
-    assert signed(np.array([[[1, -1, 5]]], np.int32), 2).tolist() == [[[[16, 0, 0, 16]]]]
+    # round(16·log2(1 + 0.8·|v|)): 13.57, 28.25, 43.58
+    assert found.tolist() == [[[[0, 14, 0, 44, 0, 0, 0, 28, 0, 123, 0, 0]]]]
+    assert signed(np.array([[[1, -1, 5]]], np.int32), 2).tolist() == [[[[14, 0, 0, 14]]]]
 
 
 def test_runs_of_zeros_cost_one_flag() -> None:
@@ -235,7 +235,7 @@ def test_runs_of_zeros_cost_one_flag() -> None:
     places = Places.of(index, np.full(70, 3, np.uint8))
     symbols = np.zeros(70, np.int32)
     symbols[40] = 2
-    flags = places.flags(symbols)
+    flags = places.flags(symbols != 0)
     assert places.runs == len(flags) == 3
     assert flags.tolist() == [0, 1, 0]  # the first run is of places 0 … 32 but for 5, the second begins at 33
     held = np.flatnonzero(places.coded(flags))
@@ -246,15 +246,6 @@ def test_every_index_and_skew_has_its_table() -> None:
     assert TABLE_OF[0].tolist() == [0] * 7
     assert TABLE_OF[1].tolist() == [4, 3, 2, 1, 2, 3, 4]
     assert TABLE_OF.max() == FLAG_TABLES - 1 == 63 * TILTS
-
-
-def test_prices_are_those_of_the_tables(model: WaveletModel) -> None:
-    tables = model.stored.tables
-    prices = Prices(tables)
-    t = 1 + 30 * TILTS + 2
-    slot = tables.starts[t] + 2 - tables.offsets[t]
-    assert prices.bits[t, 255 + 2] == pytest.approx(24 - np.log2(tables.frequencies[slot]))
-    assert (np.diff(prices.bits[:, 500:]) >= 0).all()
 
 
 def test_garbage_is_a_format_error_or_other_symbols(model: WaveletModel) -> None:

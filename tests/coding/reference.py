@@ -120,3 +120,34 @@ def table(tables: Tables, t: int) -> tuple[list[int], int]:
     """Frequencies and first symbol of table t."""
     a, b = tables.starts[t], tables.starts[t + 1]
     return tables.frequencies[a:b].tolist(), int(tables.offsets[t])
+
+
+NEXT = [(0, 2), (5, 7), (1, 3), (6, 4), (2, 0), (4, 6), (3, 1), (7, 5)]
+
+
+def take_dependent(decoder: Decoder, table_index: Sequence[int], second: int, tables: Tables) -> list[int]:
+    """The next values of a dependent list."""
+    order = sorted(range(len(table_index)), key=lambda i: table_index[i])
+    values, escaped, state = [0] * len(order), [], 0
+    for i in order:
+        odd = state % 2
+        frequencies, offset = table(tables, table_index[i] + odd * second)
+        slot = decoder.slot(frequencies)
+        symbol = offset + slot
+        if slot == len(frequencies) - 1:
+            escaped.append((i, odd))
+            state = NEXT[state][0]
+        else:
+            state = NEXT[state][symbol % 2]
+        values[i] = value_of(symbol, odd)
+    for (i, odd), distance in zip(escaped, distances(decoder, len(escaped)), strict=True):
+        frequencies, offset = table(tables, table_index[i] + odd * second)
+        below, steps = distance % 2, distance // 2
+        symbol = offset - 1 - steps if below else offset + len(frequencies) - 1 + steps
+        values[i] = value_of(symbol, odd)
+    return values
+
+
+def value_of(symbol: int, odd: int) -> int:
+    """2k in the first quantiser, 2k − sign(k) in the second."""
+    return 2 * symbol - odd * ((symbol > 0) - (symbol < 0))

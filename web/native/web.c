@@ -3,6 +3,7 @@
    JavaScript asks for memory with `take`, copies arrays there, calls, copies back, and gives all of it back at once with
    `release`. Nothing is freed one by one: a tile takes what it needs, and ends. */
 #include "colours.h"
+#include "dependent.h"
 #include "indices.h"
 #include "mixture.h"
 #include "neighbours.h"
@@ -74,6 +75,16 @@ EXPORT(symbols) int32_t symbols(rndl_reader *from, int32_t *found, const int32_t
     size_t before = mark();
     void *scratch = take(rndl_scratch_bytes(n, by->tables.count));
     int32_t result = scratch ? (int32_t)rndl_take(from, found, index, n, &by->tables, scratch) : NO_MEMORY;
+    release(before);
+    return result;
+}
+
+/* The values of a dependent list. */
+EXPORT(dependent) int32_t dependent(rndl_reader *from, int32_t *found, const int32_t *index, size_t n, int32_t second,
+                                    const web_tables *by) {
+    size_t before = mark();
+    void *scratch = take(rndl_scratch_bytes(n, by->tables.count));
+    int32_t result = scratch ? (int32_t)rndl_take_dependent(from, found, index, n, second, &by->tables, scratch) : NO_MEMORY;
     release(before);
     return result;
 }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from roundel.coding import compiled, escapes, plain
+from roundel.coding import compiled, dependent, escapes, plain
 from roundel.coding.tables import Tables
 from roundel.errors import FormatError, ModelError
 
@@ -27,6 +27,25 @@ class Writer:
         if values.shape != index.shape:
             raise ValueError(f"{values.size} symbols with {index.size} table indices")
         self.coder.put(values, index, tables)
+
+    def put_dependent(self, values: ArrayLike, table_index: ArrayLike, second: int, tables: Tables) -> None:
+        """Append a dependent list: values of `dependent.decide`, each under a table that depends on those before.
+
+        Args:
+            values: (N,) integers. table_index: (N,) in [0, T − second), of the first quantiser's tables.
+            second: how much further on the second quantiser's are.
+
+        Raises:
+            ValueError: a value is none of the quantiser that is on.
+        """
+        own, index = _vector(values, "values"), _vector(table_index, "table indices")
+        check_index(index, tables, second)
+        if own.shape != index.shape:
+            raise ValueError(f"{own.size} values with {index.size} table indices")
+        if isinstance(self.coder, plain.Writer):
+            dependent.put_plain(self.coder, own, index, second, tables)
+        else:
+            self.coder.put_dependent(own, index, second, tables)
 
     def close(self) -> bytes:
         """The shortest byte string that decodes to what was put; of those the smallest; no trailing zero bytes."""
@@ -52,6 +71,14 @@ class Reader:
         index = _vector(table_index, "table indices")
         check_index(index, tables)
         return self.coder.take(index, tables)
+
+    def take_dependent(self, table_index: ArrayLike, second: int, tables: Tables) -> NDArray[np.int32]:
+        """The next (N,) values that `put_dependent` appended. Raises: FormatError, see `take`."""
+        index = _vector(table_index, "table indices")
+        check_index(index, tables, second)
+        if isinstance(self.coder, plain.Reader):
+            return dependent.take_plain(self.coder, index, second, tables)
+        return self.coder.take_dependent(index, second, tables)
 
 
 def take_each(readers: Sequence[Reader], table_index: ArrayLike, tables: Tables) -> NDArray[np.int32]:
@@ -141,7 +168,8 @@ def _vector(values: ArrayLike, name: str) -> NDArray[np.int32]:
     return np.ascontiguousarray(array, np.int32)
 
 
-def check_index(index: NDArray[np.int32], tables: Tables) -> None:
-    """Raises: ModelError: one names no table."""
-    if index.size and (index.min() < 0 or index.max() >= len(tables)):
-        raise ModelError(f"table indices {index.min()} .. {index.max()} where the model has {len(tables)} tables")
+def check_index(index: NDArray[np.int32], tables: Tables, second: int = 0) -> None:
+    """Raises: ModelError: one names no table. Args: second: as of `Writer.put_dependent`."""
+    count = len(tables) - second
+    if index.size and (index.min() < 0 or index.max() >= count):
+        raise ModelError(f"table indices {index.min()} .. {index.max()} where the model has {count} tables")

@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,11 +31,21 @@ class Writer:
     """Encodes lists of symbols into one stream. Args: module: from `native`."""
 
     def __init__(self, module: ModuleType) -> None:
+        self.module = module
         self.stream = module.Writer()
 
     def put(self, symbols: NDArray[np.int32], index: NDArray[np.int32], tables: Tables) -> None:
         """Append a list; arguments checked."""
         self.stream.put(symbols, index, tables.native)
+
+    def put_dependent(
+        self, values: NDArray[np.int32], index: NDArray[np.int32], second: int, tables: Tables
+    ) -> None:  # fmt: skip
+        """Append a dependent list; arguments checked."""
+        try:
+            self.stream.put(values, index, tables.native, second)
+        except self.module.Damaged:
+            raise ValueError("a value is none of the quantiser that is on") from None
 
     def close(self) -> bytes:
         """See `stream.Writer.close`."""
@@ -50,9 +61,16 @@ class Reader:
 
     def take(self, index: NDArray[np.int32], tables: Tables) -> NDArray[np.int32]:
         """The next list; arguments checked. Raises: FormatError."""
+        return self._taken(index, tables.native)
+
+    def take_dependent(self, index: NDArray[np.int32], second: int, tables: Tables) -> NDArray[np.int32]:
+        """The next dependent list; arguments checked. Raises: FormatError."""
+        return self._taken(index, tables.native, second)
+
+    def _taken(self, index: NDArray[np.int32], *by: Any) -> NDArray[np.int32]:
         symbols = np.empty(index.size, np.int32)
         try:
-            self.stream.take(symbols, index, tables.native)
+            self.stream.take(symbols, index, *by)
         except (self.module.Damaged, self.module.Beyond) as error:
             raise FormatError(f"coded data holds {error}; the file is damaged") from None
         return symbols

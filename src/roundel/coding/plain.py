@@ -17,7 +17,7 @@ class Writer:
     """Encodes lists of symbols into one stream."""
 
     def __init__(self) -> None:
-        self._stream = stream.Writer()
+        self.stream = stream.Writer()
 
     def put(self, symbols: NDArray[np.int32], index: NDArray[np.int32], tables: Tables) -> None:
         """Append a list; arguments checked."""
@@ -30,28 +30,28 @@ class Writer:
         slots[escaped] = last[escaped]
         used = np.flatnonzero(counts)
         for t, end in zip(used.tolist(), np.cumsum(counts[used]).tolist(), strict=True):
-            self._stream.put(slots[end - counts[t] : end].view(np.int32), tables.models[t])
+            self.stream.put(slots[end - counts[t] : end].view(np.int32), tables.models[t])
         e = escapes.distances(grouped[escaped].astype(np.int64), *_edges(escaped, counts, tables))
-        escapes.put(self._stream, e)
+        escapes.put(self.stream, e)
 
     def close(self) -> bytes:
         """See `stream.Writer.close`."""
-        return self._stream.close()
+        return self.stream.close()
 
 
 class Reader:
     """Decodes what a Writer wrote, given the same tables and indices."""
 
     def __init__(self, data: bytes) -> None:
-        self._stream = stream.Reader(data)
+        self.stream = stream.Reader(data)
 
     def take(self, index: NDArray[np.int32], tables: Tables) -> NDArray[np.int32]:
         """The next list; arguments checked. Raises: FormatError."""
         order, counts = _group(index, tables)
-        runs = [self._stream.take(counts[t], tables.models[t]) for t in np.flatnonzero(counts).tolist()]
+        runs = [self.stream.take(counts[t], tables.models[t]) for t in np.flatnonzero(counts).tolist()]
         slots = np.concatenate(runs) if runs else np.empty(0, np.int32)
         escaped = np.flatnonzero(slots == np.repeat((tables.sizes - 1).astype(np.int32), counts))
-        e = escapes.take(self._stream, escaped.size)
+        e = escapes.take(self.stream, escaped.size)
         grouped = slots + np.repeat(tables.offsets, counts)
         grouped[escaped] = escapes.values(e, *_edges(escaped, counts, tables))
         if order is None:

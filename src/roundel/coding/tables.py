@@ -93,6 +93,11 @@ class Tables:
         """(total,) cost in bits of each slot."""
         return PRECISION - np.log2(self.frequencies)
 
+    @cached_property
+    def prices(self) -> NDArray[np.float32]:
+        """The same in single precision, for encoders that choose by it."""
+        return self.slot_bits.astype(np.float32)
+
     @classmethod
     def from_pmfs(
         cls,

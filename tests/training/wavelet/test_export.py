@@ -8,14 +8,17 @@ import torch
 
 from roundel.codecs import zoo
 from roundel.codecs.protocol import Window
-from roundel.codecs.wavelet.places import FLAG_TABLES, TILTS
+from roundel.codecs.wavelet.places import SECOND, TILTS
+from roundel.coding import Writer, cost_bits
 from roundel.errors import ModelError
 from roundel.training.wavelet import density, resume
-from roundel.training.wavelet.export import export, family_tables
+from roundel.training.wavelet.export import export
+from roundel.training.wavelet.families import family_tables, size_bits
 from roundel.training.wavelet.net import WaveletNet, WaveletShape
+from roundel.training.wavelet.paths import choose
 from roundel.training.wavelet.patterns import draw
 from tests.codecs.pictures import smooth_picture
-from tests.codecs.wavelets import TINY, write_tiny
+from tests.codecs.wavelets import TINY, tiny_net, write_tiny
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +41,36 @@ def test_training_can_go_on_from_published_weights(weights: Path, tmp_path: Path
         resume.trainable(weights, WaveletNet(WaveletShape(widths=(16, 16, 16, 16, 32), c4=16, c8=16, anchors=3)))
 
 
-def test_tables_of_training_and_coder_are_one_family() -> None:
+@pytest.mark.parametrize("odd", [0, 1])
+def test_tables_of_training_and_coder_are_one_family(odd: int) -> None:
     """Bits of a symbol under the exported table are those that training counts, sign and all."""
-    tables, bits = family_tables(), density.size_bits()
-    for index, tilt, symbol in ((20, 0, 3), (40, 2, -9), (5, 3, 1), (1, 1, 0)):
-        t = 1 + (index - 1) * TILTS + tilt
-        slot = tables.starts[t] + symbol - tables.offsets[t]
+    tables = family_tables()
+    bits = size_bits(tables)[64 * odd :]
+    for index, tilt, symbol in ((20, 0, 3), (40, 2, -9), (5, 3, 1), (1, 1, 0), (12, 0, 200)):
+        t = 1 + (index - 1) * TILTS + tilt + SECOND * odd
         skew = torch.tensor([3.0 + tilt])
         wanted = bits[index, abs(symbol)] + density.sign_bits(torch.tensor([float(symbol)]), skew)[0]
-        assert 24 - np.log2(tables.frequencies[slot]) == pytest.approx(wanted.item(), abs=0.02)
-    assert FLAG_TABLES == 1 + 63 * TILTS
+        assert cost_bits([symbol], [t], tables) == pytest.approx(wanted.item(), abs=1.0 if symbol == 200 else 0.02)
 
 
-def test_probabilities_sum_to_one_and_surprises_cost_logarithms() -> None:
-    p = density.probabilities(density.scale_of(torch.arange(density.SCALES)))
+@pytest.mark.parametrize("odd", [0, 1])
+def test_probabilities_sum_to_one_and_surprises_cost_logarithms(odd: int) -> None:
+    p = density.probabilities(density.scale_of(torch.arange(density.SCALES)), odd)
     torch.testing.assert_close(p.sum(1), torch.ones(density.SCALES, dtype=torch.float64))
-    assert 0.999 < p[0, 0] < 1
-    bits = density.size_bits()
-    assert bits[0, 100] < 32  # not expected at all, and yet it can be said
+    assert (0.99 if odd else 0.999) < p[0, 0] < 1
+    assert size_bits(family_tables())[64 * odd, 100] < 40  # not expected at all, and yet it can be said
+
+
+def test_what_training_chooses_is_what_the_encoder_writes() -> None:
+    """The bits that training counts are about those of the file, for tables that were counted."""
+    net, rng = tiny_net(), np.random.default_rng(0)
+    y = torch.from_numpy(rng.laplace(size=(2, 3, 16, 16)) * 3).float()
+    place, skew = torch.full_like(y, 30.0), torch.full_like(y, 3.0)
+    chosen = choose(y, place, skew, torch.tensor(0.2), None, net.tables)
+    table = np.full(y.numel(), 1 + 29 * TILTS, np.int32)
+    writer = Writer()
+    writer.put_dependent(chosen.values.int().flatten().numpy(), table, SECOND, net.tables)
+    assert chosen.bits(place, skew, net.table).sum().item() == pytest.approx(8 * len(writer.close()), rel=0.01)
 
 
 def test_drawn_pictures_are_of_every_kind() -> None:

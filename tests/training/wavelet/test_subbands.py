@@ -22,16 +22,18 @@ SHAPE = Shape((8, 8, 4), anchors=2, tunings=2)
 def test_magnitudes_are_logarithms_that_every_machine_rounds_alike() -> None:
     symbols = torch.arange(-300, 301).float()
     found = magnitudes(symbols)
-    expected = [min(MAGNITUDE_MAX, math.floor(16 * math.log2(1 + min(abs(s), 255)) + 0.5)) for s in range(-300, 301)]
+    expected = [
+        min(MAGNITUDE_MAX, math.floor(16 * math.log2(1 + 0.8 * min(abs(s), 255)) + 0.5)) for s in range(-300, 301)
+    ]
     assert found.tolist() == expected
-    assert [magnitudes(torch.tensor(float(v))).item() for v in (0, 1, 3, 7)] == [0, 16, 32, 48]
-    exact = [16 * math.log2(1 + n) for n in range(255)]
+    assert [magnitudes(torch.tensor(float(v))).item() for v in (0, 1, 3, 7)] == [0, 14, 28, 44]
+    exact = [16 * math.log2(1 + 0.8 * n) for n in range(256)]
     assert min(abs(v - math.floor(v) - 0.5) for v in exact) > 1e-3  # float32 is good to 1e-5 here
 
 
 def test_signs_have_channels_of_their_own() -> None:
     found = signed(torch.tensor([1.0, 0.0, -3.0])[None, :, None, None])
-    assert found.flatten().tolist() == [16, 0, 0, 0, 0, 32]
+    assert found.flatten().tolist() == [14, 0, 0, 0, 0, 28]
 
 
 def test_shuffled_channels_become_neighbours() -> None:

@@ -75,12 +75,22 @@ export class Reader {
 
   /** The next symbols, given the table of each. Throws: FormatError. */
   take(index: Int32Array): Int32Array {
+    return this.list(index, (found, at, n, tables) => this.coder.native.call.symbols(this.at, found, at, n, tables))
+  }
+
+  /** The next values of a dependent list. Args: second: how much further on the second quantiser's tables are. */
+  takeDependent(index: Int32Array, second: number): Int32Array {
+    const { call } = this.coder.native
+    return this.list(index, (found, at, n, tables) => call.dependent(this.at, found, at, n, second, tables))
+  }
+
+  private list(index: Int32Array, read: (found: number, at: number, n: number, tables: number) => number): Int32Array {
     const { native, tables } = this.coder
     const n = index.length
     if (!n) return new Int32Array(0)
     return native.scoped(() => {
       const found = native.take(4 * n)
-      checked(native.call.symbols(this.at, found, native.put(index), n, tables))
+      checked(read(found, native.put(index), n, tables))
       return native.integers(found, n)
     })
   }

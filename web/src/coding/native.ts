@@ -12,6 +12,7 @@ interface Exports {
   tables(count: number, total: number, frequencies: number, starts: number, offsets: number): number
   reader(bytes: number, length: number): number
   symbols(reader: number, found: number, index: number, n: number, tables: number): number
+  dependent(reader: number, found: number, index: number, n: number, second: number, tables: number): number
   writer_matches(bytes: number, length: number, found: number, index: number, n: number, tables: number): number
   cell(flags: number, pictures: number, height: number, width: number, halvings: number, colours: number): number
   first(cell: number, colour: number, values: number): void

@@ -1,6 +1,7 @@
 """Pixels to wavelet coefficients, in floating point: only encoders need it."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,3 +70,46 @@ def _around(x: NDArray[np.float32], axis: int, step: int) -> NDArray[np.float32]
     out[tuple(inner)] += x[tuple(other)]
     out[tuple(edge)] += x[tuple(edge)]
     return out
+
+
+def linear_synthesis(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """The inverse of `analysis` but for the grey: opponent colours (3, H, W) of coefficients in pixel values."""
+    low = parts[0].transpose(2, 0, 1) / _LOW_SCALE
+    for number, part in enumerate(parts[1:], 1):
+        bands = part.transpose(2, 0, 1).reshape(3, 3, *part.shape[:2])
+        left, right = _inverse(low, bands[:, 1], 1), _inverse(bands[:, 0], bands[:, 2], 1)
+        low = _inverse(left, right, 2) if number == len(parts) - 1 else _inverse(left, right, 2) / _LOW_SCALE
+    return low
+
+
+def adjoint(x: NDArray[np.float32], levels: int) -> list[NDArray[np.float32]]:
+    """The transpose of `linear_synthesis`, but for the borders."""
+    parts: list[NDArray[np.float32]] = []
+    for _ in range(levels):
+        left, right = _transposed(x[:, :, 0::2], x[:, :, 1::2], 2)
+        x, vertical = _transposed(left[:, 0::2], left[:, 1::2], 1)
+        x = x / _LOW_SCALE
+        horizontal, diagonal = _transposed(right[:, 0::2], right[:, 1::2], 1)
+        details = np.stack([horizontal, vertical, diagonal], 1)
+        parts.append(details.reshape(9, *x.shape[1:]).transpose(1, 2, 0))
+    return [x.transpose(1, 2, 0), *reversed(parts)]
+
+
+def _inverse(low: NDArray[np.float32], high: NDArray[np.float32], axis: int) -> NDArray[np.float32]:
+    low = low - _DELTA * _around(high, axis, -1)
+    high = high - _GAMMA * _around(low, axis, 1)
+    low -= _BETA * _around(high, axis, -1)
+    high -= _ALPHA * _around(low, axis, 1)
+    shape = list(low.shape)
+    shape[axis] *= 2
+    return np.stack([low, high], axis + 1).reshape(shape)
+
+
+def _transposed(
+    even: NDArray[np.float32], odd: NDArray[np.float32], axis: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    even = even - _ALPHA * _around(odd, axis, -1)
+    odd = odd - _BETA * _around(even, axis, 1)
+    even -= _GAMMA * _around(odd, axis, -1)
+    odd -= _DELTA * _around(even, axis, 1)
+    return even, odd

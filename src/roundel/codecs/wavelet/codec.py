@@ -3,7 +3,6 @@
 import copy
 import zlib
 from collections.abc import Sequence
-from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,20 +10,23 @@ from numpy.typing import NDArray
 from roundel.codecs.drawn import is_drawn
 from roundel.codecs.protocol import Decoded, Encoded, Window
 from roundel.codecs.wavelet import analysis, stored, synthesis
+from roundel.codecs.wavelet.feedback import Feedback
 from roundel.codecs.wavelet.folding import LATENTS, fold, unfold
 from roundel.codecs.wavelet.masking import price_maps
 from roundel.codecs.wavelet.places import LEVELS
 from roundel.codecs.wavelet.reduced import REACH, ReducedWavelet
-from roundel.codecs.wavelet.refine import Aim, refine
-from roundel.codecs.wavelet.symbols import Prices, Reading, Writing
+from roundel.codecs.wavelet.symbols import Reading, Writing
 from roundel.codecs.wavelet.walk import walk
 from roundel.codecs.weights import Weights
 from roundel.container import Kind
 from roundel.errors import FormatError, ModelError
 
-ROUNDS = (0, 0, 2, 4, 6, 8, 12, 16, 24, 40)
-"""Of refinement, by effort. Effort 0 rounds to the nearest, 1 looks at what a symbol costs, the others refine that."""
 USUAL_EFFORT = 1
+"""Effort 0 looks for the nearest values, from 1 on for the best by rate and distortion."""
+FEEDBACK_EFFORT, OFTEN_EFFORT = 2, 5
+"""From these on, levels make up for the errors of those before them, and groups for those of the groups before."""
+PLAIN = 0.7
+"""Steps, of two quantisers together, to those of a plain quantiser of as many bits."""
 FILTER_PX = 8
 """Sides of what the filter sees are multiples of this."""
 FILTERED = 16
@@ -97,17 +99,11 @@ class WaveletModel:
         price, maps = stored.bit_price(tuning), None if drawn else self.price_maps(pixels, window)
         y = self.coefficients(pixels, window, quality, prepared=not drawn)
         height, width = y[0].shape[:2]
-        prices = self.prices if self.effort else None
-        # A pre-filter's picture is not to be drawn nearer to the original by squared error.
-        rounds = 0 if stored.preparation(tuning, quality) and not drawn else ROUNDS[self.effort]
-        if rounds:
-            begin = Writing(y, limits, stored.tables, prices, price, maps)
-            around = self.coefficients(pixels, Window(0, 0, *pixels.shape[:2]), quality, prepared=not drawn)
-            rounded = [np.rint(part).astype(np.int32) for part in around]
-            aim = Aim(partial(self._errors, pixels, window, quality, rounded), limits, price, maps)
-            refined = refine(walk(contexts, begin, height, width, self.passes), contexts, self.prices, aim, rounds)
-            y, prices = [part.astype(np.float32) for part in refined], None
-        writing = Writing(y, limits, stored.tables, prices, price, maps)
+        feedback = None
+        if self.effort >= FEEDBACK_EFFORT:
+            steps = [np.float32(1) / per_step for per_step in self._per_step(quality)]
+            feedback = Feedback(y, steps, every=self.effort >= OFTEN_EFFORT)
+        writing = Writing(y, limits, stored.tables, price if self.effort else 0.0, maps, feedback)
         parts = walk(contexts, writing, height, width, self.passes)
         settings = tuning | (FILTERED if self._filter_helps(parts, pixels, window, quality, drawn) else 0)
         passes = writing.passes()
@@ -146,40 +142,14 @@ class WaveletModel:
         lost = [0.0, 0.0]
         for own, other, per_step in zip(plain, prepared, self._per_step(LOOK_QUALITY), strict=True):
             for k, part in enumerate((own, other)):
-                steps = part * per_step
-                rounded = np.where(np.abs(steps) < DEAD_ZONE, 0, np.rint(steps)) / per_step
+                steps = part * (per_step * np.float32(PLAIN))
+                rounded = np.where(np.abs(steps) < DEAD_ZONE, 0, np.rint(steps)) / (per_step * np.float32(PLAIN))
                 lost[k] += float(np.square(rounded - own).sum())
         return lost[1] > HARM * lost[0]
 
     def _per_step(self, quality: int) -> list[NDArray[np.float32]]:
         """(C,) of every part: rounding steps to a pixel value."""
         return [np.float32(UNITS) / m.astype(np.float32) for m in self.stored.multipliers(self.tuning, quality)]
-
-    def _errors(
-        self,
-        pixels: np.ndarray,
-        window: Window,
-        quality: int,
-        around: Sequence[NDArray[np.int32]],
-        parts: Sequence[NDArray[np.int32]],
-    ) -> list[NDArray[np.float32]]:
-        """How far a tile decodes from what it should be, as coefficients in rounding steps; see `Aim`.
-
-        Args:
-            around: symbols of all the pixels, in which the tile's `parts` stand: without them its borders would look
-                like errors.
-        """
-        cell, together = self.latent_px, []
-        for there, part in zip(around, parts, strict=True):
-            scale, whole = part.shape[0] // parts[0].shape[0], there.copy()
-            top, left = window.top // cell * scale, window.left // cell * scale
-            whole[top : top + part.shape[0], left : left + part.shape[1]] = part
-            together.append(whole)
-        own = Window(window.top, window.left, *(side * cell for side in parts[0].shape[:2]))
-        decoded = self._finished(self._drawn(together, quality), own, self.tuning | FILTERED, quality)
-        wanted = self._padded(pixels)[own.top : own.top + own.height, own.left : own.left + own.width]
-        found = analysis.analysis(decoded - wanted + analysis.GREY, self.passes)
-        return [part * steps for part, steps in zip(found, self._per_step(quality), strict=True)]
 
     def _drawn(self, parts: Sequence[NDArray[np.int32]], quality: int) -> synthesis.Drawn:
         """What a tile's symbols alone decode to, before the filter."""
@@ -259,11 +229,6 @@ class WaveletModel:
         plain, filtered = (self._finished(decoded, whole, self.tuning | on, quality) for on in (0, FILTERED))
         allowed = ALLOWED_FOR_THE_EYE if self.stored.masking(self.tuning) and not drawn else 1.0
         return _squared(filtered - wanted) <= allowed * _squared(plain - wanted)
-
-    @cached_property
-    def prices(self) -> Prices:
-        """Bits of symbols."""
-        return Prices(self.stored.tables)
 
 
 def _squared(x: NDArray[np.float32]) -> float:

@@ -16,7 +16,9 @@ RUN = 32
 LEVELS, LUMA_BANDS = 5, 3
 FLAG_TABLES = 1 + (INDICES - 1) * TILTS
 """The first of the tables of flags: of luma and colours of each level."""
-TABLES = FLAG_TABLES + 2 * LEVELS
+SECOND = FLAG_TABLES + 2 * LEVELS
+"""The first of those of the second quantiser, which has as many as the first; see `coding.dependent`."""
+TABLES = SECOND + FLAG_TABLES
 
 
 def _table_of() -> NDArray[np.int32]:
@@ -61,9 +63,9 @@ class Places(NamedTuple):
             held[still] = np.repeat(flags != 0, RUN)[: still.size]
         return held
 
-    def flags(self, symbols: NDArray[np.int32]) -> NDArray[np.int32]:
-        """(runs,) 1 where one of a run's symbols is not 0."""
-        still = symbols[self.table == 0] != 0
+    def flags(self, live: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """(runs,) 1 where one of a run's coefficients is not 0. Args: live: (N,) which may not be 0."""
+        still = live[self.table == 0]
         return np.logical_or.reduceat(still, np.arange(0, still.size, RUN)).astype(np.int32) if still.size else _NONE
 
 

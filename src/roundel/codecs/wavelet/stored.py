@@ -16,7 +16,7 @@ from roundel.codecs.weights import Weights
 from roundel.coding import Tables
 from roundel.errors import ModelError
 
-ARCHITECTURE = "wavelet/1"
+ARCHITECTURE = "wavelet/2"
 QUALITIES = 101
 QUALITIES_AT_HAND = 6
 """Nets are kept for so many qualities and tunings."""
@@ -133,7 +133,7 @@ def unchecked(weights: Weights) -> Stored:
         if weights.tensor(name).shape != shape:
             raise ModelError(f"{weights.path}: {name} is {weights.tensor(name).shape}, expected {shape}")
     multipliers, low = weights.tensor("multipliers"), weights.tensor("low_index")
-    if multipliers.min() < 1 or multipliers.max() >= LIMIT or low.min() < 1 or low.max() >= INDICES:
+    if multipliers.min() < 1 or multipliers.max() >= LIMIT // 4 or low.min() < 1 or low.max() >= INDICES:
         raise ModelError(f"{weights.path}: a multiplier or an index is out of range")
     return stored
 

@@ -19,18 +19,20 @@ T = TypeVar("T", bound=np.generic)
 
 COLOURS, BANDS = 3, 3
 DETAILS = COLOURS * BANDS
+VALUES = 0.8
+"""Of nets' units of size: two quantisers that take turns are finer together than a single one of as many bits."""
 MAGNITUDE_MAX = 127
 FOLD = 4
 """Nets see so many channels at a time, or they are slow."""
 
 
 def _magnitudes() -> NDArray[np.uint8]:
-    # Powers of two fall on whole numbers; no other argument comes near a half, so that every machine rounds alike.
-    return np.minimum(np.floor(16 * np.log2(1 + np.arange(256.0)) + 0.5), MAGNITUDE_MAX).astype(np.uint8)
+    # No argument comes near a half, so that every machine rounds alike.
+    return np.minimum(np.floor(16 * np.log2(1 + VALUES * np.arange(256)) + 0.5), MAGNITUDE_MAX).astype(np.uint8)
 
 
 MAGNITUDES = _magnitudes()
-"""Of sizes 0 … 255: round(16·log2(1 + size)), at most 127; larger ones count as 255."""
+"""Of sizes 0 … 255: round(16·log2(1 + 0.8·size)), at most 127; larger ones count as 255."""
 
 
 WHITE, BLACK, ALL = 0, 1, 2

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "colours.h"
+#include "dependent.h"
 #include "mixture.h"
 #include "neighbours.h"
 
@@ -100,12 +101,22 @@ typedef struct {
     Py_ssize_t n;
     rndl_tables *tables;
     void *scratch;
+    long second; /* -1 in a list that is not dependent */
 } list_arguments;
 
+/* A distance between tables in `second` makes it a dependent list. */
 static int list_open(module_state *state, PyObject *const *args, Py_ssize_t nargs, int writable, list_arguments *list) {
-    if (nargs != 3 || Py_TYPE(args[2]) != state->Tables) {
-        PyErr_SetString(PyExc_TypeError, "expected symbols int32, table_index int32, tables");
+    if ((nargs != 3 && nargs != 4) || Py_TYPE(args[2]) != state->Tables) {
+        PyErr_SetString(PyExc_TypeError, "expected symbols int32, table_index int32, tables, or the same and a number");
         return -1;
+    }
+    list->second = -1;
+    if (nargs == 4) {
+        list->second = PyLong_AsLong(args[3]);
+        if (list->second < 0 || list->second > INT32_MAX) {
+            if (!PyErr_Occurred()) PyErr_SetString(PyExc_ValueError, "a distance between tables is out of range");
+            return -1;
+        }
     }
     list->n = rndl_items_of(args[0], &list->symbols, 4, writable, "symbols");
     if (list->n < 0) return -1;
@@ -190,7 +201,10 @@ static PyObject *writer_put(PyObject *object, PyTypeObject *type, PyObject *cons
     if (!writer_reserve(self, (size_t)list.n)) {
         enum rndl_result result;
         Py_BEGIN_ALLOW_THREADS
-        result = rndl_put(&self->writer, list.symbols.buf, list.index.buf, (size_t)list.n, list.tables, list.scratch);
+        result = list.second >= 0
+            ? rndl_put_dependent(&self->writer, list.symbols.buf, list.index.buf, (size_t)list.n, (int32_t)list.second,
+                                 list.tables, list.scratch)
+            : rndl_put(&self->writer, list.symbols.buf, list.index.buf, (size_t)list.n, list.tables, list.scratch);
         Py_END_ALLOW_THREADS
         answer = result ? failed(state, result) : Py_NewRef(Py_None);
     }
@@ -215,7 +229,7 @@ static PyObject *writer_close(PyObject *object, PyObject *none) {
 
 static PyMethodDef writer_methods[] = {
     {"put", (PyCFunction)(void (*)(void))writer_put, METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
-     "put(symbols, table_index, tables): append a list."},
+     "put(symbols, table_index, tables[, second]): append a list, or with `second` a dependent one."},
     {"close", writer_close, METH_NOARGS, "The bytes of all that was put; the writer starts anew."},
     {NULL, NULL, 0, NULL},
 };
@@ -267,7 +281,10 @@ static PyObject *reader_take(PyObject *object, PyTypeObject *type, PyObject *con
     if (rndl_busy(&self->busy)) return list_close(&list), NULL;
     enum rndl_result result;
     Py_BEGIN_ALLOW_THREADS
-    result = rndl_take(&self->reader, list.symbols.buf, list.index.buf, (size_t)list.n, list.tables, list.scratch);
+    result = list.second >= 0
+        ? rndl_take_dependent(&self->reader, list.symbols.buf, list.index.buf, (size_t)list.n, (int32_t)list.second,
+                              list.tables, list.scratch)
+        : rndl_take(&self->reader, list.symbols.buf, list.index.buf, (size_t)list.n, list.tables, list.scratch);
     Py_END_ALLOW_THREADS
     self->busy = 0;
     list_close(&list);
@@ -276,7 +293,7 @@ static PyObject *reader_take(PyObject *object, PyTypeObject *type, PyObject *con
 
 static PyMethodDef reader_methods[] = {
     {"take", (PyCFunction)(void (*)(void))reader_take, METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
-     "take(symbols, table_index, tables): fill symbols with the next list."},
+     "take(symbols, table_index, tables[, second]): fill symbols with the next list."},
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot reader_slots[] = {
@@ -584,6 +601,7 @@ static int execute(PyObject *m) {
     if (add_type(m, &rndl_neighbours_spec, "Neighbours", NULL)) return -1;
     if (add_type(m, &rndl_squares_spec, "Squares", NULL)) return -1;
     if (add_type(m, &writer_spec, "Writer", &state->Writer)) return -1;
+    if (PyModule_AddFunctions(m, rndl_dependent_functions)) return -1;
     if (PyModule_AddFunctions(m, rndl_indices_functions)) return -1;
     if (PyModule_AddFunctions(m, rndl_samples_functions)) return -1;
     if (PyModule_AddFunctions(m, rndl_wavelet_functions)) return -1;

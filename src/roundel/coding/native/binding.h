@@ -26,10 +26,11 @@ Py_ssize_t rndl_items_of(PyObject *object, Py_buffer *view, Py_ssize_t width, in
 /* Takes an object for a thread; -1 with an exception set where another one has it. */
 int rndl_busy(int *flag);
 
-extern PyMethodDef rndl_indices_functions[]; /* indices_binding.c */
-extern PyMethodDef rndl_samples_functions[]; /* samples_binding.c */
-extern PyMethodDef rndl_wavelet_functions[]; /* wavelet_binding.c */
-extern PyType_Spec rndl_neighbours_spec;     /* neighbours_binding.c */
-extern PyType_Spec rndl_squares_spec;        /* squares_binding.c */
+extern PyMethodDef rndl_dependent_functions[]; /* dependent_binding.c */
+extern PyMethodDef rndl_indices_functions[];   /* indices_binding.c */
+extern PyMethodDef rndl_samples_functions[];   /* samples_binding.c */
+extern PyMethodDef rndl_wavelet_functions[];   /* wavelet_binding.c */
+extern PyType_Spec rndl_neighbours_spec;       /* neighbours_binding.c */
+extern PyType_Spec rndl_squares_spec;          /* squares_binding.c */
 
 #endif

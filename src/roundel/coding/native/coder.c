@@ -66,31 +66,18 @@ void rndl_reader_start(rndl_reader *reader, const uint8_t *bytes, size_t length)
     reader->width = UINT64_MAX;
 }
 
-/* Working memory of a list: its order by table, its escapes, and how many symbols each table has. */
 #define SHORT_LIST 64
-
-typedef struct {
-    uint64_t *distances;
-    uint32_t *order, *escaped, *ends;
-} list_memory;
 
 size_t rndl_scratch_bytes(size_t n, int32_t tables) { return 16 * n + 4 * ((size_t)tables + 1); }
 
-static list_memory divide(void *scratch, size_t n) {
-    list_memory memory;
-    memory.distances = (uint64_t *)scratch;
-    memory.order = (uint32_t *)(memory.distances + n);
-    memory.escaped = memory.order + n;
-    memory.ends = memory.escaped + n;
-    return memory;
-}
-
-/* Stable order by table. Short lists are sorted by insertion: clearing a count for each table would take longer. */
-static enum rndl_result sort_by_table(const int32_t *index, size_t n, int32_t count, list_memory memory) {
-    uint32_t *order = memory.order, *ends = memory.ends;
+enum rndl_result rndl_list_sort(rndl_list *list, const int32_t *index, size_t n, int32_t count, void *scratch) {
+    list->distances = (uint64_t *)scratch;
+    list->order = (uint32_t *)(list->distances + n);
+    list->escaped = list->order + n;
+    uint32_t *order = list->order, *ends = list->escaped + n;
     for (size_t i = 0; i < n; i++)
         if ((uint32_t)index[i] >= (uint32_t)count) return RNDL_BAD_INDEX;
-    if (n <= SHORT_LIST) {
+    if (n <= SHORT_LIST) { /* by insertion: clearing a count for each table would take longer */
         for (size_t i = 0; i < n; i++) {
             size_t at = i;
             for (; at && index[order[at - 1]] > index[i]; at--) order[at] = order[at - 1];
@@ -108,8 +95,8 @@ static enum rndl_result sort_by_table(const int32_t *index, size_t n, int32_t co
 enum rndl_result rndl_put(rndl_writer *writer, const int32_t *symbols, const int32_t *index, size_t n,
                           const rndl_tables *tables, void *scratch) {
     if (!n) return RNDL_OK;
-    list_memory memory = divide(scratch, n);
-    if (sort_by_table(index, n, tables->count, memory)) return RNDL_BAD_INDEX;
+    rndl_list memory;
+    if (rndl_list_sort(&memory, index, n, tables->count, scratch)) return RNDL_BAD_INDEX;
     size_t escapes = 0, i = 0;
     rndl_writer w = *writer; /* a copy that the compiler keeps in registers */
     while (i < n) { /* a run of one table */
@@ -135,8 +122,8 @@ enum rndl_result rndl_put(rndl_writer *writer, const int32_t *symbols, const int
 enum rndl_result rndl_take(rndl_reader *reader, int32_t *symbols, const int32_t *index, size_t n,
                            const rndl_tables *tables, void *scratch) {
     if (!n) return RNDL_OK;
-    list_memory memory = divide(scratch, n);
-    if (sort_by_table(index, n, tables->count, memory)) return RNDL_BAD_INDEX;
+    rndl_list memory;
+    if (rndl_list_sort(&memory, index, n, tables->count, scratch)) return RNDL_BAD_INDEX;
     size_t escapes = 0, i = 0;
     rndl_reader r = *reader;
     while (i < n) { /* a run of one table */
@@ -148,13 +135,7 @@ enum rndl_result rndl_take(rndl_reader *reader, int32_t *symbols, const int32_t 
         for (; i < n && index[memory.order[i]] == t; i++) {
             uint64_t unit, q = rndl_quantile(&r, &unit);
             if (q >> RNDL_PRECISION) return RNDL_DAMAGED;
-            uint32_t bucket = (uint32_t)q >> (RNDL_PRECISION - RNDL_LOOKUP_BITS);
-            uint32_t slot = found[bucket], high = found[bucket + 1];
-            while (slot < high) { /* the last slot that begins at q or before */
-                uint32_t middle = slot + (high - slot + 1) / 2;
-                if (start[middle] <= q) slot = middle;
-                else high = middle - 1;
-            }
+            uint32_t slot = rndl_slot(start, found, (uint32_t)q);
             symbols[memory.order[i]] = (int32_t)((uint32_t)offset + slot);
             if (slot == last) memory.escaped[escapes++] = memory.order[i];
             rndl_consume(&r, unit, start[slot], f[slot]);

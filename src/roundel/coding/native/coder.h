@@ -58,6 +58,14 @@ void rndl_reader_start(rndl_reader *reader, const uint8_t *bytes, size_t length)
 /* Bytes of working memory that put and take need for n symbols. */
 size_t rndl_scratch_bytes(size_t n, int32_t tables);
 
+/* A list in working memory: its order by table, stable, and room for its escapes. */
+typedef struct {
+    uint64_t *distances;
+    uint32_t *order, *escaped;
+} rndl_list;
+
+enum rndl_result rndl_list_sort(rndl_list *list, const int32_t *index, size_t n, int32_t count, void *scratch);
+
 /* Appends a list of n < 2^32 symbols, each under the table that its index names. Nothing is written on failure. */
 enum rndl_result rndl_put(rndl_writer *writer, const int32_t *symbols, const int32_t *index, size_t n,
                           const rndl_tables *tables, void *scratch);
@@ -141,6 +149,17 @@ static inline void rndl_shift_in(rndl_reader *reader) {
     }
     reader->code = reader->code << 32 | word;
     reader->width <<= 32;
+}
+
+/* The slot of a quantile below 2^24: the last that begins there or before. */
+static inline uint32_t rndl_slot(const uint32_t *cumulative, const uint32_t *lookup, uint32_t quantile) {
+    uint32_t bucket = quantile >> (RNDL_PRECISION - RNDL_LOOKUP_BITS), slot = lookup[bucket], high = lookup[bucket + 1];
+    while (slot < high) {
+        uint32_t middle = slot + (high - slot + 1) / 2;
+        if (cumulative[middle] <= quantile) slot = middle;
+        else high = middle - 1;
+    }
+    return slot;
 }
 
 static inline void rndl_consume(rndl_reader *reader, uint64_t unit, uint32_t start, uint32_t f) {

@@ -1,9 +1,8 @@
 """From a trained wavelet network to the weights file that the codec loads, its tables refitted to what it meets."""
 
-import math
 import tempfile
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any
 
 import numpy as np
@@ -14,23 +13,25 @@ from torch import Tensor, nn
 from roundel.codecs.protocol import Window
 from roundel.codecs.wavelet import stored, synthesis
 from roundel.codecs.wavelet.codec import UNITS, WaveletModel
-from roundel.codecs.wavelet.places import FLAG_TABLES, LEVELS, TABLES, TILTS, Places, flag_table
+from roundel.codecs.wavelet.places import LEVELS, SECOND, TILTS, flag_table
 from roundel.codecs.wavelet.stored import QUALITIES, TABLE_ARRAYS
-from roundel.codecs.wavelet.symbols import Prices, Writing
+from roundel.codecs.wavelet.symbols import Writing
 from roundel.codecs.wavelet.walk import Group, walk
 from roundel.codecs.weights import read
 from roundel.coding import Tables
+from roundel.coding.dependent import Path
 from roundel.training import weights as files
 from roundel.training.graphs import prove
 from roundel.training.trainer import Task
 from roundel.training.wavelet import density
+from roundel.training.wavelet.families import family_tables
 from roundel.training.wavelet.graphs import bias_places, filter_graph, level_graphs
 from roundel.training.wavelet.net import WaveletNet
 from roundel.training.wavelet.postfilter import OUT_UNIT, UNIT, PostFilter
 from roundel.training.wavelet.prefilter import PreFilter, prefilter_parts
 from roundel.training.wavelet.subbands import DETAILS, LevelContext
 from roundel.training.wavelet.transform import BANDS, COLOURS
-from roundel.training.wavelet.tunings import TUNINGS
+from roundel.training.wavelet.tunings import PLAIN, TUNINGS
 
 PRIOR_COUNT = 300.0
 """Weight of a table's original shape, in symbols."""
@@ -42,7 +43,7 @@ _ZETA = 1.149604398860241
 def export(
     net: WaveletNet,
     pictures: NDArray[np.uint8],
-    path: Path,
+    path: FilePath,
     notes: Mapping[str, str],
     prefilters: Mapping[str, PreFilter] | None = None,
 ) -> None:
@@ -59,10 +60,10 @@ def export(
             name = f"prefilter.{tuning.name}"
             found, graphs[name] = prefilter_parts(prefilters[tuning.name].eval(), net.t_of_quality)
             tensors |= {f"{name}.{part}": array for part, array in found.items()}
-    tables = family_tables()
+    tables = net.tables
     shape = {"tunings": [t.name for t in TUNINGS], "filter_reach_px": _filter(net, 0).reach_px}
     with tempfile.TemporaryDirectory() as folder:
-        draft = Path(folder) / "draft.safetensors"
+        draft = FilePath(folder) / "draft.safetensors"
         for _ in range(2):  # what the encoder chooses depends on the tables
             files.write(draft, stored.ARCHITECTURE, shape, tensors | _arrays(tables), graphs, {})
             tables = refitted(WaveletModel(stored.unchecked(read(draft)), name="", model_id=0), pictures, tables)
@@ -72,7 +73,7 @@ def export(
     files.write(path, stored.ARCHITECTURE, shape, everything, graphs, notes, selftest)
 
 
-def export_trained(model: nn.Module, task: Task, path: Path, notes: dict[str, str]) -> None:
+def export_trained(model: nn.Module, task: Task, path: FilePath, notes: dict[str, str]) -> None:
     """Write the weights file of what a `WaveletTask` trained: see `recipes.Kind.export`."""
     assert isinstance(model, WaveletNet)
     pictures = task.batch(CROPS, CROP_PX, np.random.default_rng(0)).permute(0, 2, 3, 1).contiguous().numpy()
@@ -84,7 +85,7 @@ def parts_of(net: WaveletNet) -> tuple[dict[str, NDArray[Any]], dict[str, bytes]
     """Integer tensors and graphs of a network, all but the tables."""
     tensors: dict[str, NDArray[Any]] = {
         "multipliers": np.stack([_multipliers(net, k) for k in range(len(TUNINGS))]),
-        "bit_price": np.array([t.bit_price for t in TUNINGS], np.float32),
+        "bit_price": np.array([t.bit_price / PLAIN**2 for t in TUNINGS], np.float32),
         "t_of_quality": net.t_of_quality.numpy(),
         "masking": np.array([t.masking for t in TUNINGS], np.float32),
         "low_index": torch.stack([_at_qualities(net, net.low_index, k) for k in _all()])
@@ -107,44 +108,20 @@ def parts_of(net: WaveletNet) -> tuple[dict[str, NDArray[Any]], dict[str, bytes]
     return tensors, graphs
 
 
-def family_tables() -> Tables:
-    """The tables of the densities that training assumes."""
-    sizes = density.probabilities(density.scale_of(torch.arange(density.SCALES))).numpy()
-    logits = np.array(density.SKEW_LOGITS[-TILTS:])
-    pmfs, offsets, escapes = [], [], []
-    for index, p in enumerate(sizes):
-        # Beyond a reach that one in a hundred thousand leaves, values are escapes.
-        beyond = np.append(np.cumsum(p[::-1])[::-1][1:], 0)
-        reach = min(max(int(np.argmax(beyond < 1e-5)), 2), 255)
-        for logit in logits[: 1 if index == 0 else None]:
-            up = 1 / (1 + math.exp(-logit))
-            side = p[1 : reach + 1]
-            pmfs.append(np.concatenate([(1 - up) * side[::-1], p[:1], up * side]))
-            offsets.append(-reach)
-            escapes.append(max(float(beyond[reach]), 2.0**-18))
-    for _ in range(TABLES - FLAG_TABLES):
-        pmfs.append(np.array([1 - 1 / 64, 1 / 64]))
-        offsets.append(0)
-        escapes.append(2.0**-22)
-    return Tables.from_pmfs(pmfs, offsets, escapes)
-
-
 class Counting(Writing):
     """Writes, and counts the slots that symbols fall into."""
 
     counts: NDArray[np.int64]
 
-    def put(self, group: Group, places: Places, symbols: NDArray[np.int32]) -> None:
+    def put(self, group: Group, flags: NDArray[np.int32], path: Path, table: NDArray[np.int32]) -> None:
         """See `Writing.put`."""
-        super().put(group, places, symbols)
-        flags = places.flags(symbols)
-        held = places.coded(flags)
-        found = np.where(places.turned, -symbols, symbols)[held]
-        table = places.table[held]
-        self._count(found, table)
+        super().put(group, flags, path, table)
+        odd = path.odd.astype(np.int32)
+        own, symbols = table + SECOND * odd, (path.values + odd * np.sign(path.values)) // 2
+        self._count(symbols, own)
         # Where nothing is said of the sign, both are alike.
         even = (table - 1) % TILTS == 0
-        self._count(-found[even], table[even])
+        self._count(-symbols[even], own[even])
         self._count(flags, np.full(flags.size, flag_table(group.part, group.channels)))
 
     def _count(self, symbols: NDArray[np.int32], table: NDArray[np.int32]) -> None:
@@ -162,7 +139,6 @@ def refitted(model: WaveletModel, pictures: NDArray[np.uint8], prior: Tables) ->
     """
     tables = model.stored.tables
     counts = np.zeros(tables.frequencies.size, np.int64)
-    prices = Prices(tables)
     family = family_tables()
     for number, picture in enumerate(pictures):
         quality = (number * 37 + 5) % QUALITIES
@@ -171,7 +147,7 @@ def refitted(model: WaveletModel, pictures: NDArray[np.uint8], prior: Tables) ->
         y = own.coefficients(picture, window, quality)
         limits = model.stored.limits(own.tuning, quality)
         price, maps = model.stored.bit_price(own.tuning), own.price_maps(picture, window)
-        counting = Counting(y, limits, tables, prices, price, maps)
+        counting = Counting(y, limits, tables, price, maps)
         counting.counts = counts
         walk(model.stored.contexts(own.tuning, quality), counting, y[0].shape[0], y[0].shape[1], LEVELS)
     pmfs, escapes = [], []

@@ -4,20 +4,26 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from roundel.coding import Tables
 from roundel.training.entropy.lookup import lookup_bits
-from roundel.training.wavelet import density, interpolation
+from roundel.training.wavelet import interpolation
 from roundel.training.wavelet import transform as wavelet
 from roundel.training.wavelet.density import SCALE_MIN, SCALE_STEP, SCALES
+from roundel.training.wavelet.families import family_tables, size_bits
+from roundel.training.wavelet.paths import choose
 from roundel.training.wavelet.postfilter import PostFilter
 from roundel.training.wavelet.subbands import DETAILS, Said, Shape, SubbandContexts, signed
 from roundel.training.wavelet.transform import COLOURS
 from roundel.training.wavelet.tuned import TunedTable
-from roundel.training.wavelet.tunings import TUNINGS
+from roundel.training.wavelet.tunings import PLAIN, TUNINGS
 
 MIDDLE_GREY = 0.5
+FAMILY = family_tables()
+LOW_SHIFT = math.log(2 * PLAIN)
 QUALITIES = 101
 
 
@@ -56,15 +62,20 @@ class WaveletNet(nn.Module):
     """
 
     t_of_quality: Tensor
+    frequencies: Tensor
+    """(total,) int32 of the tables that symbols are chosen and counted by."""
     table: Tensor
-    """(SCALES, N) bits of sizes at each place of the grid, one bit of the sign included."""
+    """Bits of sizes, see `families.size_bits`."""
 
     def __init__(self, shape: WaveletShape) -> None:
         super().__init__()
         self.shape = s = shape
         self.levels = len(s.widths)
         count = len(TUNINGS)
-        self.register_buffer("table", density.size_bits(), persistent=False)
+        self.register_buffer("frequencies", torch.from_numpy(FAMILY.frequencies.astype(np.int32)))
+        self.register_buffer("table", size_bits(FAMILY), persistent=False)
+        self.tables = FAMILY
+        self.register_load_state_dict_post_hook(lambda net, _: net.count())
         self.spread = TunedTable(self.levels * DETAILS, s.anchors, count)
         """log σ of a band in steps, where contexts say nothing."""
         self.low_spread = TunedTable(len(COLOURS) * interpolation.STAGES, s.anchors, count, 1.0)
@@ -77,7 +88,15 @@ class WaveletNet(nn.Module):
             self.register_buffer(f"relative{number}", steps[:, :, None, None], persistent=False)
         self.register_buffer("t_of_quality", torch.linspace(0, 1, QUALITIES), persistent=False)
         """(101,) the t of each quality that users name; the export writes tables for these."""
-        self.register_buffer("price", torch.tensor([tuning.bit_price for tuning in TUNINGS]), persistent=False)
+        prices = torch.tensor([tuning.bit_price for tuning in TUNINGS]) / PLAIN**2
+        self.register_buffer("price", prices, persistent=False)
+        """Squared error, in steps², that a bit is worth."""
+
+    def count(self) -> None:
+        """Choose and count by the tables that `frequencies` say."""
+        own = self.frequencies.cpu().numpy().astype(np.uint32)
+        self.tables = Tables(own, FAMILY.starts.copy(), FAMILY.offsets.copy())
+        self.table.copy_(size_bits(self.tables))
 
     def step(self, t: Tensor) -> Tensor:
         """Rounding steps at qualities t, for pixels in [0, 1]."""
@@ -111,8 +130,12 @@ class WaveletNet(nn.Module):
         return (self.spread(t, tuning) - math.log(SCALE_MIN)) / SCALE_STEP
 
     def low_index(self, t: Tensor, tuning: Tensor) -> Tensor:
-        """Scale indices of the low band's residuals (B, 3, STAGES), in steps of the grid."""
-        return ((self.low_spread(t, tuning) - math.log(SCALE_MIN)) / SCALE_STEP).unflatten(1, (len(COLOURS), -1))
+        """Scale indices of the low band's residuals (B, 3, STAGES), in steps of the grid.
+
+        Its plain quantiser has the tables of the first one of the details, which is 2 · PLAIN times as coarse.
+        """
+        place = (self.low_spread(t, tuning) + LOW_SHIFT - math.log(SCALE_MIN)) / SCALE_STEP
+        return place.unflatten(1, (len(COLOURS), -1))
 
     def coefficients(self, x: Tensor, t: Tensor, tuning: Tensor) -> list[Tensor]:
         """Pixels (B, 3, H, W) in [0, 1] to wavelet coefficients in rounding steps, coarsest first."""
@@ -142,7 +165,7 @@ class WaveletNet(nn.Module):
         offsets = self.offset(t, tuning)[:, :, None, None].split(DETAILS, 1)
         price = self.get_buffer("price")[tuning][:, None, None, None]
         for level, part, offset in zip(self.contexts.steps(), parts[1:], offsets, strict=True):
-            walk = Walk(part, offset, price, self.table)
+            walk = Walk(part, offset, price, self)
             known, features = level(known, features, level.shifts(t, tuning), walk.step)
             symbols.append(walk.symbols())
             bits = bits + walk.bits
@@ -159,26 +182,11 @@ class WaveletNet(nn.Module):
         return self.code(parts, t, tuning)
 
 
-@torch.no_grad()
-def decide(y: Tensor, place: Tensor, price: Tensor, table: Tensor) -> Tensor:
-    """Symbols of coefficients: the nearest integer, or the one before it where a bit saved is worth it.
-
-    Args:
-        place: scale indices. price: squared error, in steps², that a bit is worth.
-    """
-    size = y.abs()
-    nearest = torch.floor(size + 0.5)
-    lower = (nearest - 1).clamp_min(0)
-    saved = lookup_bits(nearest, place, table) - lookup_bits(lower, place, table)
-    extra = (size - lower).square() - (size - nearest).square()
-    return torch.copysign(torch.where(extra < price * saved, lower, nearest), y)
-
-
 class Walk:
     """Quantises the details of one level, step by step, as its contexts ask, and counts their bits."""
 
-    def __init__(self, y: Tensor, offset: Tensor, price: Tensor, table: Tensor) -> None:
-        self.y, self.offset, self.price, self.table = y, offset, price, table
+    def __init__(self, y: Tensor, offset: Tensor, price: Tensor, net: WaveletNet) -> None:
+        self.y, self.offset, self.price, self.net = y, offset, price, net
         self.bits = y.new_zeros(len(y))
         self.found: list[Tensor] = []
 
@@ -186,13 +194,13 @@ class Walk:
         """See `LevelContext.forward`."""
         y = self.y[:, channels]
         place = _leaky(said.scale.float() + self.offset[:, channels], SCALES - 1)
-        symbols = decide(y, place.detach(), self.price, self.table)
-        bits = lookup_bits(symbols, place, self.table) + density.sign_bits(symbols, said.skew)
+        chosen = choose(y, place, said.skew, self.price, fields, self.net.tables)
+        bits = chosen.bits(place, said.skew, self.net.table)
         if fields is not None:
-            bits, symbols = bits * fields, symbols * fields
+            bits = bits * fields
         self.bits = self.bits + bits.sum((1, 2, 3))
-        self.found.append(symbols)
-        return symbols
+        self.found.append(chosen.values)
+        return chosen.values
 
     def symbols(self) -> Tensor:
         """The quantised details (B, 9, h, w)."""

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from roundel.codecs.wavelet.masking import price_maps
 from roundel.training import perceptual
 from roundel.training.entropy.lookup import lookup_bits
-from roundel.training.wavelet import density, interpolation
+from roundel.training.wavelet import interpolation
 from roundel.training.wavelet.density import SCALES
-from roundel.training.wavelet.net import WaveletNet, decide
+from roundel.training.wavelet.net import WaveletNet
+from roundel.training.wavelet.paths import choose
 from roundel.training.wavelet.postfilter import PostFilter
 from roundel.training.wavelet.prefilter import PreFilter
 from roundel.training.wavelet.subbands import DETAILS, Said, signed
@@ -52,28 +53,28 @@ class StraightWalk:
     """Quantises one level like `net.Walk`; gradients go straight through the rounding, and bits have the slope that the
     tables have between whole numbers."""
 
-    def __init__(self, y: Tensor, offset: Tensor, price: Tensor, table: Tensor) -> None:
-        self.y, self.offset, self.price, self.table = y, offset, price, table
+    def __init__(self, y: Tensor, offset: Tensor, price: Tensor, net: WaveletNet) -> None:
+        self.y, self.offset, self.price, self.net = y, offset, price, net
         self.bits = y.new_zeros(len(y))
         self.found: list[Tensor] = []
 
     def step(self, channels: slice, said: Said, fields: Tensor | None) -> Tensor:
         """See `LevelContext.forward`."""
-        y = self.y[:, channels]
+        y, table = self.y[:, channels], self.net.table
         with torch.no_grad():
             place = (said.scale.float() + self.offset[:, channels]).clamp(0, SCALES - 1)
-            symbols = decide(y, place, self.price, self.table)
-            size = y.abs().clamp(max=self.table.shape[1] - 2).floor().long()
-            row = (place + 0.5).long().clamp(max=SCALES - 1)
-            slope = (self.table[row, size + 1] - self.table[row, size]) * torch.sign(y)
-            bits = lookup_bits(symbols, place, self.table) + density.sign_bits(symbols, said.skew)
+            chosen = choose(y.detach(), place, said.skew, self.price, fields, self.net.tables)
+            size = ((y.abs() + chosen.odd) / 2).clamp(max=table.shape[1] - 2).floor().long()
+            row = (place + 0.5 + SCALES * chosen.odd).long().clamp(max=len(table) - 1)
+            slope = (table[row, size + 1] - table[row, size]) * torch.sign(y) / 2
+            bits = chosen.bits(place, said.skew, table)
         bits = bits + slope * (y - y.detach())
-        straight = y + (symbols - y).detach()
+        straight = y + (chosen.values - y).detach()
         if fields is not None:
-            bits, straight, symbols = bits * fields, straight * fields, symbols * fields
+            bits, straight = bits * fields, straight * fields
         self.bits = self.bits + bits.sum((1, 2, 3))
         self.found.append(straight)
-        return symbols
+        return chosen.values
 
     def symbols(self) -> Tensor:
         """The quantised details (B, 9, h, w)."""
@@ -96,7 +97,7 @@ def through(net: WaveletNet, x: Tensor, t: Tensor, tuning: Tensor, maps: list[Te
     offsets = net.offset(t, tuning)[:, :, None, None].split(DETAILS, 1)
     price = net.get_buffer("price")[tuning][:, None, None, None]
     for level, part, offset, factor in zip(net.contexts.steps(), parts[1:], offsets, maps, strict=True):
-        walk = StraightWalk(part, offset, price * factor, net.table)
+        walk = StraightWalk(part, offset, price * factor, net)
         known, features = level(known, features, level.shifts(t, tuning), walk.step)
         symbols.append(walk.symbols())
         bits = bits + walk.bits

@@ -14,7 +14,7 @@ from roundel.errors import ModelError
 from roundel.training.graphs import stored_in
 from roundel.training.wavelet import density
 from roundel.training.wavelet.narrow import Narrow
-from roundel.training.wavelet.net import WaveletNet
+from roundel.training.wavelet.net import LOW_SHIFT, WaveletNet
 from roundel.training.wavelet.postfilter import OUT_UNIT, UNIT
 from roundel.training.wavelet.subbands import DETAILS, FEATURE_UNIT, LevelContext
 from roundel.training.wavelet.transform import BANDS
@@ -55,8 +55,9 @@ def _state(path: Path, weights: Weights, model: WaveletNet) -> dict[str, Tensor]
         state[f"{prefix}.shift.knots"] = torch.from_numpy(shift).float()
         spread.append(_spread(weights, k, knots))
     state["spread.knots"] = torch.from_numpy(np.concatenate(spread, 2)).float()
-    low = weights.tensor("low_index")[:, knots] * density.SCALE_STEP + math.log(density.SCALE_MIN)
+    low = weights.tensor("low_index")[:, knots] * density.SCALE_STEP + math.log(density.SCALE_MIN) - LOW_SHIFT
     state["low_spread.knots"] = torch.from_numpy(low).float()
+    state["frequencies"] = torch.from_numpy(weights.tensor("tables.frequencies").astype(np.int32))
     for number, tuning in enumerate(TUNINGS):
         state |= _filter(weights, tuning.name, model, number, knots)
     for name, value in model.state_dict().items():

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from roundel.codecs.wavelet.walk import VALUES
 from roundel.training.wavelet.density import SKEWS
 from roundel.training.wavelet.narrow import Narrow
 from roundel.training.wavelet.transform import BANDS, COLOURS
@@ -22,7 +23,7 @@ MAGNITUDE_UNIT = 16
 HEAD_SCALE = 1 / 8
 """Of what the heads say, in steps of their grids."""
 MAGNITUDE_MAX = 127
-"""Sizes count as round(16·log2(1 + |s|)), at most 127."""
+"""Sizes count as round(16·log2(1 + 0.8·|v|)), at most 127."""
 
 
 class Shape(NamedTuple):
@@ -60,8 +61,8 @@ class _Magnitudes(torch.autograd.Function):
 
 
 def _logarithms(sizes: Tensor) -> Tensor:
-    # Powers of two fall on whole numbers; no other argument comes near a half, so that every machine rounds alike.
-    return torch.floor(MAGNITUDE_UNIT * torch.log2(1 + sizes.clamp(max=255)) + 0.5).clamp(max=MAGNITUDE_MAX)
+    # No argument comes near a half, so that every machine rounds alike.
+    return torch.floor(MAGNITUDE_UNIT * torch.log2(1 + VALUES * sizes.clamp(max=255)) + 0.5).clamp(max=MAGNITUDE_MAX)
 
 
 def white_fields(height: int, width: int, device: torch.device) -> Tensor:

@@ -9,10 +9,12 @@ from roundel.training.wavelet import transform as wavelet
 from roundel.training.wavelet.transform import BANDS, COLOURS
 
 LEVELS = 5
+PLAIN = 0.7
+"""Step of the union of two quantisers that take turns (`coding.dependent`), where a plain one of as many bits has 1."""
 
 
 class Tuning(NamedTuple):
-    """Rounding steps relative to the quality's, and the squared error, in steps², that a bit is worth."""
+    """Rounding steps relative to the quality's, and the squared error, in plain steps², that a bit is worth."""
 
     name: str
     levels: tuple[float, ...]
@@ -26,11 +28,12 @@ class Tuning(NamedTuple):
         """(C,) for every part, coarsest first: relative to the quality's step, the bands' lengths included.
 
         The transform is nearly orthonormal; a band whose unit coefficient adds more to the picture has a smaller step.
+        The low band has a plain quantiser.
         """
         low = torch.full((len(COLOURS),), self.levels[0] / wavelet.LOW_NORM)
         bands = torch.tensor([1.0, 1.0, self.diagonal])
         details = [
-            (m * bands / torch.tensor(norms)).repeat(len(COLOURS))
+            (PLAIN * m * bands / torch.tensor(norms)).repeat(len(COLOURS))
             for m, norms in zip(self.levels, wavelet.NORMS[-LEVELS:], strict=True)
         ]
         return [low, *details]

@@ -11,8 +11,10 @@ const SKEWS = 7
 const NO_SKEW = 3
 const TILTS = 4
 const FLAG_TABLES = 1 + (INDICES - 1) * TILTS
+/** The first table of the second quantiser, which has as many as the first. */
+export const SECOND = FLAG_TABLES + 2 * LEVELS
 /** Tables of a model. */
-export const TABLES = FLAG_TABLES + 2 * LEVELS
+export const TABLES = SECOND + FLAG_TABLES
 
 /** Fields of a chessboard: those whose row and column sum to an even number, the others, all. */
 export const WHITE = 0

@@ -2,7 +2,7 @@
 
 import type { Coder, Reader } from '../../coding/coder'
 import { FormatError } from '../../errors'
-import { flagTable, type Places } from './places'
+import { flagTable, type Places, SECOND } from './places'
 
 /** So many coefficients of scale index 0 share a flag that says whether one of them is not 0. */
 const RUN = 32
@@ -35,12 +35,28 @@ export class Reading implements Symbols {
     this.readers = passes.map((bytes) => coder.reader(bytes))
   }
 
-  next({ part, first, channels }: Group, { table, turned }: Places, guess?: Int32Array): Int32Array {
-    const reader = this.readers[Math.max(part - 1, 0)]
+  next({ part, first, channels }: Group, places: Places, guess?: Int32Array): Int32Array {
+    const values = part ? this.details(part, first, places) : this.reader(part).take(places.table)
+    const limits = this.limits[part]
+    for (let i = 0; i < values.length; i++) {
+      if (guess) values[i] += guess[i]
+      if (Math.abs(values[i]) > limits[first + (i % channels)])
+        throw new FormatError('a coefficient is beyond what pictures have; the file is damaged')
+    }
+    return values
+  }
+
+  private reader(part: number): Reader {
+    return this.readers[Math.max(part - 1, 0)]
+  }
+
+  /** Flags of runs, then the values of a dependent list. */
+  private details(part: number, first: number, { table, turned }: Places): Int32Array {
+    const reader = this.reader(part)
     let zeros = 0
     for (let i = 0; i < table.length; i++) if (!table[i]) zeros++
     const runs = Math.ceil(zeros / RUN)
-    const flags = reader.take(new Int32Array(runs).fill(flagTable(Math.max(part - 1, 0), first > 0)))
+    const flags = reader.take(new Int32Array(runs).fill(flagTable(part - 1, first > 0)))
     const places = new Int32Array(table.length)
     const index = new Int32Array(table.length)
     let held = 0
@@ -49,16 +65,9 @@ export class Reading implements Symbols {
       places[held] = i
       index[held++] = table[i]
     }
-    const found = reader.take(index.subarray(0, held))
-    const values = guess ? guess.slice() : new Int32Array(table.length)
-    const limits = this.limits[part]
-    for (let k = 0; k < held; k++) {
-      const i = places[k]
-      const value = values[i] + (turned[i] ? -found[k] : found[k])
-      if (Math.abs(value) > limits[first + (i % channels)])
-        throw new FormatError('a coefficient is beyond what pictures have; the file is damaged')
-      values[i] = value
-    }
+    const found = reader.takeDependent(index.subarray(0, held), SECOND)
+    const values = new Int32Array(table.length)
+    for (let k = 0; k < held; k++) values[places[k]] = turned[places[k]] ? -found[k] : found[k]
     return values
   }
 }

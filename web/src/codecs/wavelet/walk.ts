@@ -11,7 +11,9 @@ import { ALL, BANDS, BLACK, COLOURS, DETAILS, plainTable, placesOf, WHITE } from
 import type { Symbols } from './symbols'
 
 /** Of sizes 0 … 255. */
-const MAGNITUDES = Uint8Array.from({ length: 256 }, (_, size) => Math.min(Math.floor(16 * Math.log2(1 + size) + 0.5), 127))
+const MAGNITUDES = Uint8Array.from({ length: 256 }, (_, size) =>
+  Math.min(Math.floor(16 * Math.log2(1 + 0.8 * size) + 0.5), 127),
+)
 /** Nets see so many channels at a time. */
 const FOLD = 4
 
