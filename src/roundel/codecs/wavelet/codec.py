@@ -24,7 +24,8 @@ from roundel.errors import FormatError, ModelError
 USUAL_EFFORT = 1
 """Effort 0 looks for the nearest values, from 1 on for the best by rate and distortion."""
 FEEDBACK_EFFORT, OFTEN_EFFORT = 2, 5
-"""From these on, levels make up for the errors of those before them, and groups for those of the groups before."""
+"""From these on, levels make up for the errors of those before them, and groups for those of the groups before. A tuning
+without a pre-filter, which is for squared error, does the first at the usual effort already."""
 PLAIN = 0.7
 """Steps, of two quantisers together, to those of a plain quantiser of as many bits."""
 FILTER_PX = 8
@@ -100,7 +101,8 @@ class WaveletModel:
         y = self.coefficients(pixels, window, quality, prepared=not drawn)
         height, width = y[0].shape[:2]
         feedback = None
-        if self.effort >= FEEDBACK_EFFORT:
+        prepares = stored.preparation(tuning, quality) is not None
+        if self.effort >= (FEEDBACK_EFFORT if prepares else USUAL_EFFORT):
             steps = [np.float32(1) / per_step for per_step in self._per_step(quality)]
             feedback = Feedback(y, steps, every=self.effort >= OFTEN_EFFORT)
         writing = Writing(y, limits, stored.tables, price if self.effort else 0.0, maps, feedback)
