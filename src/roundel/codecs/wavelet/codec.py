@@ -24,8 +24,8 @@ from roundel.errors import FormatError, ModelError
 USUAL_EFFORT = 1
 """Effort 0 looks for the nearest values, from 1 on for the best by rate and distortion."""
 FEEDBACK_EFFORT, OFTEN_EFFORT = 2, 5
-"""From these on, levels make up for the errors of those before them, and groups for those of the groups before. A tuning
-without a pre-filter, which is for squared error, does the first at the usual effort already."""
+"""From these on, levels make up for the errors of those before them, and groups for those of the groups before. A
+tuning without a pre-filter, which is for squared error, does the first at the usual effort already."""
 PLAIN = 0.7
 """Steps, of two quantisers together, to those of a plain quantiser of as many bits."""
 FILTER_PX = 8
