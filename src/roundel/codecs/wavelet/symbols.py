@@ -60,7 +60,7 @@ class Writing:
         held = places.coded(flags)
         table, turned = places.table[held], places.turned[held]
         values = np.zeros(held.size, np.int32)
-        own = worth[held] if worth.size > 1 else worth.repeat(table.size)
+        own = worth[held] if worth.size > 1 else worth
         path = decide(y.ravel()[held], turned, table, own, SECOND, self._tables)
         values[held] = path.values
         self.put(group, flags, path._replace(values=np.where(turned, -path.values, path.values)), table)
