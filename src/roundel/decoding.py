@@ -156,8 +156,9 @@ class Decoding:
         results: dict[int, _Result] = {}
         latents: dict[int, Patch] = {}
         strips = self._strips(wanted)
-        total, done = sum(len(parts) for _, parts in strips), 0
-        for strip, parts in strips:
+        tiles, done = [[sum(1 for _ in grid.touching(part)) for part in parts] for _, parts in strips], 0
+        total = sum(map(sum, tiles))
+        for (strip, parts), counts in zip(strips, tiles, strict=True):
             context = self.context(strip)
             needed = set(grid.touching(context))
             top = context.top // latent_px
@@ -165,8 +166,12 @@ class Decoding:
             for index, tile in self._tiles(sorted(needed - latents.keys())):
                 latents[index] = Patch(grid.tile(index).scale_down(latent_px), tile.decoded.latents)
                 results[index] = _Result(tile.decoded.crc, tile.passes, tile.damaged)
-            for _ in self.codec.run(partial(self._render, latents, wanted, pixels), parts, total, done):
-                done += 1
+            drawn = self.codec.told(None).run(partial(self._render, latents, wanted, pixels), parts, len(parts))
+            for count, _ in zip(counts, drawn, strict=True):
+                for _ in range(count):
+                    done += 1
+                    if self.codec.progress:
+                        self.codec.progress(done, total)
         return results
 
     def _strips(self, wanted: Rect) -> list[tuple[Rect, list[Rect]]]:
@@ -180,9 +185,23 @@ class Decoding:
         strips = []
         for row in range(wanted.top // grid.side, -(-wanted.bottom // grid.side), rows):
             strip = Rect(row * grid.side, 0, rows * grid.side, grid.width).intersect(wanted)
-            parts = [grid.tile(index).intersect(strip) for index in grid.touching(strip)]
-            strips.append((strip, [strip] if isinstance(self.decoder, Together) else parts))
+            strips.append((strip, [strip] if isinstance(self.decoder, Together) else self._parts(strip)))
         return strips
+
+    def _parts(self, strip: Rect) -> list[Rect]:
+        """A strip's tiles, or, where that leaves work for every thread, rectangles of some of them.
+
+        Those halos that would be drawn for both of two neighbours are drawn once.
+        """
+        grid = self.grid
+        tiles = [grid.tile(index).intersect(strip) for index in grid.touching(strip)]
+        across = len({tile.left for tile in tiles})
+        beside = min(across // self.codec.jobs, max(1, STRIP_PX // (grid.side * strip.height)))
+        if not self.decoder.halo_px or beside == 0 or (beside == 1 and self.codec.jobs > 1):
+            return tiles
+        starts = sorted({tile.left for tile in tiles})[::beside]
+        ends = [*starts[1:], strip.right]
+        return [strip._replace(left=left, width=right - left) for left, right in zip(starts, ends, strict=True)]
 
     def _tiles(self, indices: Sequence[int]) -> Iterator[tuple[int, _Tile]]:
         """Tiles, decoded or remembered, in any order."""

@@ -19,7 +19,8 @@ from roundel.codecs.wavelet import analysis, stored, synthesis
 from roundel.codecs.wavelet.codec import FILTERED, UNITS, WaveletModel
 from roundel.codecs.wavelet.folding import LATENTS, fold, unfold
 from roundel.codecs.wavelet.places import FLAG_TABLES, RUN, TABLE_OF, TILTS, Places
-from roundel.codecs.wavelet.walk import ALL, BLACK, WHITE, Group, pick, put, signed
+from roundel.codecs.wavelet.symbols import SYMBOL_MAX, Reading
+from roundel.codecs.wavelet.walk import ALL, BLACK, WHITE, Group, Level, Symbols, pick, put, signed
 from roundel.errors import FormatError, ModelError
 from roundel.training.wavelet.tunings import TUNINGS
 from tests.codecs import reference_wavelet
@@ -266,6 +267,34 @@ def test_garbage_is_a_format_error_or_other_symbols(model: WaveletModel) -> None
             continue
         assert model.render(decoded.latents, Window(0, 0, 64, 64), 90).shape == (64, 64, 3)
     assert refused
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 7), (12, 16), (33, 9)])
+def test_groups_are_read_alike_at_once_and_step_by_step(model: WaveletModel, shape: tuple[int, int]) -> None:
+    """Of any bytes, and whatever a head says, scale indices and skews beyond their grids among it."""
+    rng = np.random.default_rng(shape)
+    refused = 0
+    for number in range(12):
+        limits = [np.full(9, (SYMBOL_MAX, 40)[number % 2], np.int32)] * 6
+        passes = [bytes(3), bytes(3), rng.integers(0, 256, 2000, np.uint8).tobytes(), b"", b""]
+        levels, ends = [Level.blank(*shape) for _ in range(2)], []
+        heads = [rng.integers(0, (3, 70, 256)[number % 3], (*shape, 2 * c)).astype(np.uint8) for c in (3, 3, 6)]
+        for level, read in zip(levels, (Reading.details, Symbols.details), strict=True):
+            reading, end = Reading(passes, limits, model.stored.tables), ""
+            groups = ((slice(0, 3), WHITE), (slice(0, 3), BLACK), (slice(3, 9), ALL))
+            for (channels, fields), said in zip(groups, heads, strict=True):
+                try:
+                    read(reading, Group(3, channels, fields), said, level)
+                except FormatError as error:
+                    end = str(error)
+                    break
+            ends.append(end)
+        assert bool(ends[0]) == bool(ends[1])
+        refused += bool(ends[0])
+        if not ends[0]:
+            for once, stepwise in zip(*levels, strict=True):
+                np.testing.assert_array_equal(once, stepwise)
+    assert refused < 12
 
 
 def test_settings_and_coefficients_out_of_range_are_damage(model: WaveletModel) -> None:

@@ -67,12 +67,30 @@ class Reader:
         """The next dependent list; arguments checked. Raises: FormatError."""
         return self._taken(index, tables.native, second)
 
+    def take_details(
+        self,
+        said: NDArray[np.uint8],
+        level: Sequence[NDArray[Any]],
+        by: Sequence[NDArray[Any]],
+        tables: Tables,
+        place: Sequence[int],
+    ) -> bool:
+        """A group of a level's coefficients: `details.h` says what the arguments are. Raises: FormatError.
+
+        Returns:
+            Whether no value exceeds its limit.
+        """
+        try:
+            return bool(self.module.take_details(self.stream, said, *level, *by, tables.native, *place))
+        except (self.module.Damaged, self.module.Beyond) as error:
+            raise FormatError(_damage(error)) from None
+
     def _taken(self, index: NDArray[np.int32], *by: Any) -> NDArray[np.int32]:
         symbols = np.empty(index.size, np.int32)
         try:
             self.stream.take(symbols, index, *by)
         except (self.module.Damaged, self.module.Beyond) as error:
-            raise FormatError(f"coded data holds {error}; the file is damaged") from None
+            raise FormatError(_damage(error)) from None
         return symbols
 
 
@@ -83,5 +101,9 @@ def take_each(readers: Sequence[Reader], index: NDArray[np.int32], tables: Table
     try:
         module.take_each([reader.stream for reader in readers], symbols, index, tables.native)
     except (module.Damaged, module.Beyond) as error:
-        raise FormatError(f"coded data holds {error}; the file is damaged") from None
+        raise FormatError(_damage(error)) from None
     return symbols
+
+
+def _damage(error: Exception) -> str:
+    return f"coded data holds {error}; the file is damaged"

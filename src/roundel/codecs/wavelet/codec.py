@@ -2,7 +2,8 @@
 
 import copy
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -190,10 +191,16 @@ class WaveletModel:
 
     def render(self, latents: np.ndarray, window: Window, quality: int) -> np.ndarray:
         """See `Model.render`."""
-        cell = self.latent_px
-        settings = int(latents[-1, window.top // cell, window.left // cell])
         drawn = synthesis.draw(synthesis.synthesis(unfold(latents)))
-        return self._finished(drawn, window, settings, quality)
+        parts = list(_alike(latents[-1], window, self.latent_px))
+        if len(parts) == 1:
+            return self._finished(drawn, window, parts[0][1], quality)
+        pixels = np.empty((window.height, window.width, 3), np.uint8)
+        for part, settings in parts:
+            top, left = part.top - window.top, part.left - window.left
+            own = self._finished(drawn, part, settings, quality)
+            pixels[top : top + part.height, left : left + part.width] = own
+        return pixels
 
     def _finished(self, drawn: synthesis.Drawn, window: Window, settings: int, quality: int) -> NDArray[np.uint8]:
         """A window of a synthesised picture, filtered if the tile's settings say so."""
@@ -231,6 +238,24 @@ class WaveletModel:
         plain, filtered = (self._finished(decoded, whole, self.tuning | on, quality) for on in (0, FILTERED))
         allowed = ALLOWED_FOR_THE_EYE if self.stored.masking(self.tuning) and not drawn else 1.0
         return _squared(filtered - wanted) <= allowed * _squared(plain - wanted)
+
+
+def _alike(settings: np.ndarray, window: Window, cell_px: int) -> Iterator[tuple[Window, int]]:
+    """Parts of a window within which settings are the same, and these: one, or those between the borders of its tiles.
+
+    Args:
+        settings: of every cell.
+    """
+    top, left = window.top // cell_px, window.left // cell_px
+    bottom, right = -(-(window.top + window.height) // cell_px), -(-(window.left + window.width) // cell_px)
+    own = settings[top:bottom, left:right]
+    rows, columns = (np.flatnonzero((np.diff(own, axis=axis) != 0).any(1 - axis)) + 1 for axis in (0, 1))
+    for first, last in pairwise([0, *rows.tolist(), own.shape[0]]):
+        for start, end in pairwise([0, *columns.tolist(), own.shape[1]]):
+            above, before = max((top + first) * cell_px, window.top), max((left + start) * cell_px, window.left)
+            height = min((top + last) * cell_px, window.top + window.height) - above
+            width = min((left + end) * cell_px, window.left + window.width) - before
+            yield Window(above, before, height, width), int(own[first, start])
 
 
 def _squared(x: NDArray[np.float32]) -> float:

@@ -1,6 +1,6 @@
 """Lossless prediction of a small picture from coarse to fine: each sample is guessed from the known ones around it."""
 
-from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -14,22 +14,26 @@ _SIDES = ((-1, 0), (1, 0), (0, -1), (0, 1))
 
 
 class Stage(NamedTuple):
-    """Samples that are known at the same time."""
+    """Samples that are known at the same time; N of them."""
 
     kind: int
     """0 … STAGES − 1; stages with strides beyond the fourth share the kinds of the fourth."""
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
-    """Where they are, in raster order."""
-    stride: int
-    """Distance of the neighbours that they are guessed from; 0 for the first sample."""
-    around: tuple[tuple[int, int], ...]
+    """(N,) where they are, in raster order."""
+    around: NDArray[np.intp]
+    """(4, N) where the neighbours are that they are guessed from, in the picture as one row; outside it, anywhere."""
+    inside: NDArray[np.int32]
+    """(4, N, 1) 1 for neighbours inside the picture, 0 for others."""
+    count: NDArray[np.int32]
+    """(N, 1) of those inside, at least 1."""
 
 
-def stages(height: int, width: int) -> Iterator[Stage]:
+@lru_cache(maxsize=16)
+def stages(height: int, width: int) -> tuple[Stage, ...]:
     """The stages of a picture, in order: every sample is in exactly one."""
     zero = np.zeros(1, np.intp)
-    yield Stage(0, zero, zero, 0, ())
+    found = [_stage(0, zero, zero, 0, _SIDES, height, width)._replace(inside=np.zeros((4, 1, 1), np.int32))]
     stride = 1 << max(height - 1, width - 1, 0).bit_length()
     rows, columns = np.arange(height)[:, None], np.arange(width)[None]
     while stride > 1:
@@ -38,21 +42,32 @@ def stages(height: int, width: int) -> Iterator[Stage]:
         odd_rows, odd_columns = rows % stride == step, columns % stride == step
         even_rows, even_columns = rows % stride == 0, columns % stride == 0
         diagonal = np.nonzero(odd_rows & odd_columns)
-        yield Stage(kind, diagonal[0], diagonal[1], step, _DIAGONAL)
+        found.append(_stage(kind, *diagonal, step, _DIAGONAL, height, width))
         sides = np.nonzero((odd_rows & even_columns) | (even_rows & odd_columns))
-        yield Stage(kind + 1, sides[0], sides[1], step, _SIDES)
+        found.append(_stage(kind + 1, *sides, step, _SIDES, height, width))
         stride = step
+    return tuple(found)
+
+
+def _stage(
+    kind: int,
+    rows: NDArray[np.intp],
+    columns: NDArray[np.intp],
+    stride: int,
+    around: tuple[tuple[int, int], ...],
+    height: int,
+    width: int,
+) -> Stage:
+    down, across = (np.array(steps)[:, None] * stride for steps in zip(*around, strict=True))
+    y, x = rows + down, columns + across
+    inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
+    where = y.clip(0, height - 1) * width + x.clip(0, width - 1)
+    count = np.maximum(inside.sum(0), 1).astype(np.int32)
+    return Stage(kind, rows, columns, where, inside[:, :, None].astype(np.int32), count[:, None])
 
 
 def predict(x: NDArray[np.int32], stage: Stage) -> NDArray[np.int32]:
     """(N, C) means, rounded, of those neighbours of a stage's samples that lie inside the picture x (h, w, C)."""
-    height, width, channels = x.shape
-    total = np.zeros((len(stage.rows), channels), np.int64)
-    count = np.zeros((len(stage.rows), 1), np.int64)
-    for dy, dx in stage.around:
-        rows, columns = stage.rows + dy * stage.stride, stage.columns + dx * stage.stride
-        inside = (rows >= 0) & (rows < height) & (columns >= 0) & (columns < width)
-        total += np.where(inside[:, None], x[rows.clip(0, height - 1), columns.clip(0, width - 1)], 0)
-        count += inside[:, None]
-    count = np.maximum(count, 1)
-    return ((2 * total + count) // (2 * count)).astype(np.int32)
+    flat = x.reshape(-1, x.shape[2])
+    total = (flat.take(stage.around, 0) * stage.inside).sum(0, dtype=np.int64)
+    return ((2 * total + stage.count) // (2 * stage.count)).astype(np.int32)

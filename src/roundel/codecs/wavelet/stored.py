@@ -11,7 +11,7 @@ from roundel.codecs.wavelet.nets import Contexts, Filter, LevelContext, Preparat
 from roundel.codecs.wavelet.places import INDICES, LEVELS, TABLES, Places
 from roundel.codecs.wavelet.symbols import SYMBOL_MAX
 from roundel.codecs.wavelet.synthesis import LIMIT
-from roundel.codecs.wavelet.walk import COLOURS, DETAILS, Group, walk
+from roundel.codecs.wavelet.walk import COLOURS, DETAILS, Group, Symbols, walk
 from roundel.codecs.weights import Weights
 from roundel.coding import Tables
 from roundel.errors import ModelError
@@ -138,7 +138,7 @@ def unchecked(weights: Weights) -> Stored:
     return stored
 
 
-class _Hashing:
+class _Hashing(Symbols):
     """Makes symbols up and hashes what the nets say about them."""
 
     def __init__(self) -> None:

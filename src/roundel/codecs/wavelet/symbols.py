@@ -6,16 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roundel.codecs.wavelet.feedback import Feedback
-from roundel.codecs.wavelet.places import RUN, SECOND, Places, flag_table
-from roundel.codecs.wavelet.walk import Group, pick
+from roundel.codecs.wavelet.places import RUN, SECOND, TABLE_OF, Places, flag_table
+from roundel.codecs.wavelet.walk import MAGNITUDES, Group, Level, Symbols, pick
 from roundel.coding import Reader, Tables, Writer, compiled
 from roundel.coding.dependent import Path, decide
 from roundel.errors import FormatError
 
 SYMBOL_MAX = 2**15 - 1
+_BEYOND = "a coefficient is beyond what pictures have; the file is damaged"
 
 
-class Writing:
+class Writing(Symbols):
     """Decides values by rate and distortion, and writes them, a stream for each pass.
 
     Args:
@@ -101,7 +102,7 @@ class Writing:
         return live
 
 
-class Reading:
+class Reading(Symbols):
     """Reads values from passes.
 
     Args:
@@ -110,6 +111,18 @@ class Reading:
 
     def __init__(self, passes: Sequence[bytes], limits: Sequence[NDArray[np.int32]], tables: Tables) -> None:
         self._readers, self._limits, self._tables = [Reader(data) for data in passes], limits, tables
+
+    def details(self, group: Group, said: NDArray[np.uint8], level: Level) -> None:
+        """See `walk.Symbols.details`; in one go where the C core is built. Raises: FormatError."""
+        coder = self._readers[group.part - 1].coder
+        if not isinstance(coder, compiled.Reader) or not isinstance(group.fields, int):
+            super().details(group, said, level)
+            return
+        first, count = group.channels.start, group.channels.stop - group.channels.start
+        limits = self._limits[group.part][group.channels]
+        place = (*said.shape[:2], first, count, group.fields, flag_table(group.part, group.channels), SECOND)
+        if not coder.take_details(said, level, (TABLE_OF, limits, MAGNITUDES), self._tables, place):
+            raise FormatError(_BEYOND)
 
     def next(self, group: Group, places: Places, guess: NDArray[np.int32] | int) -> NDArray[np.int32]:
         """See `walk.Symbols.next`. Raises: FormatError."""
@@ -127,7 +140,7 @@ class Reading:
             values = _spread(found, held, places.turned, len(limits))
         extremes = int(values.max(initial=0)), -int(values.min(initial=0))
         if max(extremes) > limits.min() and (np.abs(values) > limits).any():
-            raise FormatError("a coefficient is beyond what pictures have; the file is damaged")
+            raise FormatError(_BEYOND)
         return values
 
 
@@ -141,11 +154,6 @@ def _spread(
     found: NDArray[np.int32], held: NDArray[np.bool_], turned: NDArray[np.uint8], channels: int
 ) -> NDArray[np.int32]:
     """(N, C) values of all places: those held, in their order, with their own signs, and 0 elsewhere."""
-    native = compiled.native()
-    if native:
-        out = np.empty((held.size // channels, channels), np.int32)
-        native.scatter(found, held.view(np.uint8), turned, out, len(out), 1, channels, 2, channels, 0)
-        return out
     values = np.zeros(held.size, np.int32)
     values[held] = found
     return np.where(turned, -values, values).reshape(-1, channels)

@@ -50,8 +50,38 @@ class Group(NamedTuple):
     """Of a chessboard, or rows and columns; values come in raster order."""
 
 
+class Level(NamedTuple):
+    """What is known of a level so far: zeros in the beginning."""
+
+    values: NDArray[np.int32]
+    """(h, w, 9)."""
+    luma: NDArray[np.uint8]
+    known: NDArray[np.uint8]
+    """What nets see: of luma, see `signed`, and, once the colours are there, of all."""
+
+    @classmethod
+    def blank(cls, height: int, width: int) -> "Level":
+        """A level of which nothing is known."""
+        luma, known = (np.zeros((1, height, width, filled(2 * count)), np.uint8) for count in (BANDS, DETAILS))
+        return cls(np.zeros((height, width, DETAILS), np.int32), luma, known)
+
+    def put(self, group: Group, values: NDArray[np.int32]) -> None:
+        """Take the values (N, C) of a group in."""
+        put(self.values, group, values)
+        seen, count = (self.luma, BANDS) if group.channels.stop == BANDS else (self.known, DETAILS)
+        signed(self.values, count, seen)
+
+
 class Symbols(Protocol):
     """Where the walk gets symbols from."""
+
+    def details(self, group: Group, said: NDArray[np.uint8], level: Level) -> None:
+        """Take the values of a group of details into their level.
+
+        Args:
+            said: by a head, (h, w, 2·C), scale indices first.
+        """
+        level.put(group, self.next(group, said_places(said, group.fields), 0))
 
     def next(self, group: Group, places: Places, guess: NDArray[np.int32] | int) -> NDArray[np.int32]:
         """Values of a group, (N, C) for its N fields and its channels.
@@ -75,18 +105,14 @@ def walk(contexts: Contexts, symbols: Symbols, height: int, width: int, levels: 
     luma, colours = slice(0, BANDS), slice(BANDS, DETAILS)
     for number, level in enumerate(contexts.levels[:levels], 1):
         features, said = level.white(known, features)
-        rows, columns = features.shape[1:3]
-        values = np.zeros((rows, columns, DETAILS), np.int32)
-        group = Group(number, luma, WHITE)
-        put(values, group, symbols.next(group, said_places(said, WHITE), 0))
-        features, said = level.black(features, signed(values, BANDS))
-        group = Group(number, luma, BLACK)
-        put(values, group, symbols.next(group, said_places(said, BLACK), 0))
-        features, said = level.colours(features, signed(values, BANDS))
-        group = Group(number, colours, ALL)
-        put(values, group, symbols.next(group, said_places(said, ALL), 0))
-        known = signed(values)
-        parts.append(values)
+        own = Level.blank(*features.shape[1:3])
+        symbols.details(Group(number, luma, WHITE), said, own)
+        features, said = level.black(features, own.luma)
+        symbols.details(Group(number, luma, BLACK), said, own)
+        features, said = level.colours(features, own.luma)
+        symbols.details(Group(number, colours, ALL), said, own)
+        known = own.known
+        parts.append(own.values)
     return parts
 
 
@@ -123,26 +149,38 @@ def put(array: NDArray[T], group: Group, values: NDArray[T]) -> None:
             own[row::2, (row + group.fields) % 2 :: 2] = found[row::2]
 
 
-def signed(values: NDArray[np.int32], channels: int | None = None) -> NDArray[np.uint8]:
+def filled(channels: int) -> int:
+    """As many, up to a multiple of what nets see at a time."""
+    return -(-channels // FOLD) * FOLD
+
+
+def signed(
+    values: NDArray[np.int32], channels: int | None = None, out: NDArray[np.uint8] | None = None
+) -> NDArray[np.uint8]:
     """Integers (h, w, C) to what nets see of the first of their channels, (1, h, w, 2·channels and zeros).
 
     The magnitudes of positive ones, those of negative ones, and zeros up to a multiple of 4.
+
+    Args:
+        out: where to write it to, instead of a new array.
     """
     height, width, stride = values.shape
     count = stride if channels is None else channels
-    wide = -(-2 * count // FOLD) * FOLD
+    if out is None:
+        out = np.empty((1, height, width, filled(2 * count)), np.uint8)
     native = compiled.native()
     if native:
-        out = np.empty((1, height, width, wide), np.uint8)
-        native.signed(values, MAGNITUDES, out, height * width, count, stride, wide)
+        native.signed(values, MAGNITUDES, out, height * width, count, stride, out.shape[3])
         return out
     own = values[:, :, :count]
     sizes = MAGNITUDES.take(np.minimum(np.abs(own), 255))
-    zero, rest = np.uint8(0), np.zeros((height, width, wide - 2 * count), np.uint8)
-    return np.concatenate([np.where(own > 0, sizes, zero), np.where(own < 0, sizes, zero), rest], 2)[None]
+    out[0, :, :, :count] = np.where(own > 0, sizes, 0)
+    out[0, :, :, count : 2 * count] = np.where(own < 0, sizes, 0)
+    out[0, :, :, 2 * count :] = 0
+    return out
 
 
-def said_places(said: NDArray[np.uint8], fields: int) -> Places:
+def said_places(said: NDArray[np.uint8], fields: Fields) -> Places:
     """Of what a head says, (h, w, 2·C), scale indices first, that of the fields of a chessboard."""
     height, width, both = said.shape
     channels = both // 2

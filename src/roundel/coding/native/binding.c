@@ -18,7 +18,7 @@ Py_ssize_t rndl_items_of(PyObject *object, Py_buffer *view, Py_ssize_t width, in
     return -1;
 }
 
-static PyObject *failed(module_state *state, enum rndl_result result) {
+PyObject *rndl_failed(module_state *state, enum rndl_result result) {
     switch (result) {
     case RNDL_BAD_INDEX: PyErr_SetString(state->BadIndex, "a table index names no table"); break;
     case RNDL_DAMAGED: PyErr_SetString(state->Damaged, "a value that no encoder writes"); break;
@@ -206,7 +206,7 @@ static PyObject *writer_put(PyObject *object, PyTypeObject *type, PyObject *cons
                                  list.tables, list.scratch)
             : rndl_put(&self->writer, list.symbols.buf, list.index.buf, (size_t)list.n, list.tables, list.scratch);
         Py_END_ALLOW_THREADS
-        answer = result ? failed(state, result) : Py_NewRef(Py_None);
+        answer = result ? rndl_failed(state, result) : Py_NewRef(Py_None);
     }
     self->busy = 0;
     list_close(&list);
@@ -243,13 +243,6 @@ static PyType_Slot writer_slots[] = {
 static PyType_Spec writer_spec = {"roundel.coding._native.Writer", sizeof(WriterObject), 0, Py_TPFLAGS_DEFAULT, writer_slots};
 
 /* ---- Reader ---- */
-
-typedef struct {
-    PyObject_HEAD
-    rndl_reader reader;
-    Py_buffer data;
-    int busy;
-} ReaderObject;
 
 static PyObject *reader_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     PyObject *data;
@@ -288,7 +281,7 @@ static PyObject *reader_take(PyObject *object, PyTypeObject *type, PyObject *con
     Py_END_ALLOW_THREADS
     self->busy = 0;
     list_close(&list);
-    return result ? failed(state, result) : Py_NewRef(Py_None);
+    return result ? rndl_failed(state, result) : Py_NewRef(Py_None);
 }
 
 static PyMethodDef reader_methods[] = {
@@ -348,7 +341,7 @@ static PyObject *take_each(PyObject *module, PyObject *const *args, Py_ssize_t n
     PyMem_RawFree(readers);
     list_close(&list);
     if (!good) return NULL;
-    return result ? failed(state, result) : Py_NewRef(Py_None);
+    return result ? rndl_failed(state, result) : Py_NewRef(Py_None);
 }
 
 /* ---- Seen colours ---- */
@@ -445,7 +438,7 @@ static PyObject *colours_code(PyObject *object, PyTypeObject *type, PyObject *co
     rndl_band *band = &given.band;
     for (size_t i = 0; i < band->n; i++)
         if ((uint32_t)band->index[i] >= (uint32_t)tables->tables.count) {
-            failed(state, RNDL_BAD_INDEX);
+            rndl_failed(state, RNDL_BAD_INDEX);
             goto done;
         }
     memory = PyMem_RawMalloc(12 * band->n + 1);
@@ -469,7 +462,7 @@ static PyObject *colours_code(PyObject *object, PyTypeObject *type, PyObject *co
         else
             result = rndl_colours_put(self->colours, &((WriterObject *)args[0])->writer, band, &tables->tables, tables->reach);
         Py_END_ALLOW_THREADS
-        answer = result ? failed(state, result) : Py_NewRef(Py_None);
+        answer = result ? rndl_failed(state, result) : Py_NewRef(Py_None);
     }
     *stream_busy = self->busy = 0;
 done:
@@ -504,7 +497,7 @@ static PyObject *colours_count(PyObject *object, PyTypeObject *type, PyObject *c
     Py_END_ALLOW_THREADS
     self->busy = 0;
     band_close(&given);
-    return result ? failed(PyType_GetModuleState(type), result) : Py_NewRef(Py_None);
+    return result ? rndl_failed(PyType_GetModuleState(type), result) : Py_NewRef(Py_None);
 }
 
 static PyObject *colours_cost(PyObject *object, PyObject *none) {
@@ -602,6 +595,7 @@ static int execute(PyObject *m) {
     if (add_type(m, &rndl_squares_spec, "Squares", NULL)) return -1;
     if (add_type(m, &writer_spec, "Writer", &state->Writer)) return -1;
     if (PyModule_AddFunctions(m, rndl_dependent_functions)) return -1;
+    if (PyModule_AddFunctions(m, rndl_details_functions)) return -1;
     if (PyModule_AddFunctions(m, rndl_indices_functions)) return -1;
     if (PyModule_AddFunctions(m, rndl_samples_functions)) return -1;
     if (PyModule_AddFunctions(m, rndl_wavelet_functions)) return -1;

@@ -20,6 +20,16 @@ typedef struct {
     void *memory;
 } TablesObject;
 
+typedef struct {
+    PyObject_HEAD
+    rndl_reader reader;
+    Py_buffer data;
+    int busy;
+} ReaderObject;
+
+/* Sets the exception of a result that is not RNDL_OK; NULL. */
+PyObject *rndl_failed(module_state *state, enum rndl_result result);
+
 /* A contiguous buffer of `width`-byte items; their number, or -1 with an exception set. */
 Py_ssize_t rndl_items_of(PyObject *object, Py_buffer *view, Py_ssize_t width, int writable, const char *name);
 
@@ -27,6 +37,7 @@ Py_ssize_t rndl_items_of(PyObject *object, Py_buffer *view, Py_ssize_t width, in
 int rndl_busy(int *flag);
 
 extern PyMethodDef rndl_dependent_functions[]; /* dependent_binding.c */
+extern PyMethodDef rndl_details_functions[];   /* details_binding.c */
 extern PyMethodDef rndl_indices_functions[];   /* indices_binding.c */
 extern PyMethodDef rndl_samples_functions[];   /* samples_binding.c */
 extern PyMethodDef rndl_wavelet_functions[];   /* wavelet_binding.c */

@@ -173,16 +173,3 @@ size_t rndl_places(const uint8_t *said, size_t h, size_t w, size_t c, int fields
         }
     return n;
 }
-
-void rndl_scatter(const int32_t *symbols, const uint8_t *held, const uint8_t *turned, int32_t *values, size_t h, size_t w,
-                  size_t c, size_t stride, size_t first, int fields) {
-    size_t n = 0, next = 0, step = fields == 2 ? 1 : 2;
-    for (size_t y = 0; y < h; y++)
-        for (size_t x = fields == 2 ? 0 : (y + (size_t)fields) & 1; x < w; x += step) {
-            int32_t *to = values + (y * w + x) * stride + first;
-            for (size_t k = 0; k < c; k++, n++) {
-                int32_t v = held[n] ? symbols[next++] : 0;
-                to[k] = turned[n] ? -v : v;
-            }
-        }
-}

@@ -31,9 +31,4 @@ void rndl_signed(const int32_t *values, const uint8_t *table, uint8_t *out, size
 size_t rndl_places(const uint8_t *said, size_t h, size_t w, size_t c, int fields, const int32_t *table, int32_t *index,
                    uint8_t *turned);
 
-/* Symbols of the coded places, in their order, to the values (h, w, stride) of the fields, from channel `first` on;
-   places where `held` is 0 are 0. */
-void rndl_scatter(const int32_t *symbols, const uint8_t *held, const uint8_t *turned, int32_t *values, size_t h, size_t w,
-                  size_t c, size_t stride, size_t first, int fields);
-
 #endif

@@ -161,27 +161,6 @@ static PyObject *places(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     Py_RETURN_NONE;
 }
 
-static PyObject *scatter(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
-    Py_ssize_t n[6]; /* h, w, c, fields, stride, first */
-    Py_buffer v[MOST];
-    (void)self;
-    if (numbers(args, nargs, 4, 6, n)) return NULL;
-    if (n[2] + n[5] > n[4]) return PyErr_Format(PyExc_ValueError, "channels do not fit");
-    Py_ssize_t total = count(n), held = 0;
-    Py_buffer marks;
-    if (PyObject_GetBuffer(args[1], &marks, PyBUF_CONTIG_RO)) return NULL;
-    for (Py_ssize_t i = 0; i < marks.len; i++) held += ((const uint8_t *)marks.buf)[i] != 0;
-    PyBuffer_Release(&marks);
-    Py_ssize_t sizes[] = {held, total, total, n[0] * n[1] * n[4]};
-    if (open_all(args, v, 4, sizes, (const int[]){4, 1, 1, 4}, 3)) return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    rndl_scatter(v[0].buf, v[1].buf, v[2].buf, v[3].buf, (size_t)n[0], (size_t)n[1], (size_t)n[2], (size_t)n[4],
-                 (size_t)n[5], (int)n[3]);
-    Py_END_ALLOW_THREADS
-    close_all(v, 4);
-    Py_RETURN_NONE;
-}
-
 PyMethodDef rndl_wavelet_functions[] = {
     {"merge", (PyCFunction)(void (*)(void))merge, METH_FASTCALL, "merge(low, details, out, h, w)"},
     {"rgb", (PyCFunction)(void (*)(void))rgb, METH_FASTCALL, "rgb(opponent, samples, pixels, n)"},
@@ -190,7 +169,5 @@ PyMethodDef rndl_wavelet_functions[] = {
     {"unfold", (PyCFunction)(void (*)(void))unfold, METH_FASTCALL, "unfold(cells, out, h, w, c, s)"},
     {"signed", (PyCFunction)(void (*)(void))signed_, METH_FASTCALL, "signed(values, table, out, n, c, stride, wide)"},
     {"places", (PyCFunction)(void (*)(void))places, METH_FASTCALL, "places(said, table, index, turned, h, w, c, fields)"},
-    {"scatter", (PyCFunction)(void (*)(void))scatter, METH_FASTCALL,
-     "scatter(symbols, held, turned, values, h, w, c, fields, stride, first)"},
     {NULL, NULL, 0, NULL},
 };
