@@ -43,7 +43,7 @@ class Measured:
     perplexity: float
     """Mean over channels."""
     first_stage: tuple[float, float] | None
-    """Bits of one stream and PSNR of the first stage of a residual FSQ alone."""
+    """Bits of one stream and PSNR of the first stage of a residual FSQ alone, under a factorized prior."""
     frechet: dict[str, float]
     """By the name of the feature network, if one was given."""
 
@@ -105,9 +105,8 @@ def _first_stage(
     model: DiscreteAutoencoder, coder: TokenCoder, codes: np.ndarray, pictures: Tensor
 ) -> tuple[float, float] | None:
     """What `Measured.first_stage` says, of codes (N, K, 1, 1)."""
-    if not isinstance(model.bottleneck, ResidualFSQ):
+    if not isinstance(model.bottleneck, ResidualFSQ) or not isinstance(coder, FactorizedCoder):
         return None
-    assert isinstance(coder, FactorizedCoder)
     kept = np.ascontiguousarray(codes[:, : model.bottleneck.dims])
     stream = FactorizedCoder(coder.levels[: model.bottleneck.dims], coder.tables).encode(kept)
     squared = 0.0

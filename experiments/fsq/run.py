@@ -52,6 +52,8 @@ class Scale:
     pictures: int
     """Of the test set."""
     seeds: int
+    runs: tuple[str, ...] = ()
+    """The trainings by name; () is all, and levels for each picture."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,13 @@ def work(job: Job) -> dict[str, Any]:
 
 
 @click.command(help=__doc__)
-@click.option("--scale", "name", type=click.Choice(["smoke", "small", "paper"]), default="smoke", show_default=True)
+@click.option(
+    "--scale",
+    "name",
+    type=click.Choice(["smoke", "small", "long", "hierarchy", "paper"]),
+    default="smoke",
+    show_default=True,
+)
 @click.option("--data", "folder", required=True, type=click.Path(path_type=Path), help="CIFAR-10, binary version.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for trainings [runs/fsq-SCALE].")
 @click.option("--results", type=click.Path(path_type=Path), default=HERE / "results", help="Folder for the results.")
@@ -129,7 +137,8 @@ def main(name: str, folder: Path, out: Path | None, results: Path, share: float,
         scale = configuration.record(Scale, configuration.read(HERE / f"{name}.toml"), name)
         scale = replace(scale, steps=max(1, round(scale.steps * share)), seeds=min(scale.seeds, seeds or scale.seeds))
         place = out or Path("runs") / f"fsq-{name}"
-        wanted = [run for run in RUNS if only is None or run.name in only.split(",")]
+        names = only.split(",") if only else scale.runs or [run.name for run in RUNS] + ["ladder"]
+        wanted = [run for run in RUNS if run.name in names]
         todo = [Job(run, seed, scale, folder, place, features) for seed in range(1, scale.seeds + 1) for run in wanted
                 if seed <= run.seeds]  # fmt: skip
         found = []
@@ -140,7 +149,7 @@ def main(name: str, folder: Path, out: Path | None, results: Path, share: float,
                 found.append(result)
             pictures = test_pictures(folder, scale.pictures)
             rungs = None
-            if only is None or "ladder" in only.split(","):
+            if "ladder" in names:
                 rungs = pool.submit(
                     ladder.run, schedule_of(scale, 1), DIMS, folder, pictures, place / "ladder"
                 ).result()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from roundel.training.quantizers.fsq import RECOMMENDED
 from roundel.training.tokens.model import AutoencoderShape
 from roundel.training.tokens.task import Objective
+from roundel.training.tokens.two_scale import AROUND
 
 DIMS = 64
 
@@ -29,26 +30,50 @@ def vector(quantizer: str = "fsq", levels: tuple[int, ...] = (8,), **more: objec
 
 def grid(dims: int, quantizer: str, levels: tuple[int, ...]) -> AutoencoderShape:
     """Four by four tokens. The prior of either quantiser knows the joint distribution of a token: VQ's by its table."""
-    prior = "chain" if quantizer == "fsq" else "factorized"
+    prior = "factorized" if quantizer == "vq" else "chain"
     return AutoencoderShape("grid", (64,), 2, dims, quantizer, levels, prior=prior)
 
 
+def scales(coarse: tuple[int, ...], fine: tuple[int, ...]) -> AutoencoderShape:
+    """Two by two vectors of coarse levels, each above four of fine ones; one scale with no coarse levels."""
+    levels = (*coarse, *(n for n in fine for _ in range(AROUND)))
+    return AutoencoderShape(
+        "two-scale", (64,), 2, len(levels), levels=levels, prior="chain", prior_width=8, coarse=len(coarse)
+    )
+
+
 def grids() -> list[Run]:
-    """FSQ beside VQ at equal numbers of codes."""
-    runs = []
-    for bits in (8, 12):
-        levels = RECOMMENDED[bits]
-        text = " × ".join(map(str, levels))
-        squared = Objective("mse", anneal=False)
-        runs.append(
-            Run(
-                f"grid-fsq-{bits}", f"4 × 4 tokens of {text} levels", grid(len(levels), "fsq", levels), squared, seeds=2
-            )
-        )
-        runs.append(
-            Run(f"grid-vq-{bits}", f"4 × 4 tokens of {2**bits} vectors", grid(8, "vq", (2**bits,)), squared, seeds=2)
-        )
-    return runs
+    """Quantisers of four by four tokens beside each other, and one scale beside two."""
+    twelve = RECOMMENDED[12]
+    shapes = {
+        **{f"grid-fsq-{bits}": (_tokens(RECOMMENDED[bits]), _fsq(bits)) for bits in (8, 12)},
+        **{f"grid-vq-{bits}": (f"4 × 4 tokens of {2**bits} vectors", _vq(bits)) for bits in (8, 10, 12)},
+        "grid-uniform-12": (
+            f"{_tokens(twelve)}, latents spread evenly (iFSQ)", grid(len(twelve), "uniform-fsq", twelve)
+        ),
+        "grid-residual-12": (
+            "4 × 4 tokens of 4 dimensions, stages of 4 and 2 levels with learned scales",
+            grid(4, "scaled-residual-fsq", (4, 2)),
+        ),
+        "one-scale": (_tokens((8, 6, 5)) + ", a chain over four tokens", scales((), (8, 6, 5))),
+        "one-scale-more": (_tokens((8, 8, 6)) + ", a chain over four tokens", scales((), (8, 8, 6))),
+        "two-scale": (
+            "2 × 2 tokens of 8 × 5 × 5 × 5 levels, each above four of 8 × 6", scales((8, 5, 5, 5), (8, 6))
+        ),
+    }  # fmt: skip
+    return [Run(name, what, shape, Objective("mse", anneal=False), seeds=2) for name, (what, shape) in shapes.items()]
+
+
+def _fsq(bits: int) -> AutoencoderShape:
+    return grid(len(RECOMMENDED[bits]), "fsq", RECOMMENDED[bits])
+
+
+def _vq(bits: int) -> AutoencoderShape:
+    return grid(8, "vq", (2**bits,))
+
+
+def _tokens(levels: tuple[int, ...]) -> str:
+    return f"4 × 4 tokens of {' × '.join(map(str, levels))} levels"
 
 
 RUNS = (

@@ -8,6 +8,10 @@ HEAD = ("", "coded bits", "entropies", "nominal", "PSNR dB", "MSE", "BCE − flo
 PAPER_LEVELS = {"L3": (145.8, 0.256, 0.132), "L5": (137.6, 0.251, 0.121), "L8": (134.2, 0.245, 0.115),
                 "L10": (132.5, 0.243, 0.113)}  # fmt: skip
 
+FSQS = ("grid-fsq-8", "grid-fsq-12", "grid-uniform-12", "grid-residual-12")
+VQS = ("grid-vq-8", "grid-vq-10", "grid-vq-12")
+ONE_SCALE = ("one-scale", "one-scale-more")
+
 
 def tables(summary: dict[str, Any]) -> str:
     """All tables of a summary (see run.py)."""
@@ -58,18 +62,25 @@ def tables(summary: dict[str, Any]) -> str:
             "What decodes from the codes alone. As written, even L gives one value more, T = 0.1 gives 81, and the "
             "encoder has no gradient from reconstruction."
         )),
-        _section("FSQ beside VQ at equal numbers of codes", runs,
-                 ("grid-fsq-8", "grid-vq-8", "grid-fsq-12", "grid-vq-12"),
-                 "Sixteen tokens a picture; the same nets, squared error. Either prior knows the joint distribution of "
-                 "a token and nothing around it: VQ's by a table over its vectors, FSQ's by guessing each dimension "
-                 "from those before it."),
-        _equal_rate(runs),
+        _section("FSQ beside VQ at equal numbers of codes", runs, (*FSQS, *VQS), (
+            "Sixteen tokens a picture; the same nets, squared error. Either prior knows the joint distribution of "
+            "a token and nothing around it: VQ's by a table over its vectors, FSQ's by guessing each dimension "
+            "from those before it."
+        )),
+        _equal_rate(runs, FSQS, VQS, "VQ"),
+        _section("One scale beside two", runs, ("two-scale", *ONE_SCALE), (
+            "The same nets and squared error. Tokens go in groups, four fine ones and the coarse one above them, if "
+            "there is one; the prior guesses each dimension of a group from those before it, coarse ones first."
+        )),
+        _equal_rate(runs, ("two-scale",), ONE_SCALE, "one scale"),
         _baselines(summary),
     ]  # fmt: skip
-    return "\n".join(parts)
+    return "\n".join(part for part in parts if part)
 
 
 def _section(title: str, runs: dict[str, list[dict[str, Any]]], names: Sequence[str], remark: str) -> str:
+    if not any(runs.get(name) for name in names):
+        return ""
     lines = [f"## {title}\n", "| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)]
     for name in names:
         for r in runs.get(name, []):
@@ -88,7 +99,7 @@ def _ladder(summary: dict[str, Any]) -> str:
     """Levels per picture: fixed rungs of one net beside a choice, and what the fixed ones give at the same bits."""
     found = summary["ladder"]
     if found is None:
-        return "Levels for each picture (`quantizers.ladder`): not trained in this run.\n"
+        return ""
     fixed = [(r["stream_bits"], r["psnr_db"]) for r in found["fixed"]]
     rows = [(f"all pictures on {r['levels']} levels", r) for r in found["fixed"]]
     rows += [(f"least D + {r['price']:g} · bits", r) for r in found["chosen"]]
@@ -125,32 +136,21 @@ def _first_stages(runs: dict[str, list[dict[str, Any]]]) -> str:
     return "\n".join([*lines, ""]) if found else ""
 
 
-def _equal_rate(runs: dict[str, list[dict[str, Any]]]) -> str:
-    """FSQ and VQ at rates that both reach, between their points of 8 and 12 bits a token."""
-    seeds = sorted({r["seed"] for r in runs.get("grid-fsq-12", [])})
-    lines = ["| at equal coded rate | FSQ dB | VQ dB | FSQ − VQ |", "|---|---|---|---|"]
-    for seed in seeds:
-        curves = {kind: _curve(runs, f"grid-{kind}", seed) for kind in ("fsq", "vq")}
-        low = max((c[0][0] for c in curves.values() if c), default=0.0)
-        high = min((c[-1][0] for c in curves.values() if c), default=0.0)
-        for rate in (low, (low + high) / 2, high):
-            fsq, vq = (at_rate(c, rate) for c in curves.values())
-            if fsq is not None and vq is not None:
-                lines.append(f"| {rate:.1f} bits, seed {seed} | {fsq:.2f} | {vq:.2f} | {fsq - vq:+.2f} |")
+def _equal_rate(runs: dict[str, list[dict[str, Any]]], names: Sequence[str], others: Sequence[str], what: str) -> str:
+    """Rows beside what straight lines between other rows of the same seed give at their rate, where they reach it."""
+    lines = [f"| at equal coded rate | bits | PSNR dB | {what} there, dB | difference |", "|---|---|---|---|---|"]
+    for r in (r for name in names for r in runs.get(name, [])):
+        curve = sorted(
+            (o["stream_bits"], o["psnr_db"]) for name in others for o in runs.get(name, []) if o["seed"] == r["seed"]
+        )
+        if (other := at_rate(curve, r["stream_bits"])) is not None:
+            lines.append(
+                f"| {r['name']}, seed {r['seed']} | {r['stream_bits']:.1f} | {r['psnr_db']:.2f} | {other:.2f} | "
+                f"{r['psnr_db'] - other:+.2f} |"
+            )
     if len(lines) == 2:
         return ""
-    lines += [
-        "",
-        "Straight lines between the 8- and the 12-bit point of each quantiser and seed, at both ends and in the middle "
-        "of the rates that both cover.",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _curve(runs: dict[str, list[dict[str, Any]]], name: str, seed: int) -> list[tuple[float, float]]:
-    points = [r for bits in (8, 12) for r in runs.get(f"{name}-{bits}", []) if r["seed"] == seed]
-    return [(r["stream_bits"], r["psnr_db"]) for r in points]
+    return "\n".join([*lines, "", f"Straight lines between the rows of {what} with the same seed.", ""])
 
 
 def at_rate(points: Sequence[tuple[float, float]], rate: float) -> float | None:

@@ -27,7 +27,9 @@ INTEGER = [replace(VECTOR, net="integer-vector"), replace(GRID, net="integer-gri
 QUANTIZERS = [
     ("fsq", (8,)),
     ("adaptive-fsq", (5,)),
+    ("uniform-fsq", (8,)),
     ("residual-fsq", (4, 2)),
+    ("scaled-residual-fsq", (4, 2)),
     ("vq", (16,)),
     ("residual-vq", (8, 8)),
     ("lfq", (2,)),
@@ -221,7 +223,12 @@ def test_training_learns_and_exports_what_codes(pictures: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("quantizer", "levels", "mode"),
-    [("vq", "[16]", "corrected"), ("residual-fsq", "[4, 2]", "corrected"), ("fsq", "[8]", "as_written")],
+    [
+        ("vq", "[16]", "corrected"),
+        ("scaled-residual-fsq", "[4, 2]", "corrected"),
+        ("uniform-fsq", "[8]", "corrected"),
+        ("fsq", "[8]", "as_written"),
+    ],
 )
 def test_other_quantisers_train_by_the_same_recipe(
     quantizer: str, levels: str, mode: str, pictures: Path, tmp_path: Path

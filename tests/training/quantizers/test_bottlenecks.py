@@ -14,7 +14,9 @@ from roundel.training.quantizers.fsq import FSQ
 from roundel.training.quantizers.lfq import LFQ
 from roundel.training.quantizers.residual_fsq import ResidualFSQ
 from roundel.training.quantizers.residual_vq import ResidualVQ
+from roundel.training.quantizers.scaled_residual_fsq import ScaledResidualFSQ
 from roundel.training.quantizers.soft_to_hard import SoftToHardVQ
+from roundel.training.quantizers.uniform_fsq import UniformFSQ
 from roundel.training.quantizers.usage import usage
 from roundel.training.quantizers.vq import VectorQuantizer
 
@@ -22,7 +24,9 @@ DIMS = 6
 MAKERS: dict[str, Callable[[], Bottleneck]] = {
     "fsq": lambda: FSQ([8, 5, 2, 3, 10, 4]),
     "adaptive": lambda: AdaptiveFSQ(DIMS),
+    "uniform-fsq": lambda: UniformFSQ([8, 5, 2, 3, 10, 4]),
     "residual-fsq": lambda: ResidualFSQ(DIMS, [4, 3, 2]),
+    "scaled-residual-fsq": lambda: ScaledResidualFSQ(DIMS, [4, 3, 2]),
     "vq": lambda: VectorQuantizer(DIMS, 32),
     "soft-to-hard-vq": lambda: SoftToHardVQ(DIMS, 32),
     "residual-vq": lambda: ResidualVQ(DIMS, [16, 8]),
@@ -82,7 +86,7 @@ def test_the_encoder_has_a_gradient_and_it_is_that_of_the_bound(name: str) -> No
     assert (gradient > 0).all()
     if name in ("vq", "residual-vq", "lfq"):
         assert torch.equal(gradient, torch.ones_like(z))
-    if name == "residual-fsq":
+    if name.endswith("residual-fsq"):
         assert torch.allclose(gradient, 1 - torch.tanh(z.detach()) ** 2)
 
 

@@ -134,7 +134,7 @@ def test_the_default_type_of_torch_does_not_matter(name: str) -> None:
         found = other.eval()(z)
         assert found.values.dtype == torch.float32
         assert torch.equal(other.values(found.codes), found.values)
-        if "vq" not in name:  # whose codebook is drawn anew
+        if "vq" not in name and name != "uniform-fsq":  # which follow the data that they saw
             assert torch.equal(found.codes, before.codes)
     finally:
         torch.set_default_dtype(torch.float32)

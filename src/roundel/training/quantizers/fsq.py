@@ -102,11 +102,15 @@ class FSQ(Bottleneck):
 
     def forward(self, z: Tensor) -> Codes:
         """Hard values and codes of z (B, D, ...); the gradient passes through the bound."""
-        position = self.grid.position(check_input(z, self))
+        position = self.position(z)
         # Round before the cast: truncation would shift every code.
         rounded = torch.floor(position.detach() + 0.5)
         values = straight_through(self.grid.value(rounded), self.grid.value(position))
         return Codes(values, rounded.long(), position, position.new_zeros(()))
+
+    def position(self, z: Tensor) -> Tensor:
+        """Where z (B, D, ...) lies on the axes of the codes, in (−½, L − ½)."""
+        return self.grid.position(check_input(z, self))
 
     def soften(self, z: Tensor, temperature: float) -> Codes:
         """For training only: values softly rounded at a temperature > 0 (see `annealing`); the codes are the hard ones.

@@ -15,7 +15,6 @@ from roundel.training.quantizers.codes import (
     check_dims,
     check_input,
     check_levels,
-    straight_through,
 )
 
 
@@ -46,6 +45,19 @@ class ResidualFSQ(Bottleneck):
     def forward(self, z: Tensor) -> Codes:
         """Values of all stages; with dropout in training, of the first few."""
         bounded = torch.tanh(check_input(z, self))
+        digits, positions = self.digits(bounded)
+        codes = torch.cat(digits, 1)
+        hard = self.values(codes)
+        if self.training and self.dropout:
+            kept = torch.randint(1, len(digits) + 1, (len(z),), device=z.device)
+            kept = torch.where(torch.rand(len(z), device=z.device) < self.dropout, kept, len(digits))
+            coarse = torch.stack([self.values(codes[:, : self.dims * k]) for k in range(1, len(digits) + 1)])
+            hard = coarse[kept - 1, torch.arange(len(z), device=z.device)]
+        # Not `straight_through`: where scales are learned, `hard` has a gradient of its own.
+        return Codes(hard + (bounded - bounded.detach()), codes, torch.cat(positions, 1), bounded.new_zeros(()))
+
+    def digits(self, bounded: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """For each stage the codes (B, D, ...) of bounded latents, and where those lie on the stage's axis."""
         product = math.prod(self.stage_levels)
         finest = bounded * (product / 2) + (product - 1) / 2
         index = torch.floor(finest.detach() + 0.5).clamp(0, product - 1).long()
@@ -56,14 +68,7 @@ class ResidualFSQ(Bottleneck):
             # Position of z on this stage's axis: what the coarser digits leave, in units of this digit.
             positions.append((finest - (index // (rest * n) * (rest * n)) - (rest - 1) / 2) / rest)
             digits.append(digit)
-        codes = torch.cat(digits, 1)
-        hard = self.values(codes)
-        if self.training and self.dropout:
-            kept = torch.randint(1, len(digits) + 1, (len(z),), device=z.device)
-            kept = torch.where(torch.rand(len(z), device=z.device) < self.dropout, kept, len(digits))
-            coarse = torch.stack([self.values(codes[:, : self.dims * k]) for k in range(1, len(digits) + 1)])
-            hard = coarse[kept - 1, torch.arange(len(z), device=z.device)]
-        return Codes(straight_through(hard, bounded), codes, torch.cat(positions, 1), bounded.new_zeros(()))
+        return digits, positions
 
     def values(self, codes: Tensor) -> Tensor:
         """Codes of all or of the first few stages, (B, D·n, ...), to bin centres (B, D, ...) in (−1, 1)."""
@@ -76,10 +81,4 @@ class ResidualFSQ(Bottleneck):
 
     def codes(self, values: Tensor) -> Tensor:
         """The codes (B, D·stages, ...) of the bins that values (B, D, ...) in [−1, 1] fall into."""
-        product = math.prod(self.stage_levels)
-        index = torch.floor((check_input(values, self) + 1) * (product / 2)).clamp(0, product - 1).long()
-        digits, rest = [], product
-        for n in self.stage_levels:
-            rest //= n
-            digits.append(index // rest % n)
-        return torch.cat(digits, 1)
+        return torch.cat(self.digits(check_input(values, self))[0], 1)

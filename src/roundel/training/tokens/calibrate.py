@@ -38,6 +38,11 @@ SAMPLES = 20000
 """Of a channel, at most, that quantiles are of."""
 
 
+def has_twin(model: DiscreteAutoencoder) -> bool:
+    """Whether the model has a form in integers: one of the nets that ship, around canonical FSQ."""
+    return type(model.net) in (GridAutoencoder, VectorAutoencoder) and type(model.bottleneck) is FSQ
+
+
 @torch.no_grad()
 def integer_twin(model: DiscreteAutoencoder, pictures: Tensor) -> DiscreteAutoencoder:
     """The model in integers.
@@ -46,10 +51,10 @@ def integer_twin(model: DiscreteAutoencoder, pictures: Tensor) -> DiscreteAutoen
         model: with float nets around an FSQ. pictures: uint8 (N, 3, S, S) of its training.
 
     Raises:
-        ModelError: the model has another quantiser.
+        ModelError: the model has another net or quantiser.
     """
-    if not isinstance(model.bottleneck, FSQ):
-        raise ModelError('only quantizer = "fsq" in its corrected mode has a form in integers; others are for research')
+    if not has_twin(model):
+        raise ModelError('only "grid" and "vector" nets around "fsq" have a form in integers; others are for research')
     model = model.cpu().eval()
     twin = DiscreteAutoencoder(replace(model.shape, net=f"integer-{model.shape.net}")).eval()
     twin.prior.load_state_dict(model.prior.state_dict())

@@ -20,7 +20,7 @@ from roundel.training.entropy.bounded import tables_for
 from roundel.training.entropy.categorical import CategoricalPrior
 from roundel.training.entropy.guessed import GuessedPrior
 from roundel.training.quantizers.fsq import FSQ
-from roundel.training.tokens.calibrate import integer_twin
+from roundel.training.tokens.calibrate import has_twin, integer_twin
 from roundel.training.tokens.coset import CosetNet
 from roundel.training.tokens.graphs import analysis_graph, prior_graph, synthesis_graph
 from roundel.training.tokens.integer_net import LATENT_MAX, LATENT_UNIT, IntegerGrid, IntegerVector
@@ -36,13 +36,13 @@ CALIBRATION_PX, CALIBRATION_PIXELS = 192, 2**20
 def export(model: nn.Module, task: Task, path: Path, notes: dict[str, str]) -> None:
     """Write the weights of a trained model: a codec's file of it, or of its twin in integers.
 
-    Models with other quantisers than `FSQ` are for research: their parameters are written as they are.
+    Models with other nets and quantisers are for research: their parameters are written as they are.
     """
     assert isinstance(model, DiscreteAutoencoder)
     assert isinstance(task, FSQTask)
     if isinstance(model.net, IntegerGrid | IntegerVector):
         save(model, path, notes)
-    elif isinstance(model.bottleneck, FSQ):
+    elif has_twin(model):
         side = min(CALIBRATION_PX, task.validation.shape[3])
         pictures = task.batch(CALIBRATION_PIXELS // side**2, side, np.random.default_rng(0))
         save(integer_twin(model, pictures), path, notes)

@@ -124,6 +124,7 @@ class IntegerGrid(nn.Module):
         pixels, dims = 3 * self.token_px**2, len(levels)
         self.encoder = GridAnalysis(pixels, dims, width, blocks)
         self.decoder = GridSynthesis(pixels, max(levels) // 2, dims, width, blocks)
+        self.dims = dims
         self.reach = 2 * blocks + 2
         """Tokens on each side that a token, or the pixels of one, can depend on."""
         self.register_buffer("middles", _middles(levels)[:, None, None], persistent=False)

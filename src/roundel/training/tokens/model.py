@@ -17,12 +17,15 @@ from roundel.training.quantizers.fsq_as_written import FSQAsWritten
 from roundel.training.quantizers.lfq import LFQ
 from roundel.training.quantizers.residual_fsq import ResidualFSQ
 from roundel.training.quantizers.residual_vq import ResidualVQ
+from roundel.training.quantizers.scaled_residual_fsq import ScaledResidualFSQ
 from roundel.training.quantizers.soft_to_hard import SoftToHardVQ
+from roundel.training.quantizers.uniform_fsq import UniformFSQ
 from roundel.training.quantizers.vq import VectorQuantizer
 from roundel.training.tokens.chain import ChainNet
 from roundel.training.tokens.coset import CosetNet
 from roundel.training.tokens.integer_net import IntegerGrid, IntegerVector
 from roundel.training.tokens.net import GridAutoencoder, VectorAutoencoder
+from roundel.training.tokens.two_scale import TwoScaleAutoencoder
 
 
 @dataclass(frozen=True)
@@ -31,14 +34,16 @@ class AutoencoderShape:
 
     net: str = "vector"
     """"vector" (the paper's, 32 × 32 pixels to one vector) or "grid" (any size, tokens at 1/8); with "integer-" before
-    it the same in integers: such models make files, for `quantizer` "fsq", the others are for research."""
+    it the same in integers: such models make files, for `quantizer` "fsq", the others are for research. "two-scale" is
+    "grid" with coarse vectors at 1/16 above fine ones."""
     widths: tuple[int, ...] = (32, 64, 128, 256)
     """Channels from fine to coarse: four for vectors, one for grids."""
     blocks: int = 3
     """Residual blocks of each branch, for grids."""
     dims: int = 64
     quantizer: str = "fsq"
-    """"fsq", "adaptive-fsq", "residual-fsq", "vq", "soft-to-hard-vq", "residual-vq" or "lfq"."""
+    """"fsq", "uniform-fsq", "adaptive-fsq", "residual-fsq", "scaled-residual-fsq", "vq", "soft-to-hard-vq",
+    "residual-vq" or "lfq"."""
     levels: tuple[int, ...] = (8,)
     """fsq: of each dimension, or one number for all; adaptive-fsq: all of them at first; residual: of each stage; vq:
     size of the codebook; lfq has no choice."""
@@ -53,6 +58,8 @@ class AutoencoderShape:
     (from those, and neighbours decoded before, for grids)."""
     prior_width: int = 24
     """Hidden channels of the chain and coset priors."""
+    coarse: int = 0
+    """Of `dims`, those of the coarse scale, for net "two-scale"; the rest are four fine vectors'."""
 
 
 class Reconstruction(NamedTuple):
@@ -117,7 +124,7 @@ class DiscreteAutoencoder(nn.Module):
 
 
 Net = VectorAutoencoder | GridAutoencoder | IntegerVector | IntegerGrid
-NETS = ("vector", "grid", "integer-vector", "integer-grid")
+NETS = ("vector", "grid", "two-scale", "integer-vector", "integer-grid")
 
 
 def _net(shape: AutoencoderShape, quantizer: Bottleneck) -> Net:
@@ -125,7 +132,9 @@ def _net(shape: AutoencoderShape, quantizer: Bottleneck) -> Net:
         return VectorAutoencoder(shape.dims, shape.widths)
     if shape.net == "grid":
         return GridAutoencoder(shape.dims, shape.widths[0], shape.blocks)
-    if not isinstance(quantizer, FSQ):
+    if shape.net == "two-scale":
+        return TwoScaleAutoencoder(shape.dims, shape.coarse, shape.widths[0], shape.blocks)
+    if type(quantizer) is not FSQ:
         raise ModelError(f'net = {shape.net!r} is for quantizer = "fsq" in its corrected mode')
     if shape.net == "integer-vector":
         return IntegerVector(quantizer.levels, shape.widths)
@@ -141,12 +150,14 @@ def bottleneck(shape: AutoencoderShape) -> Bottleneck:
         if shape.quantizer != "fsq" or len(levels) != 1:
             raise ModelError('mode = "as_written" is for quantizer = "fsq" with one number of levels')
         return FSQAsWritten(dims, levels[0], shape.temperature)
-    if shape.quantizer == "fsq":
+    scalar: dict[str, type[FSQ]] = {"fsq": FSQ, "uniform-fsq": UniformFSQ}
+    if shape.quantizer in scalar:
         if len(levels) not in (1, dims):
             raise ModelError(f"levels = {levels}: expected one number, or one for each of {dims} dimensions")
-        return FSQ(levels * dims if len(levels) == 1 else levels)
-    if shape.quantizer == "residual-fsq":
-        return ResidualFSQ(dims, levels, shape.dropout)
+        return scalar[shape.quantizer](levels * dims if len(levels) == 1 else levels)
+    residual: dict[str, type[ResidualFSQ]] = {"residual-fsq": ResidualFSQ, "scaled-residual-fsq": ScaledResidualFSQ}
+    if shape.quantizer in residual:
+        return residual[shape.quantizer](dims, levels, shape.dropout)
     if shape.quantizer == "residual-vq":
         return ResidualVQ(dims, levels, dropout=shape.dropout)
     one: dict[str, Callable[[int, int], Bottleneck]] = {
@@ -158,5 +169,5 @@ def bottleneck(shape: AutoencoderShape) -> Bottleneck:
         return one[shape.quantizer](dims, levels[0])
     if shape.quantizer == "lfq":
         return LFQ(dims)
-    known = "fsq, adaptive-fsq, residual-fsq, vq, soft-to-hard-vq, residual-vq, lfq"
+    known = ", ".join((*scalar, *residual, *one, "residual-vq", "lfq"))
     raise ModelError(f"quantizer = {shape.quantizer!r} is unknown; known: {known}")

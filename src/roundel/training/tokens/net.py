@@ -74,6 +74,7 @@ class GridAutoencoder(nn.Module):
         self.analysis_branch = _branch(pixels, width, dims, blocks)
         self.synthesis_linear = Linear3(dims, pixels)
         self.synthesis_branch = _branch(dims, width, pixels, blocks)
+        self.dims = dims
         self.reach = 2 * blocks + 2
         """Tokens on each side that a token, or the pixels of one, can depend on."""
 

@@ -141,9 +141,9 @@ def start_linear(model: DiscreteAutoencoder, pictures: Tensor) -> None:
     assert isinstance(net, GridAutoencoder | IntegerGrid)
     blocks = net.blocks(pictures.float() / 255)
     rows = blocks.movedim(1, -1).flatten(0, -2)
-    _, deviation, basis = torch.pca_lowrank(rows - rows.mean(0), model.shape.dims, niter=8)
+    _, deviation, basis = torch.pca_lowrank(rows - rows.mean(0), net.dims, niter=8)
     scale = START_SPREAD * len(rows) ** 0.5 / deviation
-    centre = torch.zeros(model.shape.dims, rows.shape[1], 9)
+    centre = torch.zeros(net.dims, rows.shape[1], 9)
     centre[..., 4] = basis.T * scale[:, None]
     analysis = centre, -(rows.mean(0) @ basis) * scale
     net.start(analysis)
