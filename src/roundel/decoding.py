@@ -16,8 +16,8 @@ from roundel.kept import Kept
 from roundel.loaded import Codec
 from roundel.tiling import Grid, Patch, Rect, combine_crcs, join_latents
 
-TOGETHER_PX, TOGETHER_TILES = 1 << 17, 256
-"""Of the tiles that are decoded together, at their level: more gain nothing."""
+TOGETHER_PX, TOGETHER_TILES = 5 << 16, 1024
+"""Of the tiles that are decoded together, at their level, at most: more gain nothing."""
 STRIP_PX = 1 << 20
 """Tiles of so many pixels are held at once, or a row of them."""
 
@@ -172,7 +172,7 @@ class Decoding:
                     done += 1
                     if self.codec.progress:
                         self.codec.progress(done, total)
-        return results
+        return dict(sorted(results.items()))  # the file's checksum is over tiles in order
 
     def _strips(self, wanted: Rect) -> list[tuple[Rect, list[Rect]]]:
         """Rows of tiles of a part of the picture, several where they are small, each with the parts to draw one by one.
@@ -185,7 +185,7 @@ class Decoding:
         strips = []
         for row in range(wanted.top // grid.side, -(-wanted.bottom // grid.side), rows):
             strip = Rect(row * grid.side, 0, rows * grid.side, grid.width).intersect(wanted)
-            strips.append((strip, [strip] if isinstance(self.decoder, Together) else self._parts(strip)))
+            strips.append((strip, [strip] if self._together > 1 else self._parts(strip)))
         return strips
 
     def _parts(self, strip: Rect) -> list[Rect]:
@@ -218,22 +218,30 @@ class Decoding:
                     self.kept.put((self.level, index), tile, tile.decoded.latents.nbytes)
                 yield index, tile
 
+    @property
+    def _together(self) -> int:
+        """Tiles that are decoded together, at most."""
+        if self.salvage or not isinstance(self.decoder, Together):
+            return 1
+        return min(max(1, TOGETHER_PX // self.grid.side**2), TOGETHER_TILES)
+
     def _runs(self, indices: Sequence[int]) -> list[list[int]]:
-        """Tiles that are decoded together: small ones of one size, if the model can."""
-        if self.salvage or not isinstance(self.decoder, Together) or len(indices) < 2:
-            return [[index] for index in indices]
+        """Tiles that are decoded together: of one size, shared out among the jobs evenly."""
         by_size: dict[tuple[int, int], list[int]] = {}
         for index in indices:
             by_size.setdefault(self.whole.tile(index)[2:], []).append(index)
-        share = -(-len(indices) // self.codec.jobs)
-        length = min(max(1, TOGETHER_PX // self.grid.side**2), share, TOGETHER_TILES)
-        return [alike[at : at + length] for alike in by_size.values() for at in range(0, len(alike), length)]
+        runs = []
+        for alike in by_size.values():
+            rounds = -(-len(alike) // (self._together * self.codec.jobs))
+            count = min(rounds * self.codec.jobs, len(alike))
+            runs += [alike[n * len(alike) // count : (n + 1) * len(alike) // count] for n in range(count)]
+        return runs
 
     def _decode_run(self, run: list[int]) -> list[_Tile]:
         """Tiles of one size."""
         if len(run) == 1 or not isinstance(self.decoder, Together):
             return [self._decode(index) for index in run]
-        found = [self.file.passes(index, self.limit) for index in run]
+        found = self.file.passes_of(run, self.limit)
         tile = self.whole.tile(run[0])
         decoded = self.decoder.decode_together(found, tile.height, tile.width, self.file.header.quality)
         return [_Tile(one, len(passes), False) for one, passes in zip(decoded, found, strict=True)]

@@ -75,7 +75,7 @@ class Encoding:
             FormatError: tiles do not suit the model.
         """
         if isinstance(picture, Scan):
-            grid = codec.grid(picture.height, picture.width, tile_px)
+            grid = codec.grid(picture.height, picture.width, tile_px, slide=True)
             _, depth, boxes = to_boxes(picture.beside, codec.model.kind, strip=strip)
             return cls(picture.beside, codec, picture, depth, boxes, grid, stripped=strip)
         pixels, depth, boxes = to_boxes(picture, codec.model.kind, strip=strip)

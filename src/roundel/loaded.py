@@ -26,6 +26,9 @@ MAX_QUALITY = 100
 TILE_PX = {Kind.LOSSY: 512, Kind.LOSSLESS: 512, Kind.TOKENS: 1536}
 """Sides of tiles by kind. Lossy ones of 512 px cost 0.1 to 0.2 % of the bytes and 7 % of the decoding time of those of
 1536, and make regions and several threads quick; lossless ones of 256 px cost 18 % of the time and no bytes."""
+SLIDE_TILE_PX, SLIDE_PIXELS = 256, 1 << 30
+"""Side of lossless tiles of a slide, and the pixels up to which it is: a region that lies across tiles decodes half as
+many pixels that it does not show. Larger slides have the usual ones, since each tile takes its time in an overview."""
 DRAWN_TILE_PX = 2048
 """Side of lossless tiles of what looks drawn: screens in tiles of 512 px take up to a quarter more bytes."""
 
@@ -46,16 +49,23 @@ class Codec:
         """The same codec that tells someone else."""
         return replace(self, progress=progress)
 
-    def grid(self, height: int, width: int, tile_px: int | None = None, *, drawn: bool = False) -> Grid:
+    def grid(
+        self, height: int, width: int, tile_px: int | None = None, *, drawn: bool = False, slide: bool = False
+    ) -> Grid:
         """The tiles of a picture, of a side of one's own or the default of the model's kind.
 
         Args:
             drawn: whether it looks drawn: then tiles without loss are large, since what repeats is far apart.
+            slide: whether it is one: then they are small, since regions are looked at.
 
         Raises:
             FormatError: tiles cannot have that side.
         """
-        usual = DRAWN_TILE_PX if drawn and self.model.kind is Kind.LOSSLESS else TILE_PX[self.model.kind]
+        usual = TILE_PX[self.model.kind]
+        if self.model.kind is Kind.LOSSLESS and drawn:
+            usual = DRAWN_TILE_PX
+        elif self.model.kind is Kind.LOSSLESS and slide and height * width <= SLIDE_PIXELS:
+            usual = SLIDE_TILE_PX
         side_px = usual if tile_px is None else tile_px
         tile_code(side_px)  # complains before the work
         return grid_for(height, width, side_px, self.model.align_px)

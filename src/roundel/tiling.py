@@ -112,8 +112,9 @@ class Grid(NamedTuple):
 
     def tile(self, index: int) -> Rect:
         """Where tile `index` lies in the picture."""
-        row, column = divmod(index, self.shape[1])
-        return Rect(row * self.side, column * self.side, self.side, self.side).intersect(self.bounds)
+        row, column = divmod(index, -(-self.width // self.side))
+        top, left = row * self.side, column * self.side
+        return Rect(top, left, min(self.side, self.height - top), min(self.side, self.width - left))
 
     def touching(self, rect: Rect) -> Iterator[int]:
         """Indices of the tiles that share a pixel with `rect`, in raster order."""
@@ -154,10 +155,10 @@ def join_latents(patches: Mapping[int, Patch], grid: Grid, around: Rect, latent_
     wanted = around.scale_down(latent_px)
     found = [patches[index] for index in grid.touching(around)]
     joined = np.empty((found[0].values.shape[0], wanted.height, wanted.width), found[0].values.dtype)
-    for cells, values in found:
-        common = cells.intersect(wanted)
-        part, goal = common.relative_to(cells), common.relative_to(wanted)
-        joined[:, goal.rows, goal.columns] = values[:, part.rows, part.columns]
+    for (top, left, height, width), values in found:  # thousands, at coarse levels: bare numbers are quicker
+        down, right = top - wanted.top, left - wanted.left  # of the tile's corner in what is wanted
+        part = values[:, max(0, -down) : wanted.height - down, max(0, -right) : wanted.width - right]
+        joined[:, max(0, down) : down + height, max(0, right) : right + width] = part
     return joined
 
 

@@ -29,23 +29,35 @@ def decoding(request: pytest.FixtureRequest) -> Decoding:
     return Decoding.of(file, codec_of(file.header))
 
 
-@pytest.mark.parametrize("level", [1, 2, 4])
+@pytest.mark.parametrize("level", [0, 1, 2, 4])
 def test_every_tile_is_the_same(decoding: Decoding, level: int) -> None:
-    file, reduced = decoding.file, decoding.codec.model.reduced(level)
+    file, model = decoding.file, decoding.codec.model
+    reduced = model.reduced(level) if level else model
     assert isinstance(reduced, Together)
     whole = [index for index in range(file.header.tiles) if file.header.tile_rect(index)[2:] == (SIDE, SIDE)]
     tiles = [file.passes(index, reduced.passes) for index in whole]
     for passes, found in zip(tiles, reduced.decode_together(tiles, SIDE, SIDE, 100), strict=True):
-        assert np.array_equal(found.latents, reduced.decode(passes, SIDE, SIDE, 100).latents)
+        alone = reduced.decode(passes, SIDE, SIDE, 100)
+        assert np.array_equal(found.latents, alone.latents)
+        assert found.crc == alone.crc
+        assert (found.crc is None) == (level > 0)
 
 
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_levels_are_every_nth_sample(decoding: Decoding, jobs: int) -> None:
     picture = tissue(300, 270)
-    for level in (1, 3):
+    for level in (0, 1, 3):
         reduced = Decoding.of(decoding.file, codec_of(decoding.file.header, jobs=jobs), level=level)
         found = reduced.picture(reduced.grid.bounds).picture.pixels
         assert np.array_equal(found, picture[:: 1 << level, :: 1 << level])
+
+
+def test_tiles_are_shared_out_evenly(decoding: Decoding) -> None:
+    """16 tiles are whole, 4 narrow, 4 low, 1 both, on 3 threads."""
+    shared = Decoding.of(decoding.file, codec_of(decoding.file.header, jobs=3))
+    runs = shared._runs(range(decoding.file.header.tiles))
+    assert sorted(index for run in runs for index in run) == list(range(decoding.file.header.tiles))
+    assert sorted(map(len, runs)) == [1, 1, 1, 1, 1, 2, 2, 5, 5, 6]
 
 
 def test_what_is_kept_is_not_decoded_again(decoding: Decoding) -> None:

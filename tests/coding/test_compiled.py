@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import roundel.coding
-from roundel.coding import Reader, Tables, Writer, compiled, plain, take_each
+from roundel.coding import Reader, Readers, Tables, Writer, compiled, plain
 from roundel.errors import FormatError
 
 ROOT = Path(roundel.coding.__file__).parents[3]
@@ -154,9 +154,9 @@ def test_a_list_from_each_of_several_readers(monkeypatch: pytest.MonkeyPatch) ->
         streams.append(writer.close())
     for coder in ("", "plain"):
         monkeypatch.setenv("ROUNDEL_CODER", coder)
-        readers = [Reader(stream) for stream in streams]
+        readers = Readers(streams)
         for part in range(2):
-            assert np.array_equal(take_each(readers, index[part].ravel(), tables), symbols[part].ravel())
+            assert np.array_equal(readers.take(index[part].ravel(), tables), symbols[part].ravel())
 
 
 @built

@@ -38,6 +38,8 @@ def test_round_trip(width, height, passes, tile_px, random):
     file = read(write(header, [], tiles))
     assert file.header == header
     assert [file.passes(tile) for tile in range(header.tiles)] == tiles
+    some = sorted(random.sample(range(header.tiles), random.randint(0, header.tiles)))
+    assert file.passes_of(some) == [tiles[tile] for tile in some]
     assert file.damaged() == []
 
 
@@ -119,6 +121,8 @@ def test_damage_is_named_and_stays_in_its_tile(tiled, tile, pass_):
     assert file.damaged() == [Damage(tile, pass_)]
     with pytest.raises(ChecksumError, match=f"tile {tile} .*pass {pass_} is damaged"):
         file.passes(tile)
+    with pytest.raises(ChecksumError, match=f"tile {tile} .*pass {pass_} is damaged"):
+        file.passes_of(range(6))
     assert file.intact_passes(tile) == TILED_TILES[tile][:pass_]
     assert [file.passes(t) for t in range(6) if t != tile] == [TILED_TILES[t] for t in range(6) if t != tile]
 

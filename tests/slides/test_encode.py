@@ -92,8 +92,8 @@ def test_memory_does_not_grow_with_the_picture() -> None:
             return len(data)
 
     header = encoding.write_to(Out(), 100)
-    assert max(asked) == 512**2
-    assert (header.width, header.tiles) == (4096, 64)
+    assert max(asked) == 256**2
+    assert (header.width, header.tiles) == (4096, 256)
     assert Out.size < 3000
 
 

@@ -138,13 +138,13 @@ class Reduced(Protocol):
 
 @runtime_checkable
 class Together(Protocol):
-    """A `Reduced` that decodes many tiles at once, quicker than one by one: where they are small at its level.
+    """A model, or a `Reduced`, that decodes many tiles at once, quicker than one by one: where they are small.
 
     It also renders them at once: a window may cover any number of tiles.
     """
 
     def decode_together(self, tiles: Sequence[Sequence[bytes]], height: int, width: int, quality: int) -> list[Decoded]:
-        """As `Reduced.decode`, of tiles of one size."""
+        """As `decode`, of tiles of one size."""
         ...
 
 

@@ -81,19 +81,22 @@ class Reader:
         return self.coder.take_dependent(index, second, tables)
 
 
-def take_each(readers: Sequence[Reader], table_index: ArrayLike, tables: Tables) -> NDArray[np.int32]:
-    """The next list of each of some readers, all of one length, one after the other; quicker than reader by reader.
+class Readers:
+    """Readers of streams that are read in step, a list of one length from each: quicker than reader by reader."""
 
-    Raises:
-        FormatError: see `Reader.take`.
-    """
-    index = _vector(table_index, "table indices")
-    check_index(index, tables)
-    built = [reader.coder for reader in readers if isinstance(reader.coder, compiled.Reader)]
-    if len(built) == len(readers):
-        return compiled.take_each(built, index, tables)
-    parts = np.split(index, len(readers))
-    return np.concatenate([reader.coder.take(part, tables) for reader, part in zip(readers, parts, strict=True)])
+    def __init__(self, streams: Sequence[bytes]) -> None:
+        native = compiled.native()
+        self._coder = compiled.Readers(streams, native) if native else plain.Readers(streams)
+
+    def take(self, table_index: ArrayLike, tables: Tables) -> NDArray[np.int32]:
+        """The next (N,) symbols, N / `len(streams)` of each stream, one after the other.
+
+        Raises:
+            FormatError: see `Reader.take`.
+        """
+        index = _vector(table_index, "table indices")
+        check_index(index, tables)
+        return self._coder.take(index, tables)
 
 
 def encode(symbols: ArrayLike, table_index: ArrayLike, tables: Tables) -> bytes:

@@ -94,15 +94,21 @@ class Reader:
         return symbols
 
 
-def take_each(readers: Sequence[Reader], index: NDArray[np.int32], tables: Tables) -> NDArray[np.int32]:
-    """A list of each reader, all of one length, one after the other; arguments checked. Raises: FormatError."""
-    module = readers[0].module
-    symbols = np.empty(index.size, np.int32)
-    try:
-        module.take_each([reader.stream for reader in readers], symbols, index, tables.native)
-    except (module.Damaged, module.Beyond) as error:
-        raise FormatError(_damage(error)) from None
-    return symbols
+class Readers:
+    """Decodes what as many Writers wrote, lists of one length from each. Args: module: from `native`."""
+
+    def __init__(self, streams: Sequence[bytes], module: ModuleType) -> None:
+        self.module = module
+        self.streams = [module.Reader(data) for data in streams]
+
+    def take(self, index: NDArray[np.int32], tables: Tables) -> NDArray[np.int32]:
+        """The next lists, one after the other; arguments checked. Raises: FormatError."""
+        symbols = np.empty(index.size, np.int32)
+        try:
+            self.module.take_each(self.streams, symbols, index, tables.native)
+        except (self.module.Damaged, self.module.Beyond) as error:
+            raise FormatError(_damage(error)) from None
+        return symbols
 
 
 def _damage(error: Exception) -> str:

@@ -3,6 +3,8 @@
 Symbols are coded table after table, those of one table in their given order, so that each table is one vectorised call.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -59,6 +61,18 @@ class Reader:
         symbols = np.empty_like(grouped)
         symbols[order] = grouped
         return symbols
+
+
+class Readers:
+    """Decodes what as many Writers wrote, lists of one length from each."""
+
+    def __init__(self, streams: Sequence[bytes]) -> None:
+        self.readers = [Reader(data) for data in streams]
+
+    def take(self, index: NDArray[np.int32], tables: Tables) -> NDArray[np.int32]:
+        """The next lists, one after the other; arguments checked. Raises: FormatError."""
+        parts = zip(self.readers, np.split(index, len(self.readers)), strict=True)
+        return np.concatenate([reader.take(part, tables) for reader, part in parts])
 
 
 def _group(index: NDArray[np.int32], tables: Tables) -> tuple[Order, NDArray[np.int64]]:

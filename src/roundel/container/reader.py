@@ -1,7 +1,8 @@
 """Read the file of one picture, tile by tile."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 from roundel.container.format import Box, Header
@@ -93,12 +94,27 @@ class File:
         for p in range(min(self.available(tile), self.header.passes if limit is None else limit)):
             content = self._intact(tile, p)
             if content is None:
-                rect = self.header.tile_rect(tile)
-                raise ChecksumError(
-                    f"tile {tile} (x={rect.left}, y={rect.top}, {rect.width}×{rect.height} px), pass {p} is damaged; "
-                    "fetch the file again, or decode the rest with --salvage"
-                )
+                raise self._damage(tile, p)
             out.append(content)
+        return out
+
+    def passes_of(self, tiles: Sequence[int], limit: int | None = None) -> list[list[bytes]]:
+        """The same of several tiles, in rising order: what lies side by side is read in one piece."""
+        if not (tiles and self.complete):
+            return [self.passes(tile, limit) for tile in tiles]
+        out: list[list[bytes]] = [[] for _ in tiles]
+        starts, checks, base = self.index.starts, self.index.checks, self.layout.payload
+        breaks = [n for n in range(1, len(tiles)) if tiles[n] != tiles[n - 1] + 1]
+        for p in range(self.header.passes if limit is None else limit):
+            for first, end in pairwise([0, *breaks, len(tiles)]):
+                cell = self._cell(tiles[first], p)
+                at = starts[cell : self._cell(tiles[end - 1], p) + 2]
+                block = bytes(self.data[base + at[0] : base + at[-1]])
+                for n in range(end - first):
+                    content = block[at[n] - at[0] : at[n + 1] - at[0]]
+                    if check(content) != checks[cell + n]:
+                        raise self._damage(tiles[first + n], p)
+                    out[first + n].append(content)
         return out
 
     def intact_passes(self, tile: int) -> list[bytes]:
@@ -129,6 +145,14 @@ class File:
     def _span(self, tile: int, pass_: int) -> tuple[int, int]:
         start, end = self.index.span(self._cell(tile, pass_))
         return self.layout.payload + start, self.layout.payload + end
+
+    def _damage(self, tile: int, pass_: int) -> ChecksumError:
+        """What says that a pass is damaged."""
+        rect = self.header.tile_rect(tile)
+        return ChecksumError(
+            f"tile {tile} (x={rect.left}, y={rect.top}, {rect.width}×{rect.height} px), pass {pass_} is damaged; "
+            "fetch the file again, or decode the rest with --salvage"
+        )
 
     def _intact(self, tile: int, pass_: int) -> bytes | None:
         start, end = self._span(tile, pass_)

@@ -23,7 +23,7 @@ from roundel.codecs.pyramid.modes import (
     unstored,
 )
 from roundel.codecs.pyramid.nets import Nets
-from roundel.codecs.pyramid.symbols import NEIGHBOURS, Drawn, Expected, Reading, Recording, SideBySide
+from roundel.codecs.pyramid.symbols import NEIGHBOURS, Drawn, Expected, InStep, Reading, Recording, SideBySide
 from roundel.codecs.pyramid.walk import PASSES, Samples, Space, pass_of, walk
 from roundel.codecs.pyramid.ycocg import LUMA_CENTRE, from_ycocg, to_ycocg
 from roundel.codecs.weights import Weights
@@ -80,6 +80,13 @@ class PyramidModel:
         pixels, crc = self.decode_batch(passes, 1, height, width)  # of grey tiles, one plane seen three times
         return Decoded(pixels[0].transpose(2, 0, 1), crc)
 
+    def decode_together(self, tiles: Sequence[Sequence[bytes]], height: int, width: int, quality: int) -> list[Decoded]:
+        """See `Together.decode_together`."""
+        return [
+            Decoded(_planes(pixels), zlib.crc32(np.ascontiguousarray(pixels).data) if len(passes) == PASSES else None)
+            for passes, pixels in zip(tiles, self.pixels_together(tiles, height, width, 0), strict=True)
+        ]
+
     def render(self, latents: np.ndarray, window: Window, quality: int) -> np.ndarray:
         """See `Model.render`."""
         part = latents[:, window.top : window.top + window.height, window.left : window.left + window.width]
@@ -127,10 +134,8 @@ class PyramidModel:
         if mode not in WALKED:
             whole = unstored(mode, passes[0][1:], (count, height, width, 3))
             return np.ascontiguousarray(whole[:, :: 1 << halvings, :: 1 << halvings])
-        colour = mode in IN_COLOUR
         reading = self._reading(passes, (count, height, width), halvings)
-        x = walk(self.nets, reading, count, height, width, colour=colour, halvings=halvings)
-        return from_ycocg(x) if colour else (x[:, 0, :, :, None] + LUMA_CENTRE).astype(np.uint8)
+        return self._walked(reading, count, height, width, halvings, colour=mode in IN_COLOUR)
 
     def pixels_together(
         self, tiles: Sequence[Sequence[bytes]], height: int, width: int, halvings: int
@@ -141,19 +146,33 @@ class PyramidModel:
             tiles: of each all passes that are needed for so many halvings; others are done by themselves.
         """
         needed = pass_of(halvings, 2) + 1
+        suit: dict[tuple[bool, bool], list[int]] = {}
+        for n, passes in enumerate(tiles):
+            mode = passes[0][0] if len(passes) >= needed and passes[0] else Mode.CONSTANT
+            if mode in WALKED:
+                suit.setdefault((mode in IN_COLOUR, mode in LEARNED), []).append(n)
         found: dict[int, NDArray[np.uint8]] = {}
-        for colour in (False, True):
-            modes = [mode for mode in WALKED if (mode in IN_COLOUR) is colour]
-            alike = [n for n, t in enumerate(tiles) if len(t) >= needed and t[0] and t[0][0] in modes]
-            if len(alike) > 1:
+        for (colour, learned), alike in suit.items():
+            if len(alike) == 1:
+                continue
+            samples: Samples
+            if learned:
                 samples = SideBySide([self._reading(tiles[n], (1, height, width), halvings) for n in alike])
-                x = walk(self.nets, samples, len(alike), height, width, colour=colour, halvings=halvings)
-                pixels = from_ycocg(x) if colour else (x[:, 0, :, :, None] + LUMA_CENTRE).astype(np.uint8)
-                found |= dict(zip(alike, pixels, strict=True))
+            else:
+                samples = InStep([[tiles[n][0][1:], *tiles[n][1:needed]] for n in alike], self.tables)
+            pixels = self._walked(samples, len(alike), height, width, halvings, colour=colour)
+            found |= dict(zip(alike, pixels, strict=True))
         return [
             found[n] if n in found else self.pixels_of(passes, 1, height, width, halvings)[0]
             for n, passes in enumerate(tiles)
         ]
+
+    def _walked(
+        self, samples: Samples, count: int, height: int, width: int, halvings: int, *, colour: bool
+    ) -> NDArray[np.uint8]:
+        """As `pixels_of`."""
+        x = walk(self.nets, samples, count, height, width, colour=colour, halvings=halvings)
+        return from_ycocg(x) if colour else (x[:, 0, :, :, None] + LUMA_CENTRE).astype(np.uint8)
 
     def _reading(self, passes: Sequence[bytes], shape: tuple[int, int, int], halvings: int) -> Reading:
         """What reads walked tiles or groups. Args: shape: pictures, height, width. Raises: FormatError."""
@@ -185,12 +204,12 @@ class ReducedPyramid:
     def decode(self, passes: Sequence[bytes], height: int, width: int, quality: int) -> Decoded:
         """See `Reduced.decode`."""
         pixels = self.model.pixels_of(passes[: self.passes], 1, height, width, self.level)[0]
-        return Decoded(np.broadcast_to(pixels, (*pixels.shape[:2], 3)).transpose(2, 0, 1), None)
+        return Decoded(_planes(pixels), None)
 
     def decode_together(self, tiles: Sequence[Sequence[bytes]], height: int, width: int, quality: int) -> list[Decoded]:
         """See `Together.decode_together`."""
         return [
-            Decoded(np.broadcast_to(pixels, (*pixels.shape[:2], 3)).transpose(2, 0, 1), None)
+            Decoded(_planes(pixels), None)
             for pixels in self.model.pixels_together(
                 [passes[: self.passes] for passes in tiles], height, width, self.level
             )
@@ -220,6 +239,12 @@ def shortest(recording: Recording, tables: Tables, *, colours: int, learns: bool
         if useful == learned:
             return best
         learned = useful
+
+
+def _planes(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(H, W, 1 or 3) as (3, H, W), a view."""
+    planes = pixels.transpose(2, 0, 1)
+    return planes if len(planes) == 3 else np.broadcast_to(planes, (3, *planes.shape[1:]))
 
 
 def _stored(mode: Mode, payload: bytes, crc: int) -> Encoded:

@@ -11,7 +11,7 @@ from roundel.codecs.pyramid.colours import SeenColours, seen_colours
 from roundel.codecs.pyramid.distribution import UNIFORM_CHROMA, UNIFORM_LUMA, mixture_index
 from roundel.codecs.pyramid.neighbours import bands, neighbours, open_group
 from roundel.codecs.pyramid.walk import PASSES, RANGES, Group, Prediction, Samples, Space
-from roundel.coding import Reader, Tables, Writer, take_each
+from roundel.coding import Reader, Readers, Tables, Writer
 from roundel.errors import FormatError
 
 Array: TypeAlias = NDArray[np.int32]
@@ -138,15 +138,6 @@ class Reading:
             learned.count(group.colour, values, before)
         return values
 
-    @property
-    def learns(self) -> bool:
-        """Whether what was read has a say in what follows, beside the nets."""
-        return bool(self._flags)
-
-    def reader(self, in_pass: int) -> Reader:
-        """What a pass that is there is read from, where nothing is learned."""
-        return self._readers[in_pass]
-
     def _band(self, group: Group, predicted: Prediction, before: Sequence[Array], learned: SeenColours | None) -> Array:
         index, centre = self._neighbours.predict(predicted) if self._neighbours else mixture_index(*predicted)
         reader = self._readers[group.in_pass]
@@ -166,20 +157,14 @@ class SideBySide:
     """
 
     def __init__(self, readings: Sequence[Reading]) -> None:
-        self._readings, self._tables = readings, readings[0].tables
-        self._learns = any(reading.learns for reading in readings)
+        self._readings = readings
 
     def first(self, colour: int, count: int) -> Array:
         """See `Samples.first`. Raises: FormatError."""
-        if not self._learns:
-            return _checked(self._taken(0, _uniform(colour, count)), colour)
         return np.concatenate([reading.first(colour, 1) for reading in self._readings])
 
     def next(self, group: Group, predicted: Prediction, before: Sequence[Array]) -> Array:
         """See `Samples.next`. Raises: FormatError."""
-        if not self._learns:
-            index, centre = mixture_index(*predicted)
-            return _checked(self._taken(group.in_pass, index) + centre, group.colour)
         each = len(predicted.mean) // len(self._readings)
         own = [slice(start, start + each) for start in range(0, len(predicted.mean), each)]
         parts = [
@@ -188,8 +173,22 @@ class SideBySide:
         ]
         return np.concatenate(parts)
 
-    def _taken(self, in_pass: int, index: Array) -> Array:
-        return take_each([reading.reader(in_pass) for reading in self._readings], index, self._tables)
+
+class InStep:
+    """The same for pictures that learn nothing: one call reads a group of all of them. Args: pictures: their passes."""
+
+    def __init__(self, pictures: Sequence[Sequence[bytes]], tables: Tables) -> None:
+        self._readers = [Readers(streams) for streams in zip(*pictures, strict=True)]
+        self._tables = tables
+
+    def first(self, colour: int, count: int) -> Array:
+        """See `Samples.first`. Raises: FormatError."""
+        return _checked(self._readers[0].take(_uniform(colour, count), self._tables), colour)
+
+    def next(self, group: Group, predicted: Prediction, before: Sequence[Array]) -> Array:
+        """See `Samples.next`. Raises: FormatError."""
+        index, centre = mixture_index(*predicted)
+        return _checked(self._readers[group.in_pass].take(index, self._tables) + centre, group.colour)
 
 
 class Expected:
