@@ -16,7 +16,7 @@ from roundel.kept import Kept
 from roundel.loaded import Codec
 from roundel.tiling import Grid, Patch, Rect, combine_crcs, join_latents
 
-TOGETHER_PX, TOGETHER_TILES = 5 << 16, 1024
+TOGETHER_PX, TOGETHER_TILES = 5 << 16, 4096
 """Of the tiles that are decoded together, at their level, at most: more gain nothing."""
 STRIP_PX = 1 << 20
 """Tiles of so many pixels are held at once, or a row of them."""
@@ -227,9 +227,12 @@ class Decoding:
 
     def _runs(self, indices: Sequence[int]) -> list[list[int]]:
         """Tiles that are decoded together: of one size, shared out among the jobs evenly."""
+        height, width, side = self.whole
+        columns = -(-width // side)
         by_size: dict[tuple[int, int], list[int]] = {}
-        for index in indices:
-            by_size.setdefault(self.whole.tile(index)[2:], []).append(index)
+        for index in indices:  # thousands, at coarse levels: bare numbers are quicker than rectangles
+            row, column = divmod(index, columns)
+            by_size.setdefault((min(side, height - row * side), min(side, width - column * side)), []).append(index)
         runs = []
         for alike in by_size.values():
             rounds = -(-len(alike) // (self._together * self.codec.jobs))

@@ -62,6 +62,8 @@ class Rect(NamedTuple):
 
     def scale_down(self, step: int) -> "Rect":
         """The smallest rectangle of `step` × `step` cells around this one, in cells."""
+        if step == 1:
+            return self
         top, left = self.top // step, self.left // step
         return Rect(top, left, -(-self.bottom // step) - top, -(-self.right // step) - left)
 
