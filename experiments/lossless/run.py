@@ -1,13 +1,13 @@
 """Lossless figures from real bytes: independent tiles, packs, and every model on every set. Writes one JSON file.
 
 Usage: python experiments/lossless/run.py tiles|cifar|generalisation|effort OUT.json --kodak DIR --cifar DIR
-       --histology DIR [--models A,B] [--codecs A,B]
+       --histology DIR [--models A,B] [--codecs A,B] [--held-out DIR --held-out DIR]
        python experiments/lossless/run.py --scale smoke          on made-up pictures: does everything run?
 
 tiles: Kodak in independent tiles of 64 px and the held-out histology in tiles of 80 px, as files of roundel, beside
 JPEG 2000, JPEG-LS, JPEG XL and WebP of every tile alone (their own file headers included, as nobody packs them).
 cifar: the 10,000 test pictures as one pack.
-generalisation: each model on each set, in tiles of 256 px (packs for CIFAR-10), on part of the larger sets.
+generalisation: each model on each set of sets.py, in tiles of 256 px, small pictures as packs.
 effort: which model `encode --effort 9` takes for these pictures, and what that saves.
 Every file is decoded and compared.
 """
@@ -20,6 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from sets import Set, middle, sets
 
 from roundel.codec import decode_array, encode
 from roundel.codecs import zoo
@@ -36,7 +37,6 @@ TILED = "kodak_64,histology_80,histology_whole"
 HELD_OUT = 2
 CLASSICAL = ["jpeg2000-lossless", "jpegls", "jxl-e7", "webp-lossless"]
 TILE_PX = 256
-MIDDLE_PX = 512
 
 
 def bpsp(size: int, subpixels: int) -> float:
@@ -86,20 +86,12 @@ def packed(pictures: np.ndarray, labels: np.ndarray, model: str, group: int) -> 
     }
 
 
-def middle(pixels: np.ndarray) -> np.ndarray:
-    """The middle of a picture, MIDDLE_PX on each side at most."""
-    top, left = (max(0, side - MIDDLE_PX) // 2 for side in pixels.shape[:2])
-    return np.ascontiguousarray(pixels[top : top + MIDDLE_PX, left : left + MIDDLE_PX])
-
-
-def on_each_set(kodak: list[np.ndarray], middles: list[np.ndarray], small: np.ndarray, model: str) -> dict[str, float]:
-    """Bits per subpixel of one model everywhere."""
-    labels = np.zeros(len(small), np.uint8)
-    return {
-        "kodak, every eighth, 256 px tiles": whole(kodak, model, TILE_PX),
-        "histology, held out, middle 512 px, 256 px tiles": whole(middles, model, TILE_PX),
-        "cifar-10 test, first 256": packed(small, labels, model, 64)["bits_per_dimension"],
-    }
+def on_set(found: Set, model: str) -> float:
+    """Bits per subpixel of one model on a set."""
+    if found.packed:
+        labels = np.zeros(len(found.pictures), np.uint8)
+        return packed(np.stack(found.pictures), labels, model, 64)["bits_per_dimension"]
+    return whole(found.pictures, model, TILE_PX)
 
 
 def effort(pixels: np.ndarray) -> dict[str, object]:
@@ -120,6 +112,9 @@ def main(arguments: list[str] | None) -> None:
     parser.add_argument("--models", default=",".join(MODELS), type=lambda names: [n for n in names.split(",") if n])
     parser.add_argument("--codecs", default=",".join(CLASSICAL), type=lambda names: [n for n in names.split(",") if n])
     parser.add_argument("--sets", default=TILED, type=lambda names: names.split(","), help="of tiles")
+    parser.add_argument(
+        "--held-out", type=Path, action="append", default=[], help="folders that photo was trained on, in that order"
+    )
     options = parser.parse_args(arguments)
     kodak_files = sorted(options.kodak.glob("*.png"))
     histology_files = sorted(options.histology.glob("*.png"))[-HELD_OUT:]
@@ -131,6 +126,8 @@ def main(arguments: list[str] | None) -> None:
     command = f"python experiments/lossless/run.py {options.what} {options.out} --models {','.join(options.models)}"
     if options.what == "tiles":
         command += f" --codecs {','.join(options.codecs)} --sets {','.join(options.sets)}"
+    if options.what == "generalisation":
+        command += "".join(f" --held-out {folder.name}" for folder in options.held_out)
     results: dict[str, object] = {
         "provenance": asdict(provenance(command, [*kodak_files, *histology_files, batch])),
     }
@@ -155,7 +152,11 @@ def main(arguments: list[str] | None) -> None:
             path.stem: effort(middle) for path, middle in zip(histology_files, middles, strict=True)
         }
     else:
-        results["models"] = {m: on_each_set(kodak[::8], middles, pixels[:256], m) for m in options.models}
+        found = sets(options.kodak, options.cifar, options.histology, options.held_out)
+        files = [file for each in found.values() for file in each.files]
+        results["provenance"] = asdict(provenance(command, list(dict.fromkeys(files))))
+        results["pictures"] = {name: len(each.pictures) for name, each in found.items()}
+        results["models"] = {m: {name: on_set(each, m) for name, each in found.items()} for m in options.models}
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(results, indent=1) + "\n")
     print(json.dumps(results, indent=1))
@@ -166,6 +167,7 @@ if __name__ == "__main__":
         main,
         "tiles {out}/tiles.json --kodak {pictures} --cifar {cifar} --histology {pictures}",
         "cifar {out}/cifar.json --kodak {pictures} --cifar {cifar} --histology {pictures}",
-        "generalisation {out}/generalisation.json --kodak {pictures} --cifar {cifar} --histology {pictures}",
+        "generalisation {out}/generalisation.json --kodak {pictures} --cifar {cifar} --histology {pictures} "
+        "--held-out {pictures}",
         "effort {out}/effort.json --kodak {pictures} --cifar {cifar} --histology {pictures}",
     )
