@@ -162,7 +162,7 @@ def butteraugli(original: np.ndarray, decoded: np.ndarray) -> float:
 
 
 def bd_rates(rows: list[Row]) -> dict[str, dict[str, dict[str, Any]]]:
-    """By metric, codec and anchor: the mean of pictures' BD-rates in per cent, and how many pictures."""
+    """By metric, codec and anchor: the mean of pictures' BD-rates in per cent, the least and most, how many pictures."""
     curves: dict[tuple[str, str, str], metrics.Curve] = {}
     for metric in METRICS:
         for key in dict.fromkeys((row["picture"], row["codec"]) for row in rows):
@@ -183,7 +183,9 @@ def bd_rates(rows: list[Row]) -> dict[str, dict[str, dict[str, Any]]]:
                     except RoundelError:
                         continue
                 if found:
-                    entry = {"percent": round(float(np.mean(found)), 2), "pictures": len(found)}
+                    least, most = round(min(found), 2), round(max(found), 2)
+                    mean = round(float(np.mean(found)), 2)
+                    entry = {"percent": mean, "least": least, "most": most, "pictures": len(found)}
                     out.setdefault(metric, {}).setdefault(name, {})[anchor] = entry
     return out
 
