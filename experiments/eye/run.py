@@ -162,7 +162,7 @@ def butteraugli(original: np.ndarray, decoded: np.ndarray) -> float:
 
 
 def bd_rates(rows: list[Row]) -> dict[str, dict[str, dict[str, Any]]]:
-    """By metric, codec and anchor: the mean of pictures' BD-rates in per cent, the least and most, how many pictures."""
+    """By metric, codec and anchor: mean, least and most of pictures' BD-rates in per cent, and how many pictures."""
     curves: dict[tuple[str, str, str], metrics.Curve] = {}
     for metric in METRICS:
         for key in dict.fromkeys((row["picture"], row["codec"]) for row in rows):
