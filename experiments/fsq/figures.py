@@ -11,8 +11,8 @@ mpl.use("Agg")
 from matplotlib import pyplot as plt
 
 SHOWN = ("L3", "L5", "L8", "L10", "annealed", "adaptive", "hierarchical", "vq-vae", "grid-fsq-12", "grid-vq-12",
-         "as-written")  # fmt: skip
-USAGE = ("L8", "annealed", "grid-fsq-12", "grid-vq-12")
+         "grid-uniform-12", "grid-residual-12", "one-scale", "two-scale", "as-written")  # fmt: skip
+USAGE = ("L8", "annealed", "grid-fsq-12", "grid-uniform-12", "grid-residual-12", "grid-vq-12")
 COLUMNS = 12
 LABELS = {"annealed": (-5, 5, "right"), "L5": (-5, 5, "right"), "hierarchical": (5, -10, "left"),
           "adaptive": (5, -10, "left"), "L8": (3, 7, "left")}  # fmt: skip

@@ -25,7 +25,7 @@ from measure import measure
 from runs import DIMS, RUNS, Run
 from tables import tables
 
-from roundel.errors import RoundelError
+from roundel.errors import ModelError, RoundelError
 from roundel.image import cifar
 from roundel.lab import frechet, smoke
 from roundel.measure.provenance import provenance
@@ -38,6 +38,8 @@ from roundel.training.tokens.model import DiscreteAutoencoder
 from roundel.training.trainer import Schedule, train
 
 HERE = Path(__file__).parent
+RESULT = "result.json"
+"""In the folder of a training: what was measured of it."""
 ADAPTATIONS = 10
 """Times that adaptive levels may move in a training, as every five of fifty epochs."""
 
@@ -68,6 +70,11 @@ class Job:
     out: Path
     features: tuple[str, ...]
 
+    @property
+    def place(self) -> Path:
+        """The folder of the training."""
+        return self.out / f"{self.run.name}-{self.seed}"
+
 
 def test_pictures(folder: Path, count: int) -> torch.Tensor:
     """The first test pictures, uint8 (N, 3, 32, 32)."""
@@ -86,8 +93,7 @@ def schedule_of(scale: Scale, seed: int) -> Schedule:
 def work(job: Job) -> dict[str, Any]:
     """Train and measure, unless that was done before."""
     torch.set_num_threads(1)
-    place = job.out / f"{job.run.name}-{job.seed}"
-    result = place / "result.json"
+    place, result = job.place, job.place / RESULT
     if result.exists():
         return json.loads(result.read_text(encoding="utf-8"))
     scale, begun = job.scale, time.process_time()
@@ -131,16 +137,23 @@ def work(job: Job) -> dict[str, Any]:
 @click.option("--seeds", type=click.IntRange(1), help="At most so many.")
 @click.option("--features", multiple=True, help="Network for a Fréchet distance: a TorchScript file or module:name.")
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Trainings at a time.")
+@click.option("--finished", is_flag=True, help="Train nothing: results of the trainings that are finished.")
 def main(name: str, folder: Path, out: Path | None, results: Path, share: float, only: str | None, seeds: int | None,
-         features: tuple[str, ...], jobs: int) -> None:  # fmt: skip
+         features: tuple[str, ...], jobs: int, finished: bool) -> None:  # fmt: skip
     try:
         scale = configuration.record(Scale, configuration.read(HERE / f"{name}.toml"), name)
         scale = replace(scale, steps=max(1, round(scale.steps * share)), seeds=min(scale.seeds, seeds or scale.seeds))
         place = out or Path("runs") / f"fsq-{name}"
         names = only.split(",") if only else scale.runs or [run.name for run in RUNS] + ["ladder"]
         wanted = [run for run in RUNS if run.name in names]
+        if unknown := set(names) - {run.name for run in RUNS} - {"ladder"}:
+            known = ", ".join(run.name for run in RUNS)
+            raise ModelError(f"no such trainings: {', '.join(sorted(unknown))}; known: {known}, ladder")
         todo = [Job(run, seed, scale, folder, place, features) for seed in range(1, scale.seeds + 1) for run in wanted
                 if seed <= run.seeds]  # fmt: skip
+        if finished:
+            todo = [job for job in todo if (job.place / RESULT).exists()]
+            names = [run for run in names if (place / run / RESULT).exists()]
         found = []
         with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
             for job, result in zip(todo, pool.map(work, todo), strict=True):
@@ -157,7 +170,7 @@ def main(name: str, folder: Path, out: Path | None, results: Path, share: float,
         command = (
             f"python experiments/fsq/run.py --scale {name} --share {share:g} --seeds {scale.seeds} --data {folder.name}"
         )
-        command += f" --only {only}" if only else ""
+        command += (f" --only {only}" if only else "") + (" --finished" if finished else "")
         training, _ = cifar.read(sorted(folder.glob("data_batch_*.bin")))
         summary = {
             "provenance": asdict(provenance(command, files)),

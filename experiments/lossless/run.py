@@ -7,7 +7,8 @@ Usage: python experiments/lossless/run.py tiles|cifar|generalisation|effort OUT.
 tiles: Kodak in independent tiles of 64 px and the held-out histology in tiles of 80 px, as files of roundel, beside
 JPEG 2000, JPEG-LS, JPEG XL and WebP of every tile alone (their own file headers included, as nobody packs them).
 cifar: the 10,000 test pictures as one pack.
-generalisation: each model on each set of sets.py, in tiles of 256 px, small pictures as packs.
+generalisation: each model on each set of sets.py, in tiles of 256 px, small pictures as packs; beside it the codecs,
+each tile or small picture alone.
 effort: which model `encode --effort 9` takes for these pictures, and what that saves.
 Every file is decoded and compared.
 """
@@ -157,6 +158,10 @@ def main(arguments: list[str] | None) -> None:
         results["provenance"] = asdict(provenance(command, list(dict.fromkeys(files))))
         results["pictures"] = {name: len(each.pictures) for name, each in found.items()}
         results["models"] = {m: {name: on_set(each, m) for name, each in found.items()} for m in options.models}
+        results["codecs"] = {
+            codec: {name: alone(each.pictures, codec, TILE_PX) for name, each in found.items()}
+            for codec in options.codecs
+        }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(results, indent=1) + "\n")
     print(json.dumps(results, indent=1))
