@@ -31,4 +31,5 @@ def is_drawn(pixels: np.ndarray) -> bool:
         codes = codes << 8 | wide[..., channel]
     if (codes[:, 1:] == codes[:, :-1]).sum() >= FLAT * codes.size:
         return True
-    return bool(np.unique(codes).size <= FEW_COLOURS)
+    # A photograph's first pixels have enough colours already.
+    return all(np.unique(part).size <= FEW_COLOURS for part in (codes.ravel()[:LEAST_PX], codes))

@@ -1,10 +1,15 @@
-"""Pixels to wavelet coefficients, in floating point: only encoders need it."""
+"""Pixels to wavelet coefficients, in floating point: only encoders need it.
+
+The C core does each level where it is built, with the same roundings.
+"""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+
+from roundel.coding import compiled
 
 _ALPHA, _BETA, _GAMMA, _DELTA = (
     np.float32(c) for c in (-1.586134342059924, -0.052980118572961, 0.882911075530934, 0.443506852043971)
@@ -40,6 +45,11 @@ def analysis(pixels: NDArray[np.float32], levels: int) -> list[NDArray[np.float3
 
 def split(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """One level: (3, H, W) to the low band (3, H/2, W/2) and details (H/2, W/2, 9)."""
+    native = compiled.native()
+    if native:
+        low, details = _halves(x)
+        native.split(np.ascontiguousarray(x), low, details, _LOW_SCALE, *low.shape[1:])
+        return low, details
     left, right = _forward(x[:, :, 0::2], x[:, :, 1::2], 2)
     low, vertical = _forward(left[:, 0::2], left[:, 1::2], 1)
     horizontal, diagonal = _forward(right[:, 0::2], right[:, 1::2], 1)
@@ -72,27 +82,63 @@ def _around(x: NDArray[np.float32], axis: int, step: int) -> NDArray[np.float32]
     return out
 
 
-def linear_synthesis(parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-    """The inverse of `analysis` but for the grey: opponent colours (3, H, W) of coefficients in pixel values."""
-    low = parts[0].transpose(2, 0, 1) / _LOW_SCALE
-    for number, part in enumerate(parts[1:], 1):
-        bands = part.transpose(2, 0, 1).reshape(3, 3, *part.shape[:2])
-        left, right = _inverse(low, bands[:, 1], 1), _inverse(bands[:, 0], bands[:, 2], 1)
-        low = _inverse(left, right, 2) if number == len(parts) - 1 else _inverse(left, right, 2) / _LOW_SCALE
+def linear_synthesis(parts: Sequence[NDArray[np.float32]], levels: int) -> NDArray[np.float32]:
+    """The inverse of `analysis` but for the grey: opponent colours (3, H, W) of coefficients in pixel values.
+
+    Args:
+        parts: the low band and the details of some of the `levels` levels; those of the others are 0.
+    """
+    low = np.ascontiguousarray(parts[0].transpose(2, 0, 1))
+    for number in range(levels):
+        height, width = low.shape[1:]
+        zeros = number + 1 >= len(parts)
+        low = _joined(low, np.zeros((height, width, 9), np.float32) if zeros else parts[number + 1])
     return low
 
 
-def adjoint(x: NDArray[np.float32], levels: int) -> list[NDArray[np.float32]]:
-    """The transpose of `linear_synthesis`, but for the borders."""
-    parts: list[NDArray[np.float32]] = []
-    for _ in range(levels):
-        left, right = _transposed(x[:, :, 0::2], x[:, :, 1::2], 2)
-        x, vertical = _transposed(left[:, 0::2], left[:, 1::2], 1)
-        x = x / _LOW_SCALE
-        horizontal, diagonal = _transposed(right[:, 0::2], right[:, 1::2], 1)
-        details = np.stack([horizontal, vertical, diagonal], 1)
-        parts.append(details.reshape(9, *x.shape[1:]).transpose(1, 2, 0))
-    return [x.transpose(1, 2, 0), *reversed(parts)]
+def pulled(x: NDArray[np.float32], levels: int, number: int) -> NDArray[np.float32]:
+    """Of the transpose of `linear_synthesis`, but for the borders, the details (h, w, 9) of one of the levels.
+
+    Args:
+        x: opponent colours (3, H, W). number: of the level, the coarsest is 1.
+    """
+    native = compiled.native()
+    details = np.empty(0, np.float32)
+    for level in range(levels, number - 1, -1):
+        if native:
+            low, details = _halves(x)
+            native.pulled(np.ascontiguousarray(x), low, details, _LOW_SCALE, *low.shape[1:], level == number)
+        else:
+            low, details = _pulled(x)
+        x = low
+    return details
+
+
+def _halves(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Room for a level's low band and details."""
+    height, width = x.shape[1] // 2, x.shape[2] // 2
+    return np.empty((3, height, width), np.float32), np.empty((height, width, 9), np.float32)
+
+
+def _joined(low: NDArray[np.float32], details: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The inverse of `split`."""
+    height, width = low.shape[1:]
+    native = compiled.native()
+    if native:
+        out = np.empty((3, 2 * height, 2 * width), np.float32)
+        native.joined(low, np.ascontiguousarray(details), out, _LOW_SCALE, height, width)
+        return out
+    bands = details.transpose(2, 0, 1).reshape(3, 3, height, width)
+    left, right = _inverse(low / _LOW_SCALE, bands[:, 1], 1), _inverse(bands[:, 0], bands[:, 2], 1)
+    return _inverse(left, right, 2)
+
+
+def _pulled(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    left, right = _transposed(x[:, :, 0::2], x[:, :, 1::2], 2)
+    low, vertical = _transposed(left[:, 0::2], left[:, 1::2], 1)
+    horizontal, diagonal = _transposed(right[:, 0::2], right[:, 1::2], 1)
+    details = np.stack([horizontal, vertical, diagonal], 1).reshape(9, *low.shape[1:])
+    return low / _LOW_SCALE, np.ascontiguousarray(details.transpose(1, 2, 0))
 
 
 def _inverse(low: NDArray[np.float32], high: NDArray[np.float32], axis: int) -> NDArray[np.float32]:

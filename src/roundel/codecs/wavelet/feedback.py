@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roundel.codecs.wavelet.analysis import adjoint, linear_synthesis
+from roundel.codecs.wavelet.analysis import linear_synthesis, pulled
 from roundel.codecs.wavelet.walk import Group, pick, put
 
 LENGTHS = ((1150.9,) * 3, (294.7, 294.7, 172.8), (72.83, 72.83, 42.35), (17.50, 17.50, 9.901), (3.987, 3.987, 2.142),
@@ -38,26 +38,24 @@ class Feedback:
     ) -> None:
         self._y, self._steps, self._every, self._lengths = y, steps, every, lengths
         self._errors = [np.zeros_like(part) for part in y]
-        self._targets: Sequence[NDArray[np.float32]] = y
-        self._part = 0
+        self._part, self._target = 0, y[0]
+        """The part that is coded, and what to code of it."""
 
     def target(self, group: Group) -> NDArray[np.float32]:
         """What to code instead of a group's own coefficients, (N, C)."""
         if group.part and (self._every or group.part != self._part):
             self._follow(group.part)
         self._part = group.part
-        return pick(self._targets[group.part], group)
+        return pick(self._target, group)
 
     def coded(self, group: Group, values: NDArray[np.number[Any]]) -> None:
         """Take note of what was chosen."""
         errors = (values - pick(self._y[group.part], group)).astype(np.float32)
         put(self._errors[group.part], group, errors)
 
-    def _follow(self, first: int) -> None:
-        wrong = linear_synthesis([e * s for e, s in zip(self._errors, self._steps, strict=True)])
-        pulled = adjoint(wrong, len(self._y) - 1)
-        targets = list(self._targets)
-        for part in range(first, len(targets)):  # of details
-            lengths = np.tile(np.array(self._lengths[part], np.float32), 3)
-            targets[part] = self._y[part] - pulled[part] / (self._steps[part] * lengths)
-        self._targets = targets
+    def _follow(self, part: int) -> None:
+        levels, steps = len(self._y) - 1, self._steps[part]
+        coded = zip(self._errors[: part + 1], self._steps, strict=False)
+        wrong = linear_synthesis([errors * per_step for errors, per_step in coded], levels)
+        lengths = np.tile(np.array(self._lengths[part], np.float32), 3)
+        self._target = self._y[part] - pulled(wrong, levels, part) / (steps * lengths)

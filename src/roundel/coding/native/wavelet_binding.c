@@ -2,6 +2,7 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include "lifting.h"
 #include "wavelet.h"
 
 enum { MOST = 6 };
@@ -161,7 +162,80 @@ static PyObject *places(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     Py_RETURN_NONE;
 }
 
+/* A level in floating point: arguments are arrays whose sizes are 12, 3 and 9 times h * w in some order, then scale, h, w. */
+static int open_level(PyObject *const *args, Py_ssize_t nargs, const int *planes, int written, Py_buffer *v, float *scale,
+                      Py_ssize_t *n, void **scratch) {
+    if (nargs < 6) {
+        PyErr_SetString(PyExc_TypeError, "expected three arrays, scale, h, w");
+        return -1;
+    }
+    *scale = (float)PyFloat_AsDouble(args[3]);
+    if (PyErr_Occurred() || numbers(args, 6, 4, 2, n)) return -1;
+    Py_ssize_t area = n[0] * n[1], sizes[3];
+    if (!area || area > 1 << 28) {
+        PyErr_SetString(PyExc_ValueError, "a size is out of range");
+        return -1;
+    }
+    for (int i = 0; i < 3; i++) sizes[i] = planes[i] * area;
+    if (open_all(args, v, 3, sizes, (const int[]){4, 4, 4}, written)) return -1;
+    *scratch = PyMem_RawMalloc(rndl_lifting_bytes((size_t)n[0], (size_t)n[1]));
+    if (*scratch) return 0;
+    close_all(v, 3);
+    PyErr_NoMemory();
+    return -1;
+}
+
+static PyObject *split(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Py_ssize_t n[2];
+    Py_buffer v[MOST];
+    float scale;
+    void *scratch;
+    (void)self;
+    if (open_level(args, nargs, (const int[]){12, 3, 9}, 1, v, &scale, n, &scratch)) return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    rndl_split(v[0].buf, v[1].buf, v[2].buf, scale, (size_t)n[0], (size_t)n[1], scratch);
+    Py_END_ALLOW_THREADS
+    PyMem_RawFree(scratch);
+    close_all(v, 3);
+    Py_RETURN_NONE;
+}
+
+static PyObject *pulled(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Py_ssize_t n[2];
+    Py_buffer v[MOST];
+    float scale;
+    void *scratch;
+    (void)self;
+    if (nargs != 7) return PyErr_Format(PyExc_TypeError, "expected 7 arguments");
+    int wanted = PyObject_IsTrue(args[6]);
+    if (wanted < 0 || open_level(args, nargs, (const int[]){12, 3, 9}, 1, v, &scale, n, &scratch)) return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    rndl_pulled(v[0].buf, v[1].buf, wanted ? v[2].buf : NULL, scale, (size_t)n[0], (size_t)n[1], scratch);
+    Py_END_ALLOW_THREADS
+    PyMem_RawFree(scratch);
+    close_all(v, 3);
+    Py_RETURN_NONE;
+}
+
+static PyObject *joined(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Py_ssize_t n[2];
+    Py_buffer v[MOST];
+    float scale;
+    void *scratch;
+    (void)self;
+    if (open_level(args, nargs, (const int[]){3, 9, 12}, 2, v, &scale, n, &scratch)) return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    rndl_joined(v[0].buf, v[1].buf, v[2].buf, scale, (size_t)n[0], (size_t)n[1], scratch);
+    Py_END_ALLOW_THREADS
+    PyMem_RawFree(scratch);
+    close_all(v, 3);
+    Py_RETURN_NONE;
+}
+
 PyMethodDef rndl_wavelet_functions[] = {
+    {"split", (PyCFunction)(void (*)(void))split, METH_FASTCALL, "split(x, low, details, scale, h, w)"},
+    {"pulled", (PyCFunction)(void (*)(void))pulled, METH_FASTCALL, "pulled(x, low, details, scale, h, w, wanted)"},
+    {"joined", (PyCFunction)(void (*)(void))joined, METH_FASTCALL, "joined(low, details, x, scale, h, w)"},
     {"merge", (PyCFunction)(void (*)(void))merge, METH_FASTCALL, "merge(low, details, out, h, w)"},
     {"rgb", (PyCFunction)(void (*)(void))rgb, METH_FASTCALL, "rgb(opponent, samples, pixels, n)"},
     {"repair", (PyCFunction)(void (*)(void))repair, METH_FASTCALL, "repair(samples, corrections, pixels, gain, n)"},

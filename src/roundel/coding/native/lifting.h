@@ -1,0 +1,20 @@
+/* The wavelet in floating point, as encoders need it: forth, back, and the transpose of back. Every operation is rounded
+   as written, so that results are those of `codecs.wavelet.analysis` with NumPy. */
+#ifndef ROUNDEL_LIFTING_H
+#define ROUNDEL_LIFTING_H
+
+#include <stddef.h>
+
+/* Bytes of working memory for levels whose low band is (3, h, w). */
+size_t rndl_lifting_bytes(size_t h, size_t w);
+
+/* x (3, 2h, 2w) to low (3, h, w), times `scale`, and details (h, w, 9). */
+void rndl_split(const float *x, float *low, float *details, float scale, size_t h, size_t w, void *scratch);
+
+/* The inverse: low, divided by `scale` first, and details to x. */
+void rndl_joined(const float *low, const float *details, float *x, float scale, size_t h, size_t w, void *scratch);
+
+/* The transpose of rndl_joined; details may be NULL where they are not wanted. */
+void rndl_pulled(const float *x, float *low, float *details, float scale, size_t h, size_t w, void *scratch);
+
+#endif
