@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from roundel.codecs.drawn import is_drawn
 from roundel.codecs.protocol import Decoded, Encoded, Window
-from roundel.codecs.wavelet import analysis, stored, synthesis
+from roundel.codecs.wavelet import analysis, harm, stored, synthesis
+from roundel.codecs.wavelet.detail import cut, detailed
 from roundel.codecs.wavelet.feedback import Feedback
 from roundel.codecs.wavelet.folding import LATENTS, fold, unfold
 from roundel.codecs.wavelet.masking import price_maps
@@ -27,18 +28,13 @@ USUAL_EFFORT = 1
 FEEDBACK_EFFORT, OFTEN_EFFORT = 2, 5
 """From these on, levels make up for the errors of those before them, and groups for those of the groups before. A
 tuning without a pre-filter, which is for squared error, does the first at the usual effort already."""
-PLAIN = 0.7
-"""Steps, of two quantisers together, to those of a plain quantiser of as many bits."""
 FILTER_PX = 8
 """Sides of what the filter sees are multiples of this."""
 FILTERED = 16
 """Of a tile's settings byte: its filter is on; the tuning's number is below."""
-LOOK_QUALITY = 20
-HARM = 1.6
-"""The pre-filter is left out where at that quality squared error with it is so many times that without it: photographs
-measured came to 1.02 … 1.37, screens with letters to 1.86 … 2.6."""
-DEAD_ZONE = 0.6
-"""Below so many steps a coefficient counts as rounded to 0, about as the encoder chooses."""
+EDGE_PX, NEAR = 16, 0.02
+"""What does not count at the edges of the parts that the filter is tried on, and how near to the limit the whole tile
+decides: both say the same within 0.05, half of the time within 0.01."""
 ALLOWED_FOR_THE_EYE = 1.3
 """Times the squared error without it: a filter trained for the eye draws texture that squared error does not like."""
 UNITS = float(synthesis.UNIT << synthesis.MULTIPLIER_SHIFT)
@@ -136,19 +132,11 @@ class WaveletModel:
         return parts
 
     def _harms(self, pixels: np.ndarray) -> bool:
-        """Whether the pre-filter, made for photographs, takes more from a tile than rounding does, as of letters."""
-        preparation = self.stored.preparation(self.tuning, LOOK_QUALITY)
+        """Whether the tuning's pre-filter, if there is one, is better left out."""
+        preparation = self.stored.preparation(self.tuning, harm.LOOK_QUALITY)
         if preparation is None:
             return False
-        x = self._padded(pixels)
-        plain, prepared = (analysis.analysis(p, self.passes) for p in (x, preparation.prepared(x)))
-        lost = [0.0, 0.0]
-        for own, other, per_step in zip(plain, prepared, self._per_step(LOOK_QUALITY), strict=True):
-            for k, part in enumerate((own, other)):
-                steps = part * (per_step * np.float32(PLAIN))
-                rounded = np.where(np.abs(steps) < DEAD_ZONE, 0, np.rint(steps)) / (per_step * np.float32(PLAIN))
-                lost[k] += float(np.square(rounded - own).sum())
-        return lost[1] > HARM * lost[0]
+        return harm.harms(self._padded(pixels), preparation, self._per_step(harm.LOOK_QUALITY))
 
     def _per_step(self, quality: int) -> list[NDArray[np.float32]]:
         """(C,) of every part: rounding steps to a pixel value."""
@@ -232,12 +220,32 @@ class WaveletModel:
         self, parts: Sequence[NDArray[np.int32]], pixels: np.ndarray, window: Window, quality: int, drawn: bool
     ) -> bool:
         """Whether the filter brings a tile nearer to what it should be, or, for the eye, does not lead far away."""
-        decoded = self._drawn(parts, quality)
-        whole = Window(0, 0, window.height, window.width)
-        wanted = pixels[window.top :, window.left :][: window.height, : window.width].astype(np.float32)
-        plain, filtered = (self._finished(decoded, whole, self.tuning | on, quality) for on in (0, FILTERED))
+        decoded, wanted = self._drawn(parts, quality), cut(pixels, window).astype(np.float32)
         allowed = ALLOWED_FOR_THE_EYE if self.stored.masking(self.tuning) and not drawn else 1.0
+        windows = detailed(wanted)
+        if len(windows) > 1:
+            share = self._filtered_share(decoded, wanted, windows, quality)
+            if abs(share / allowed - 1) > NEAR:
+                return share < allowed
+        whole = Window(0, 0, window.height, window.width)
+        plain, filtered = (self._finished(decoded, whole, self.tuning | on, quality) for on in (0, FILTERED))
         return _squared(filtered - wanted) <= allowed * _squared(plain - wanted)
+
+    def _filtered_share(
+        self, decoded: synthesis.Drawn, wanted: NDArray[np.float32], windows: Sequence[Window], quality: int
+    ) -> float:
+        """About the squared error with the filter to that without it, in parts of a tile.
+
+        The filter sees nothing around them; their edges do not count.
+        """
+        repair, inner = self.stored.filter(self.tuning, quality), slice(EDGE_PX, -EDGE_PX)
+        lost = [0.0, 0.0]
+        for window in windows:
+            samples, plain, own = (cut(part, window) for part in (*decoded, wanted))
+            filtered = synthesis.repaired(samples, repair.corrections(plain), repair.gain)
+            for k, found in enumerate((plain, filtered)):
+                lost[k] += _squared((found - own)[inner, inner])
+        return lost[1] / max(lost[0], 1e-9)
 
 
 def _alike(settings: np.ndarray, window: Window, cell_px: int) -> Iterator[tuple[Window, int]]:
@@ -259,7 +267,8 @@ def _alike(settings: np.ndarray, window: Window, cell_px: int) -> Iterator[tuple
 
 
 def _squared(x: NDArray[np.float32]) -> float:
-    return float(np.dot(x.ravel(), x.ravel()))
+    flat = np.ascontiguousarray(x).ravel()
+    return float(np.dot(flat, flat))
 
 
 def _crc(settings: int, parts: Sequence[NDArray[np.int32]]) -> int:

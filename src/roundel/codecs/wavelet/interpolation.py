@@ -25,7 +25,7 @@ class Stage(NamedTuple):
     """(4, N) where the neighbours are that they are guessed from, in the picture as one row; outside it, anywhere."""
     inside: NDArray[np.int32]
     """(4, N, 1) 1 for neighbours inside the picture, 0 for others."""
-    count: NDArray[np.int32]
+    known: NDArray[np.int32]
     """(N, 1) of those inside, at least 1."""
 
 
@@ -41,10 +41,10 @@ def stages(height: int, width: int) -> tuple[Stage, ...]:
         kind = max(STAGES - 2 * step.bit_length(), 1)
         odd_rows, odd_columns = rows % stride == step, columns % stride == step
         even_rows, even_columns = rows % stride == 0, columns % stride == 0
-        diagonal = np.nonzero(odd_rows & odd_columns)
-        found.append(_stage(kind, *diagonal, step, _DIAGONAL, height, width))
-        sides = np.nonzero((odd_rows & even_columns) | (even_rows & odd_columns))
-        found.append(_stage(kind + 1, *sides, step, _SIDES, height, width))
+        y, x = np.nonzero(odd_rows & odd_columns)
+        found.append(_stage(kind, y, x, step, _DIAGONAL, height, width))
+        y, x = np.nonzero((odd_rows & even_columns) | (even_rows & odd_columns))
+        found.append(_stage(kind + 1, y, x, step, _SIDES, height, width))
         stride = step
     return tuple(found)
 
@@ -62,12 +62,12 @@ def _stage(
     y, x = rows + down, columns + across
     inside = (y >= 0) & (y < height) & (x >= 0) & (x < width)
     where = y.clip(0, height - 1) * width + x.clip(0, width - 1)
-    count = np.maximum(inside.sum(0), 1).astype(np.int32)
-    return Stage(kind, rows, columns, where, inside[:, :, None].astype(np.int32), count[:, None])
+    known = np.maximum(inside.sum(0), 1).astype(np.int32)
+    return Stage(kind, rows, columns, where, inside[:, :, None].astype(np.int32), known[:, None])
 
 
 def predict(x: NDArray[np.int32], stage: Stage) -> NDArray[np.int32]:
     """(N, C) means, rounded, of those neighbours of a stage's samples that lie inside the picture x (h, w, C)."""
     flat = x.reshape(-1, x.shape[2])
     total = (flat.take(stage.around, 0) * stage.inside).sum(0, dtype=np.int64)
-    return ((2 * total + stage.count) // (2 * stage.count)).astype(np.int32)
+    return ((2 * total + stage.known) // (2 * stage.known)).astype(np.int32)

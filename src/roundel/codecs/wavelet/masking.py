@@ -15,8 +15,8 @@ CONTRAST = 0.0009
 """Variance of Y that counts as none: C2 of SSIMULACRA2."""
 RANGE = (0.2, 4.0)
 """Least and greatest of the factors."""
-SCALES = (4, 8)
-"""Contrast is that of means over so many pixels: the finer scale's for the finer levels, the other for the rest."""
+HALVINGS = (2, COARSEST := 3)
+"""Contrast is that of a picture halved so often: the finer one's for the finer levels, the other for the rest."""
 COARSE_LEVELS = 2
 _REACH = 2
 _LONG_MIDDLE = ((0.30, 0.622, 0.078), (0.23, 0.692, 0.078))
@@ -30,7 +30,12 @@ def price_maps(pixels: NDArray[np.float32], power: float) -> list[NDArray[np.flo
         pixels: (H, W, 3) in 0 … 255, sides multiples of 2^LEVELS.
         power: of the contrast; 0 makes all factors 1.
     """
-    fine, coarse = (_factors(pixels, scale, power) for scale in SCALES)
+    means, found = pixels, []
+    for halvings in range(1, COARSEST + 1):
+        means = _halved(means)
+        if halvings in HALVINGS:
+            found.append(_factors(means / np.float32(255), power))
+    fine, coarse = found
     height, width = pixels.shape[:2]
     maps = []
     for level in range(LEVELS):
@@ -40,9 +45,13 @@ def price_maps(pixels: NDArray[np.float32], power: float) -> list[NDArray[np.flo
     return maps
 
 
-def _factors(pixels: NDArray[np.float32], scale: int, power: float) -> NDArray[np.float32]:
-    height, width, _ = pixels.shape
-    means = pixels.reshape(height // scale, scale, width // scale, scale, 3).mean((1, 3)) / np.float32(255)
+def _halved(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Means of 2 × 2: of whole numbers they are exact, in any order."""
+    rows = x[0::2] + x[1::2]
+    return (rows[:, 0::2] + rows[:, 1::2]) * np.float32(0.25)
+
+
+def _factors(means: NDArray[np.float32], power: float) -> NDArray[np.float32]:
     y = _y(means)
     mean = _box(y)
     variance = np.maximum(_box(y * y) - mean * mean, 0)
