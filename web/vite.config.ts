@@ -44,19 +44,30 @@ function withoutUrls(): Plugin {
   }
 }
 
-export default defineConfig({
+const WORKER = { worker: at('src/worker.ts') }
+const MODULES = { index: at('src/index.ts'), element: at('src/element.ts') }
+/** What both of them load at once, in one file. */
+const PAGE = /src\/(page\/(file|link)|engine\/assets|errors|picture\/picture|container\/source)/
+
+/** `vite build` makes what pages and Node import, `--mode worker` the worker: one file, which waits for no other. */
+export default defineConfig(({ mode }) => ({
   base: './',
-  plugins: [withoutUrls(), assets()],
+  plugins: mode === 'worker' ? [withoutUrls()] : [withoutUrls(), assets()],
   build: {
     target: 'es2022',
     outDir: DIST,
-    emptyOutDir: true,
+    emptyOutDir: mode !== 'worker',
     modulePreload: false,
-    rollupOptions: {
-      input: { index: at('src/index.ts'), worker: at('src/worker.ts'), element: at('src/element.ts') },
+    rolldownOptions: {
+      input: (mode === 'worker' ? WORKER : MODULES) as Record<string, string>,
       external: [/^node:/],
       preserveEntrySignatures: 'strict',
-      output: { entryFileNames: '[name].js', chunkFileNames: '[name].js', assetFileNames: '[name][extname]' },
+      output: {
+        entryFileNames: '[name].js',
+        chunkFileNames: '[name].js',
+        assetFileNames: '[name][extname]',
+        codeSplitting: mode === 'worker' ? false : { groups: [{ name: 'page', test: PAGE }] },
+      },
     },
   },
-})
+}))

@@ -1,7 +1,9 @@
 /** The decoder in a worker: answers one page. */
 
 import { assetBase, setAssetBase } from './engine/assets'
+import { Native } from './coding/native'
 import { expectRuntime, startRuntime } from './engine/graph'
+import { models } from './engine/store'
 import { sent } from './errors'
 import type { Answer, Calls, Method, Request } from './page/messages'
 import type { PictureData } from './picture/picture'
@@ -20,7 +22,8 @@ const work: Work = {
   start: async (_id, _signal, base) => {
     if (base !== assetBase()) setAssetBase(base)
     expectRuntime(compiled)
-    startRuntime().catch(() => undefined) // whoever needs it says what is wrong
+    // What every picture needs, while the first one's bytes arrive; whoever waits for it says what is wrong.
+    for (const needed of [startRuntime(), Native.compile(), models()]) needed.catch(() => undefined)
   },
   runtime: async (_id, _signal, module) => compile(module),
   open: async (_id, signal, source, options) => {

@@ -73,6 +73,8 @@ def cases() -> Iterator[Case]:
     depths += np.random.default_rng(3).integers(0, 9, depths.shape, np.uint16)
     some: list[dict[str, Any]] = [{}, {"region": (5, 500, 70, 25)}, {"reduce": 1}, {"reduce": 2}]
     yield Case("samples.rndl", roundel.encode(depths, lossless=True), some)
+    colour = np.dstack([depths, depths // 2 + 7, 3 * depths])
+    yield Case("samples-colour.rndl", roundel.encode(colour[:90], lossless=True), [{}, {"region": (5, 6, 70, 50)}])
     slide = np.tile(picture(256, 384), (5, 4, 1))
     yield Case("slide.rndl", tiled(slide, 256, quality=97), [{"reduce": 3}, {"region": (700, 300, 300, 280)}])
     yield Case("slow.rndl", roundel.encode(picture(300, 400), quality=90), [{}])
@@ -83,6 +85,12 @@ def cases() -> Iterator[Case]:
     drawing = np.kron(squares, np.ones((4, 4, 3), int)).astype(np.uint8)
     yield Case("drawing.rndl", roundel.encode(drawing, lossless=True), [{}, {"region": (5, 6, 70, 50)}, {"reduce": 1}])
     yield Case("webp.rndl", as_webp(drawing), [{}, {"region": (5, 6, 70, 50)}])
+    many = np.random.default_rng(4).integers(0, 256, (400, 3), np.uint8)[np.sort(squares.ravel() + np.arange(900) // 5)]
+    palette = np.kron(many.reshape(30, 30, 3), np.ones((3, 3, 1), np.uint8))
+    yield Case("palette.rndl", roundel.encode(palette, lossless=True), [{}, {"region": (5, 6, 70, 50)}, {"reduce": 2}])
+    text = roundel.decode_array((ROOT / "tests/codecs/golden/photo-indices-67x90.rndl").read_bytes())
+    drawn = [text, text[::-1], text[:, :50, 0], text[:7, :9]]
+    yield Case("drawn-pack.rndl", roundel.pack(drawn, model="photo-fast"), [{"member": i} for i in range(4)])
     noise = np.random.default_rng(2).integers(0, 256, (33, 47, 3), np.uint8)
     yield Case("noise.rndl", roundel.encode(noise, lossless=True), [{}])
     yield Case("odd-tokens.rndl", roundel.encode(picture(77, 101), model="photo-tokens"), [{}, {"passes": 2}])
@@ -119,7 +127,8 @@ def damaged(folder: Path) -> Iterator[dict[str, Any]]:
 SPOILED = (
     "photo-wavelet-q15.rndl", "photo-wavelet-q92.rndl", "photo-67x90.rndl", "photo-learned-67x90.rndl",
     "photo-fast-67x90.rndl", "photo-tokens-101x75.rndl", "alpha.rndl", "drawing.rndl", "webp.rndl", "tiled.rndl",
-    "tiled-lossless.rndl", "deep.rndl", "samples.rndl", "cifar-4.rndl", "mixed-pack.rndl", "noise.rndl",
+    "tiled-lossless.rndl", "deep.rndl", "photo-indices-67x90.rndl", "photo-samples-37x45.rndl", "samples.rndl",
+    "samples-colour.rndl", "palette.rndl", "drawn-pack.rndl", "cifar-4.rndl", "mixed-pack.rndl", "noise.rndl",
 )  # fmt: skip
 
 

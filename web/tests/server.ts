@@ -56,6 +56,10 @@ export async function serve(
       ETag: `"${size}"`,
       ...(range && { 'Content-Range': `bytes ${start}-${end}/${size}` }),
     })
+    if (!size) {
+      response.end()
+      return
+    }
     const pause = slow && file.endsWith('.rndl') ? slow : 0
     const stream = createReadStream(file, { start, end, highWaterMark: pause ? 2048 : 65536 })
     stream.on('data', (chunk) => {

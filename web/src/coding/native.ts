@@ -39,15 +39,20 @@ export class Native {
     this.call = instance.exports as unknown as Exports
   }
 
-  /** A fresh instance; the module is compiled once. */
+  /** Compiles the module: once, and before it is needed if that helps. */
+  static compile(): Promise<WebAssembly.Module> {
+    compiled ??= asset('native.wasm')
+      .then((bytes) => WebAssembly.compile(bytes as BufferSource))
+      .catch((error) => {
+        compiled = undefined
+        throw error
+      })
+    return compiled
+  }
+
+  /** A fresh instance. */
   static async start(): Promise<Native> {
-    compiled ??= asset('native.wasm').then((bytes) => WebAssembly.compile(bytes as BufferSource))
-    try {
-      return new Native(await WebAssembly.instantiate(await compiled))
-    } catch (error) {
-      compiled = undefined
-      throw error
-    }
+    return new Native(await WebAssembly.instantiate(await Native.compile()))
   }
 
   /** So many bytes. Throws: RoundelError, there is not so much memory. */

@@ -54,7 +54,7 @@ async function start(): Promise<void> {
   if (module)
     // ONNX Runtime takes no compiled module, but this is what it asks for one.
     WebAssembly.instantiateStreaming = async (response, imports) => {
-      await (await response).body?.cancel()
+      Promise.resolve(response).then(({ body }) => body?.cancel(), () => undefined)
       return { module, instance: await WebAssembly.instantiate(module, imports) }
     }
   try {

@@ -20,7 +20,7 @@ export interface Listener {
 /** How often the whole is halved, at least, where it would have more pixels than this. */
 const SHOWN_PX = 2 ** 26
 /** First previews have about so many pixels along the longer side. */
-const PREVIEW_PX = 200
+const PREVIEW_PX = 128
 
 /**
  * The picture of a URL, with previews before it.
