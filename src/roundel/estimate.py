@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from roundel.encoding import Encoding
 
-MOST_TILES = 48
+MOST_TILES = 128
 FEWEST_TILES = 8
 BUDGET_S = 20.0
 _GOLDEN = (math.sqrt(5) - 1) / 2
