@@ -125,7 +125,7 @@ def work(job: Job) -> dict[str, Any]:
 @click.option(
     "--scale",
     "name",
-    type=click.Choice(["smoke", "small", "long", "hierarchy", "paper"]),
+    type=click.Choice(["smoke", "small", "long", "paper"]),
     default="smoke",
     show_default=True,
 )
