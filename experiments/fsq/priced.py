@@ -3,9 +3,9 @@
     python experiments/fsq/priced.py --scale long --data cifar-10-batches-bin --only grid-fsq-12,grid-vq-12
 
 Takes trainings that run.py kept. A code costs its squared distance from the latent plus its bits under the prior, times
-a price; a price of 0 is rounding as trained. Prices are shares of the mean squared distance at price 0. Latents near each
-other need not look alike, so a quantiser that comes down to the rate of another this way is at least as good as it looks.
-Results are real bytes of all test pictures: results/SCALE-priced.json.
+a price; a price of 0 is rounding as trained. Prices are shares of the mean squared distance at price 0. Latents near
+each other need not look alike, so a quantiser that comes down to the rate of another this way is at least as good as it
+looks. Results are real bytes of all test pictures: results/SCALE-priced.json.
 """
 
 import json
