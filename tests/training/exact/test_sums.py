@@ -114,6 +114,18 @@ def test_training_goes_on_from_integers() -> None:
     assert np.array_equal(stored.shift, again.shift)
 
 
+def test_units_of_rounded_weights_are_kept_while_weights_grow() -> None:
+    """Found anew, a weight beyond a power of two would double the unit of its output, and round all the others anew."""
+    torch.manual_seed(5)
+    first, layer = (ExactSum([Part(6, 1, 255, narrow=True)], 5, (0, 255)).requires_grad_(False) for _ in range(2))
+    layer.load_state_dict(first.trainable(first.integers()))
+    layer.weights[0][:, 0] *= 5
+    before, after = first.integers(), layer.integers()
+    assert np.array_equal(before.shift, after.shift)
+    assert np.array_equal(before.weights[0][:, 1:], after.weights[0][:, 1:])
+    assert np.array_equal(after.weights[0][:, 0], np.clip(5 * before.weights[0][:, 0], -NARROW, NARROW))
+
+
 def test_state_says_whether_weights_are_balanced() -> None:
     """Or a training that was started from integers and resumed would balance them again."""
     torch.manual_seed(4)
@@ -124,5 +136,5 @@ def test_state_says_whether_weights_are_balanced() -> None:
     resumed.load_state_dict(started.state_dict())
     x = torch.randint(0, 255, (1, 6, 4, 4)).float()
     assert torch.equal(resumed(x), started(x))
-    first.load_state_dict({**started.state_dict(), "released": torch.tensor(False)})
+    first.load_state_dict({**started.state_dict(), "held": torch.zeros(5)})
     assert not torch.equal(first(x), started(x))

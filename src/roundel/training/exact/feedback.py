@@ -38,42 +38,54 @@ def round_layers(
 
 
 @torch.no_grad()
-def round_weights(layer: ExactSum, inputs: Tensor) -> None:
+def round_weights(layer: ExactSum, inputs: Tensor, worth: Tensor | None = None) -> None:
     """Round a layer's weights for inputs (Σ C_in·k², positions); its bias makes up for the error's mean.
 
-    The layer is balanced no more: its weights are the rounded ones.
+    The layer is balanced no more: its weights are the rounded ones, and their units are held.
+
+    Args:
+        worth: (1 or C_out, positions) what squared errors of the sums count; None for the same everywhere.
     """
-    real = torch.cat([layer.real(i).double().flatten(1) for i in range(len(layer.parts))], 1)
-    inputs = inputs.double()
-    mean = inputs.mean(1, keepdim=True)
-    covariance = (inputs - mean) @ (inputs - mean).T / inputs.shape[1]
-    covariance += torch.eye(len(covariance)) * (DAMPING * covariance.diagonal().mean() + 1e-9)
+    real, inputs = joined(layer), inputs.double()
+    share = torch.ones(1, inputs.shape[1], dtype=torch.float64) if worth is None else worth.double()
+    share = share / share.sum(1, keepdim=True)
+    mean = share @ inputs.T
+    covariance = torch.stack([(inputs * own) @ inputs.T for own in share]) - mean[:, :, None] * mean[:, None]
+    variances = covariance.diagonal(dim1=1, dim2=2)
+    covariance += torch.eye(real.shape[1]) * (DAMPING * variances.mean(1)[:, None, None] + 1e-9)
     # Large variances first: what is rounded last has the errors of all others to bear.
-    order = torch.argsort(covariance.diagonal(), descending=True)
-    inverse = torch.cholesky_inverse(torch.linalg.cholesky(covariance[order][:, order]))
+    order = torch.argsort(variances.mean(0), descending=True)
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(covariance[:, order][:, :, order]))
     factor = torch.linalg.cholesky(inverse, upper=True)
     coarse = torch.exp2(torch.ceil(torch.log2(real.abs().amax(1).clamp_min(1e-9) / (NARROW + 0.5))))[:, None]
-    least, best = torch.full((len(real),), torch.inf, dtype=torch.float64), real
+    least, best, unit = torch.full((len(real), 1), torch.inf, dtype=torch.float64), real, coarse
     for finer in FINER:
-        rounded = torch.empty_like(real)
-        rounded[:, order] = _fed_back(real[:, order], factor, coarse * 2.0**-finer)
-        error = (((rounded - real) @ covariance) * (rounded - real)).sum(1)
-        best = torch.where((error < least)[:, None], rounded, best)
+        rounded, tried = torch.empty_like(real), coarse * 2.0**-finer
+        rounded[:, order] = _fed_back(real[:, order], factor, tried)
+        wrong = (rounded - real)[:, None]
+        error = (wrong @ covariance @ wrong.mT)[:, 0]
+        best, unit = torch.where(error < least, rounded, best), torch.where(error < least, tried, unit)
         least = torch.minimum(error, least)
-    layer.bias.add_((((real - best) @ mean)[:, 0] / layer.unit).float())
-    layer.release()
+    layer.bias.add_((((real - best) * mean).sum(1) / layer.unit).float())
+    layer.hold(unit[:, 0].float())
     sizes = [p.channels * p.kernel**2 for p in layer.parts]
     for weight, part in zip(layer.weights, best.split(sizes, 1), strict=True):
         weight.copy_(part.view(weight.shape))
 
 
+def joined(layer: ExactSum) -> Tensor:
+    """The real weights of all parts, float64 (C_out, Σ C_in·k²)."""
+    return torch.cat([layer.real(i).double().flatten(1) for i in range(len(layer.parts))], 1)
+
+
 def _fed_back(weights: Tensor, factor: Tensor, step: Tensor) -> Tensor:
-    """(C_out, K) weights rounded column by column. Args: factor: upper Cholesky factor of the inverse covariance."""
+    """(C_out, K) weights rounded column by column. Args: factor: (1 or C_out, K, K) upper Cholesky factors of inverse
+    covariances."""
     left, rounded = weights.clone(), torch.empty_like(weights)
     for i in range(weights.shape[1]):
         column = left[:, i : i + 1]
         rounded[:, i : i + 1] = torch.round(column / step).clamp(-NARROW, NARROW) * step
-        left[:, i + 1 :] -= (column - rounded[:, i : i + 1]) / factor[i, i] * factor[i, i + 1 :]
+        left[:, i + 1 :] -= (column - rounded[:, i : i + 1]) / factor[:, i, i, None] * factor[:, i, i + 1 :]
     return rounded
 
 

@@ -76,7 +76,7 @@ class ExactSum(nn.Module):
     Source: quantisation by powers of two as in integer-only inference (Jacob et al. 2018).
     """
 
-    released: Tensor
+    held: Tensor
 
     def __init__(
         self,
@@ -99,8 +99,11 @@ class ExactSum(nn.Module):
         shapes = [(c_out, p.channels, p.kernel, p.kernel) for p in parts]
         self.weights = nn.ParameterList([nn.Parameter(torch.randn(s) * gain * (2 / fan_in) ** 0.5) for s in shapes])
         self.bias = nn.Parameter(torch.zeros(c_out))
-        self.register_buffer("released", torch.zeros((), dtype=torch.bool))
-        """Whether weights are no more balanced: a part of the state, or a resumed training would balance them again."""
+        self.register_buffer("held", torch.zeros(c_out))
+        """Of each output, what a narrow weight of 1 stands for, once weights have been rounded; 0 before.
+
+        From then on weights are no more balanced, and training with rounded ones keeps these units: were they found
+        anew from the largest weights, one that passes a power of two would round all others of its output anew."""
 
     def forward(self, *inputs: Tensor) -> Tensor:
         """Integer inputs (B, C_i, H, W) to integers (B, C_out, H, W)."""
@@ -137,14 +140,19 @@ class ExactSum(nn.Module):
         return Integers(weights, torch.round(bias * power).long().numpy(), stored)
 
     def trainable(self, stored: Integers) -> dict[str, Tensor]:
-        """State, by the names of `state_dict`, that rounds to stored integers; weights are released."""
+        """State, by the names of `state_dict`, that rounds to stored integers; their units are held."""
         scale = self.step * torch.exp2(-torch.from_numpy(stored.shift).double())
-        state = {"released": torch.ones((), dtype=torch.bool)}
-        state |= {"bias": (torch.from_numpy(stored.bias) * scale / self.unit).float()}
-        scale = scale[:, None, None, None] / (self.unit if self.scaled else 1)
+        state = {"bias": (torch.from_numpy(stored.bias) * scale / self.unit).float()}
+        scale = scale / (self.unit if self.scaled else 1)
+        state["held"] = scale.float()
+        scale = scale[:, None, None, None]
         for i, weight in enumerate(stored.weights):
             state[f"weights.{i}"] = (torch.from_numpy(weight) * scale).float()
         return state
+
+    @property
+    def _is_held(self) -> bool:
+        return bool(self.held[0] > 0)
 
     @property
     def _step_bits(self) -> int:
@@ -162,14 +170,16 @@ class ExactSum(nn.Module):
         rounded = torch.round(weight.detach() / step).clamp(-NARROW, NARROW) * step
         return weight + (rounded - weight.detach())
 
-    def release(self) -> None:
-        """Let weights be what they are from now on, no more balanced: they are rounded already."""
-        self.released.fill_(True)
+    def hold(self, units: Tensor) -> None:
+        """Keep units (C_out,) of narrow weights, and weights as they are, no more balanced: they are rounded."""
+        self.held.copy_(units)
 
     def _step(self) -> Tensor | None:
         """(C_out, 1, 1, 1) value of a narrow weight of 1; None where weights are not narrow."""
         if not self.parts[0].narrow:
             return None
+        if self._is_held:
+            return self.held[:, None, None, None]
         peaks = [self.real(i).detach().abs().flatten(1).amax(1) for i in range(len(self.parts))]
         peak = torch.stack(peaks).amax(0).clamp_min(1e-9)
         return torch.exp2(torch.ceil(torch.log2(peak / (NARROW + 0.5))))[:, None, None, None]
@@ -177,7 +187,7 @@ class ExactSum(nn.Module):
     def real(self, i: int) -> Tensor:
         """Real weights of a part, balanced if it is to be."""
         weight, kinds = self.weights[i], self.parts[i].balanced
-        if not kinds or bool(self.released):
+        if not kinds or self._is_held:
             return weight
         grouped = weight.unflatten(1, (-1, kinds))
         return (grouped - grouped.mean((1, 3, 4), keepdim=True)).flatten(1, 2)

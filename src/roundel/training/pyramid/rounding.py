@@ -8,6 +8,7 @@ from torch import Tensor
 
 from roundel.training.exact.feedback import round_layers
 from roundel.training.exact.sums import ExactSum
+from roundel.training.pyramid.heads import round_head
 from roundel.training.pyramid.net import Pyramid, to_ycocg
 from roundel.training.pyramid.step import Step
 
@@ -51,13 +52,14 @@ def round_afterwards(net: Pyramid, crops: Tensor) -> None:
 
         for step in net.steps(level):
             round_layers(_in_order(step), run, generator)
+            for head in step.heads:
+                round_head(head, run, generator)  # type: ignore[arg-type]
         x = x[:, :, ::2, ::2]
 
 
 def _in_order(step: Step) -> Iterator[ExactSum]:
+    """Narrow layers before the heads."""
     if step.carry is not None:
         yield step.carry
     for inner, outer in zip(step.inner, step.outer, strict=True):
         yield from (inner, outer)  # type: ignore[misc]
-    for head in step.heads:
-        yield head.hidden  # type: ignore[misc]
