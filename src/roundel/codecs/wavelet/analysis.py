@@ -35,12 +35,24 @@ def analysis(pixels: NDArray[np.float32], levels: int) -> list[NDArray[np.float3
     Returns:
         In pixel values: (h, w, 3) of the low band, then (2^k·h, 2^k·w, 9) of the details of level k.
     """
-    low = ((pixels - np.float32(GREY)) @ _OPPONENT.T).transpose(2, 0, 1).astype(np.float32, copy=False)
+    low = _colours(pixels)
     parts: list[NDArray[np.float32]] = []
     for _ in range(levels):
         low, details = split(low)
         parts.append(details)
     return [np.ascontiguousarray(low.transpose(1, 2, 0)), *reversed(parts)]
+
+
+def _colours(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Pixels (H, W, 3) to opponent colours (3, H, W), relative to middle grey."""
+    height, width, _ = pixels.shape
+    native = compiled.native()
+    if native:
+        out = np.empty((3, height, width), np.float32)
+        native.opponent(np.ascontiguousarray(pixels), _OPPONENT, out, GREY, height * width)
+        return out
+    red, green, blue = (pixels - GREY).transpose(2, 0, 1)
+    return np.stack([red * r + green * g + blue * b for r, g, b in _OPPONENT])
 
 
 def split(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -90,9 +102,7 @@ def linear_synthesis(parts: Sequence[NDArray[np.float32]], levels: int) -> NDArr
     """
     low = np.ascontiguousarray(parts[0].transpose(2, 0, 1))
     for number in range(levels):
-        height, width = low.shape[1:]
-        zeros = number + 1 >= len(parts)
-        low = _joined(low, np.zeros((height, width, 9), np.float32) if zeros else parts[number + 1])
+        low = _joined(low, parts[number + 1] if number + 1 < len(parts) else None)
     return low
 
 
@@ -120,14 +130,17 @@ def _halves(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.flo
     return np.empty((3, height, width), np.float32), np.empty((height, width, 9), np.float32)
 
 
-def _joined(low: NDArray[np.float32], details: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The inverse of `split`."""
+def _joined(low: NDArray[np.float32], details: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """The inverse of `split`; None for details that are 0."""
     height, width = low.shape[1:]
     native = compiled.native()
     if native:
         out = np.empty((3, 2 * height, 2 * width), np.float32)
-        native.joined(low, np.ascontiguousarray(details), out, _LOW_SCALE, height, width)
+        own = None if details is None else np.ascontiguousarray(details)
+        native.joined(low, own, out, _LOW_SCALE, height, width)
         return out
+    if details is None:
+        details = np.zeros((height, width, 9), np.float32)
     bands = details.transpose(2, 0, 1).reshape(3, 3, height, width)
     left, right = _inverse(low / _LOW_SCALE, bands[:, 1], 1), _inverse(bands[:, 0], bands[:, 2], 1)
     return _inverse(left, right, 2)

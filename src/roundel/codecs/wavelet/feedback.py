@@ -49,7 +49,9 @@ class Feedback:
         return pick(self._target, group)
 
     def coded(self, group: Group, values: NDArray[np.number[Any]]) -> None:
-        """Take note of what was chosen."""
+        """Take note of what was chosen, unless nothing follows that could make up for it."""
+        if not self._every and group.part == len(self._y) - 1:
+            return
         errors = (values - pick(self._y[group.part], group)).astype(np.float32)
         put(self._errors[group.part], group, errors)
 

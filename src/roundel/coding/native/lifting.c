@@ -95,20 +95,30 @@ void rndl_joined(const float *low, const float *details, float *x, float scale, 
     float *left = scratch, *right = left + 2 * h * w, *even = right + 2 * h * w, *odd = even + w;
     for (size_t plane = 0; plane < COLOURS; plane++) {
         for (size_t y = 0; y < h; y++) {
-            const float *from = details + y * w * DETAILS + 3 * plane, *l = low + (plane * h + y) * w;
+            const float *l = low + (plane * h + y) * w;
             float *horizontal = right + 2 * y * w, *vertical = left + (2 * y + 1) * w, *diagonal = horizontal + w;
-            for (size_t i = 0; i < w; i++, from += DETAILS) {
-                left[2 * y * w + i] = l[i] / scale;
-                horizontal[i] = from[0], vertical[i] = from[1], diagonal[i] = from[2];
-            }
+            for (size_t i = 0; i < w; i++) left[2 * y * w + i] = l[i] / scale;
+            if (details) {
+                const float *from = details + y * w * DETAILS + 3 * plane;
+                for (size_t i = 0; i < w; i++, from += DETAILS)
+                    horizontal[i] = from[0], vertical[i] = from[1], diagonal[i] = from[2];
+            } else
+                for (size_t i = 0; i < w; i++) vertical[i] = 0;
         }
         lift_rows(BACK, left, h, w);
-        lift_rows(BACK, right, h, w);
+        if (details) lift_rows(BACK, right, h, w);
         for (size_t y = 0; y < 2 * h; y++) {
             float *to = x + (plane * 2 * h + y) * 2 * w;
-            for (size_t i = 0; i < w; i++) even[i] = left[y * w + i], odd[i] = right[y * w + i];
+            for (size_t i = 0; i < w; i++) even[i] = left[y * w + i], odd[i] = details ? right[y * w + i] : 0;
             lift_row(BACK, even, odd, w);
             for (size_t i = 0; i < w; i++) to[2 * i] = even[i], to[2 * i + 1] = odd[i];
         }
+    }
+}
+
+WIDE void rndl_opponent(const float *pixels, const float *m, float grey, float *out, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        float r = pixels[3 * i] - grey, g = pixels[3 * i + 1] - grey, b = pixels[3 * i + 2] - grey;
+        for (int c = 0; c < COLOURS; c++) out[c * n + i] = r * m[3 * c] + g * m[3 * c + 1] + b * m[3 * c + 2];
     }
 }

@@ -8,10 +8,13 @@
 /* Bytes of working memory for levels whose low band is (3, h, w). */
 size_t rndl_lifting_bytes(size_t h, size_t w);
 
+/* Pixels (n, 3), less `grey`, times a matrix (3, 3) to colours (3, n). */
+void rndl_opponent(const float *pixels, const float *matrix, float grey, float *out, size_t n);
+
 /* x (3, 2h, 2w) to low (3, h, w), times `scale`, and details (h, w, 9). */
 void rndl_split(const float *x, float *low, float *details, float scale, size_t h, size_t w, void *scratch);
 
-/* The inverse: low, divided by `scale` first, and details to x. */
+/* The inverse: low, divided by `scale` first, and details to x; they are 0 where they are NULL. */
 void rndl_joined(const float *low, const float *details, float *x, float scale, size_t h, size_t w, void *scratch);
 
 /* The transpose of rndl_joined; details may be NULL where they are not wanted. */

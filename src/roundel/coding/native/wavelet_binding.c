@@ -2,6 +2,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <string.h>
+
 #include "lifting.h"
 #include "wavelet.h"
 
@@ -162,7 +164,8 @@ static PyObject *places(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     Py_RETURN_NONE;
 }
 
-/* A level in floating point: arguments are arrays whose sizes are 12, 3 and 9 times h * w in some order, then scale, h, w. */
+/* A level in floating point: arguments are arrays of so many times h * w, then scale, h, w. The second array may be
+   empty where `planes` says so by a negative number; then its buffer is NULL. */
 static int open_level(PyObject *const *args, Py_ssize_t nargs, const int *planes, int written, Py_buffer *v, float *scale,
                       Py_ssize_t *n, void **scratch) {
     if (nargs < 6) {
@@ -176,8 +179,15 @@ static int open_level(PyObject *const *args, Py_ssize_t nargs, const int *planes
         PyErr_SetString(PyExc_ValueError, "a size is out of range");
         return -1;
     }
-    for (int i = 0; i < 3; i++) sizes[i] = planes[i] * area;
-    if (open_all(args, v, 3, sizes, (const int[]){4, 4, 4}, written)) return -1;
+    for (int i = 0; i < 3; i++) sizes[i] = (planes[i] < 0 ? -planes[i] : planes[i]) * area;
+    int empty = planes[1] < 0 && args[1] == Py_None;
+    PyObject *const given[] = {args[0], empty ? args[0] : args[1], args[2]};
+    if (empty) sizes[1] = sizes[0];
+    if (open_all(given, v, 3, sizes, (const int[]){4, 4, 4}, written)) return -1;
+    if (empty) {
+        PyBuffer_Release(&v[1]);
+        memset(&v[1], 0, sizeof v[1]);
+    }
     *scratch = PyMem_RawMalloc(rndl_lifting_bytes((size_t)n[0], (size_t)n[1]));
     if (*scratch) return 0;
     close_all(v, 3);
@@ -223,7 +233,7 @@ static PyObject *joined(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     float scale;
     void *scratch;
     (void)self;
-    if (open_level(args, nargs, (const int[]){3, 9, 12}, 2, v, &scale, n, &scratch)) return NULL;
+    if (open_level(args, nargs, (const int[]){3, -9, 12}, 2, v, &scale, n, &scratch)) return NULL;
     Py_BEGIN_ALLOW_THREADS
     rndl_joined(v[0].buf, v[1].buf, v[2].buf, scale, (size_t)n[0], (size_t)n[1], scratch);
     Py_END_ALLOW_THREADS
@@ -232,10 +242,28 @@ static PyObject *joined(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     Py_RETURN_NONE;
 }
 
+static PyObject *opponent(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Py_buffer v[MOST];
+    (void)self;
+    if (nargs != 5) return PyErr_Format(PyExc_TypeError, "expected 5 arguments");
+    float grey = (float)PyFloat_AsDouble(args[3]);
+    Py_ssize_t n = PyLong_AsSsize_t(args[4]);
+    if (PyErr_Occurred()) return NULL;
+    if (n < 0 || n > 1 << 30) return PyErr_Format(PyExc_ValueError, "a size is out of range");
+    Py_ssize_t sizes[] = {3 * n, 9, 3 * n};
+    if (open_all(args, v, 3, sizes, (const int[]){4, 4, 4}, 2)) return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    rndl_opponent(v[0].buf, v[1].buf, grey, v[2].buf, (size_t)n);
+    Py_END_ALLOW_THREADS
+    close_all(v, 3);
+    Py_RETURN_NONE;
+}
+
 PyMethodDef rndl_wavelet_functions[] = {
+    {"opponent", (PyCFunction)(void (*)(void))opponent, METH_FASTCALL, "opponent(pixels, matrix, out, grey, n)"},
     {"split", (PyCFunction)(void (*)(void))split, METH_FASTCALL, "split(x, low, details, scale, h, w)"},
     {"pulled", (PyCFunction)(void (*)(void))pulled, METH_FASTCALL, "pulled(x, low, details, scale, h, w, wanted)"},
-    {"joined", (PyCFunction)(void (*)(void))joined, METH_FASTCALL, "joined(low, details, x, scale, h, w)"},
+    {"joined", (PyCFunction)(void (*)(void))joined, METH_FASTCALL, "joined(low, details or None, x, scale, h, w)"},
     {"merge", (PyCFunction)(void (*)(void))merge, METH_FASTCALL, "merge(low, details, out, h, w)"},
     {"rgb", (PyCFunction)(void (*)(void))rgb, METH_FASTCALL, "rgb(opponent, samples, pixels, n)"},
     {"repair", (PyCFunction)(void (*)(void))repair, METH_FASTCALL, "repair(samples, corrections, pixels, gain, n)"},
