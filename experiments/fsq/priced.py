@@ -107,8 +107,13 @@ def main(name: str, folder: Path, out: Path | None, results: Path, only: str) ->
             run = next((run for run in RUNS if run.name == wanted), None)
             if run is None:
                 raise ModelError(f"no such training: {wanted}")
-            for seed in range(1, run.seeds + 1):
-                place = (out or Path("runs") / f"fsq-{name}") / f"{wanted}-{seed}"
+            places = {
+                seed: (out or Path("runs") / f"fsq-{name}") / f"{wanted}-{seed}" for seed in range(1, run.seeds + 1)
+            }
+            kept = {seed: place for seed, place in places.items() if (place / CHECKPOINT).exists()}
+            if not kept:
+                raise ModelError(f"{places[1]}: no training; make it with run.py --scale {name} --only {wanted}")
+            for seed, place in kept.items():
                 model = DiscreteAutoencoder(run.shape).eval()
                 model.load_state_dict(averaged(place / CHECKPOINT, model))
                 points = [point(model, pictures, share) for share in SHARES]
