@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
+import roundel
 from roundel.cli.inputs import PICTURES
 from roundel.container import read
 from roundel.errors import ImageError
@@ -65,6 +67,10 @@ def test_facts_are_those_of_the_file(files: Path, encoded: dict[str, bytes]) -> 
     assert rough.passes == read(encoded["rough"]).header.passes
     assert "60" in broken.facts["error"]
     assert broken.passes == 0
+    depths = np.add.outer(3 * np.arange(40), 7 * np.arange(50)).astype(np.uint16)
+    (files / "deep.rndl").write_bytes(data := roundel.encode(depths, lossless=True))
+    (deep,) = items_of(listed(files, "deep"), [], PICTURES)
+    assert deep.facts["prefix_bytes"] == [len(data)]  # all or nothing: the samples lie in a box
     assert pack.facts["images"] == 2
     assert pack.facts["sizes_px"] == [(30, 20), (8, 9)]
     assert pack.facts["names"] == ("a.png", "b.png")

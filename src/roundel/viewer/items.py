@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from roundel import container
-from roundel.container import Source, read_info
+from roundel.container import Source, Tag, read_info
 from roundel.container.format import PREFIX_BYTES
 from roundel.errors import ImageError, RoundelError
 
@@ -112,10 +112,13 @@ def _facts(path: Path) -> dict[str, Any]:
             sizes = [opened.size(number) for number in range(len(opened))]
             return facts | {"images": len(opened), "sizes_px": sizes, "names": opened.names}
         file = container.read(source, max_pixels=None, lazy=True)
+        prefixes = [file.prefix_bytes(passes + 1) for passes in range(header.passes)]
+        if any(box.tag == Tag.SAMPLES for box in about.boxes):  # its passes are empty: there is no preview
+            prefixes = [len(source)]
         return facts | {
             "width_px": header.width,
             "height_px": header.height,
             "tile_px": header.tile_px,
             "quality": header.quality,
-            "prefix_bytes": [file.prefix_bytes(passes + 1) for passes in range(header.passes)],
+            "prefix_bytes": prefixes,
         }
