@@ -20,6 +20,8 @@ TOGETHER_PX, TOGETHER_TILES = 5 << 16, 4096
 """Of the tiles that are decoded together, at their level, at most: more gain nothing."""
 STRIP_PX = 1 << 20
 """Tiles of so many pixels are held at once, or a row of them."""
+PART_PX = 1 << 19
+"""So many pixels are drawn at once, or a tile: larger parts have less halo, and take more memory."""
 
 
 class Restored(NamedTuple):
@@ -196,7 +198,7 @@ class Decoding:
         grid = self.grid
         tiles = [grid.tile(index).intersect(strip) for index in grid.touching(strip)]
         across = len({tile.left for tile in tiles})
-        beside = min(across // self.codec.jobs, max(1, STRIP_PX // (grid.side * strip.height)))
+        beside = min(across // self.codec.jobs, PART_PX // (grid.side * strip.height))
         if not self.decoder.halo_px or beside == 0 or (beside == 1 and self.codec.jobs > 1):
             return tiles
         starts = sorted({tile.left for tile in tiles})[::beside]
