@@ -97,9 +97,12 @@ class Stream:
         return reference.take(self.reader, list(index), self.tables)
 
     def group(self, scale: np.ndarray, skew: np.ndarray, flag_table: int) -> list[int]:
-        """Coefficients of a group in its order: flags of runs of 32 of scale index 0, then a dependent list."""
+        """Coefficients of a group in its order: a shift, flags of runs of scale index 0, then a dependent list."""
+        (shift,) = self.take([85])
+        assert abs(shift) <= 15
         table = [
-            0 if i == 0 else 1 + 4 * (i - 1) + abs(j - 3) for i, j in zip(scale.tolist(), skew.tolist(), strict=True)
+            0 if i == 0 else 1 + 4 * (min(max(i + shift, 1), 63) - 1) + abs(j - 3)
+            for i, j in zip(scale.tolist(), skew.tolist(), strict=True)
         ]
         still = [n for n, t in enumerate(table) if t == 0]
         runs = [still[k : k + 32] for k in range(0, len(still), 32)]

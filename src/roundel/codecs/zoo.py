@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).parent.parent / "weights"
 ARCHITECTURES = {
     "pyramid/1": "roundel.codecs.pyramid.codec:PyramidModel",
-    "wavelet/2": "roundel.codecs.wavelet.codec:WaveletModel",
+    "wavelet/3": "roundel.codecs.wavelet.codec:WaveletModel",
     "tokens/1": "roundel.codecs.tokens.codec:TokenModel",
 }
 """What reads weights of each architecture, as module:class; the class offers `load(weights, name, model_id) -> Model`.
@@ -29,7 +29,7 @@ CUSTOM_ID = 0xFFFF
 class Entry(NamedTuple):
     """One published model. An id is never given to other weights, not even after its model is gone: files name it.
 
-    Ids 1 … 23, 26 … 28 and 32 … 34 are such: models that were there before the first release.
+    Ids 1 … 23, 26 … 28, 32 … 34 and 37 are such: models that were there before the first release.
     """
 
     id: int
@@ -52,7 +52,7 @@ class Entry(NamedTuple):
 
 
 ENTRIES = (
-    Entry(37, "photo-wavelet", Kind.LOSSY, "photos and other pictures"),
+    Entry(39, "photo-wavelet", Kind.LOSSY, "photos and other pictures"),
     Entry(25, "photo-fast", Kind.LOSSLESS, "the quickest: encode --lossless --effort 0"),
     Entry(38, "cifar", Kind.LOSSLESS, "packs of pictures of 32 × 32 pixels"),
     Entry(24, "photo", Kind.LOSSLESS, "photos and other pictures"),

@@ -66,11 +66,22 @@ def test_what_training_chooses_is_what_the_encoder_writes() -> None:
     net, rng = tiny_net(), np.random.default_rng(0)
     y = torch.from_numpy(rng.laplace(size=(2, 3, 16, 16)) * 3).float()
     place, skew = torch.full_like(y, 30.0), torch.full_like(y, 3.0)
-    chosen = choose(y, place, skew, torch.tensor(0.2), None, net.tables)
+    chosen = choose(y, place, skew, torch.tensor(0.2), None, net.tables, net.table)
     table = np.full(y.numel(), 1 + 29 * TILTS, np.int32)
     writer = Writer()
     writer.put_dependent(chosen.values.int().flatten().numpy(), table, SECOND, net.tables)
     assert chosen.bits(place, skew, net.table).sum().item() == pytest.approx(8 * len(writer.close()), rel=0.01)
+
+
+def test_what_breaks_a_silence_has_to_be_worth_its_run() -> None:
+    """Or training counts bits that no encoder spends, and learns to expect something everywhere."""
+    net = tiny_net()
+    y = torch.tensor([1.4, 12.0, 0.6]).view(1, 3, 1, 1)
+    nothing = torch.zeros_like(y)
+    chosen = choose(y, nothing, nothing + 3, torch.tensor(0.2), None, net.tables, net.table)
+    assert chosen.values.flatten().tolist() == [0, 12, 0]
+    assert chosen.bits(nothing, nothing + 3, net.table).flatten()[0] < 0.1
+    assert chosen.bits(nothing, nothing + 3, net.table).flatten()[1] > 10
 
 
 def test_drawn_pictures_are_of_every_kind() -> None:

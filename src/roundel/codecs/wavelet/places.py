@@ -13,6 +13,8 @@ TILTS = SKEWS - NO_SKEW
 """Tables of a scale index, by how far the skew is from saying nothing."""
 RUN = 32
 """So many coefficients of scale index 0 share a flag that says whether one of them is not 0."""
+SHIFT_INDEX = 22
+"""Shifts are coded by the table of this scale index: half of them are 0, few are beyond 6."""
 LEVELS, LUMA_BANDS = 5, 3
 FLAG_TABLES = 1 + (INDICES - 1) * TILTS
 """The first of the tables of flags: of luma and colours of each level."""
@@ -29,6 +31,21 @@ def _table_of() -> NDArray[np.int32]:
 
 TABLE_OF = _table_of()
 """(INDICES, SKEWS)."""
+SHIFT_MAX = 15
+"""Scale indices of a group are moved by so many steps at most."""
+
+
+def _shifted() -> NDArray[np.int32]:
+    shift = np.arange(-SHIFT_MAX, SHIFT_MAX + 1)[:, None]
+    index = np.arange(1, INDICES) + shift
+    moved = TABLE_OF[np.clip(index, 1, INDICES - 1)][:, :, NO_SKEW:].reshape(len(shift), -1)
+    return np.ascontiguousarray(np.pad(moved, ((0, 0), (1, 0))), np.int32)
+
+
+SHIFTED = _shifted()
+"""(2·SHIFT_MAX + 1, FLAG_TABLES): what a table becomes when its scale index is moved; index 0 stays what it is."""
+SHIFT_TABLE = int(TABLE_OF[SHIFT_INDEX, NO_SKEW])
+"""The table that codes shifts."""
 
 
 def flag_table(part: int, channels: slice) -> int:
@@ -49,6 +66,10 @@ class Places(NamedTuple):
         """Of scale indices and skews of any one shape."""
         flat = skew.ravel()
         return cls(TABLE_OF[scale.ravel(), flat], (flat < NO_SKEW).astype(np.uint8))
+
+    def shifted(self, shift: int) -> "Places":
+        """With scale indices moved by `shift`, within 1 … 63, where they are not 0."""
+        return self._replace(table=SHIFTED[SHIFT_MAX + shift].take(self.table)) if shift else self
 
     @property
     def runs(self) -> int:

@@ -16,7 +16,7 @@ from roundel.codecs.weights import Weights
 from roundel.coding import Tables
 from roundel.errors import ModelError
 
-ARCHITECTURE = "wavelet/2"
+ARCHITECTURE = "wavelet/3"
 QUALITIES = 101
 QUALITIES_AT_HAND = 6
 """Nets are kept for so many qualities and tunings."""

@@ -6,7 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roundel.codecs.wavelet.feedback import Feedback
-from roundel.codecs.wavelet.places import RUN, SECOND, TABLE_OF, Places, flag_table
+from roundel.codecs.wavelet.places import (
+    RUN,
+    SECOND,
+    SHIFT_MAX,
+    SHIFT_TABLE,
+    SHIFTED,
+    TABLE_OF,
+    Places,
+    flag_table,
+)
+from roundel.codecs.wavelet.shifts import best_shift
 from roundel.codecs.wavelet.walk import MAGNITUDES, Group, Level, Symbols, pick
 from roundel.coding import Reader, Tables, Writer, compiled
 from roundel.coding.dependent import Path, decide
@@ -61,15 +71,20 @@ class Writing(Symbols):
         held = places.coded(flags)
         table, turned = places.table[held], places.turned[held]
         values = np.zeros(held.size, np.int32)
-        own = worth[held] if worth.size > 1 else worth
-        path = decide(y.ravel()[held], turned, table, own, SECOND, self._tables)
+        own, wanted = worth[held] if worth.size > 1 else worth, y.ravel()[held]
+        path = decide(wanted, turned, table, own, SECOND, self._tables)
+        shift = best_shift(_turned(path, turned), table, self._tables)
+        if shift:
+            table = SHIFTED[SHIFT_MAX + shift].take(table)
+            path = decide(wanted, turned, table, own, SECOND, self._tables)
         values[held] = path.values
-        self.put(group, flags, path._replace(values=np.where(turned, -path.values, path.values)), table)
+        self.put(group, shift, flags, _turned(path, turned), table)
         return values
 
-    def put(self, group: Group, flags: NDArray[np.int32], path: Path, table: NDArray[np.int32]) -> None:
-        """Write flags, and a path of values as they are coded, their signs turned where they have to be."""
+    def put(self, group: Group, shift: int, flags: NDArray[np.int32], path: Path, table: NDArray[np.int32]) -> None:
+        """Write a group. Args: path: values as they are coded, signs turned. table: of each, shifted already."""
         writer = self._writers[group.part - 1]
+        writer.put(np.array([shift], np.int32), np.array([SHIFT_TABLE], np.int32), self._tables)
         writer.put(flags, np.full(flags.size, flag_table(group.part, group.channels), np.int32), self._tables)
         writer.put_dependent(path.values, table, SECOND, self._tables)
 
@@ -121,7 +136,8 @@ class Reading(Symbols):
         first, count = group.channels.start, group.channels.stop - group.channels.start
         limits = self._limits[group.part][group.channels]
         place = (*said.shape[:2], first, count, group.fields, flag_table(group.part, group.channels), SECOND)
-        if not coder.take_details(said, level, (TABLE_OF, limits, MAGNITUDES), self._tables, place):
+        table_of = SHIFTED[SHIFT_MAX + self._shift(group)].take(TABLE_OF)
+        if not coder.take_details(said, level, (table_of, limits, MAGNITUDES), self._tables, place):
             raise FormatError(_BEYOND)
 
     def next(self, group: Group, places: Places, guess: NDArray[np.int32] | int) -> NDArray[np.int32]:
@@ -133,6 +149,7 @@ class Reading(Symbols):
             values = found + guess
         else:
             reader = self._readers[group.part - 1]
+            places = places.shifted(self._shift(group))
             flags = reader.take(np.full(places.runs, flag_table(group.part, group.channels), np.int32), self._tables)
             held = places.coded(flags)
             found = reader.take_dependent(places.table[held], SECOND, self._tables)
@@ -143,11 +160,23 @@ class Reading(Symbols):
             raise FormatError(_BEYOND)
         return values
 
+    def _shift(self, group: Group) -> int:
+        """How far the scale indices of a group are moved, with which it begins."""
+        shift = int(self._readers[group.part - 1].take(np.array([SHIFT_TABLE], np.int32), self._tables)[0])
+        if abs(shift) > SHIFT_MAX:
+            raise FormatError(f"scales are moved by {shift}, at most {SHIFT_MAX} are known; the file is damaged")
+        return shift
+
 
 def within(found: NDArray[np.int32], most: int) -> None:
     """Raises: FormatError: one is beyond ± `most`."""
     if found.size and max(int(found.max()), -int(found.min())) > most:
         raise FormatError(f"a coefficient is beyond ±{most}; the file is damaged")
+
+
+def _turned(path: Path, turned: NDArray[np.uint8]) -> Path:
+    """Values as they are coded."""
+    return path._replace(values=np.where(turned, -path.values, path.values))
 
 
 def _spread(

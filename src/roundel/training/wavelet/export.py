@@ -113,9 +113,9 @@ class Counting(Writing):
 
     counts: NDArray[np.int64]
 
-    def put(self, group: Group, flags: NDArray[np.int32], path: Path, table: NDArray[np.int32]) -> None:
+    def put(self, group: Group, shift: int, flags: NDArray[np.int32], path: Path, table: NDArray[np.int32]) -> None:
         """See `Writing.put`."""
-        super().put(group, flags, path, table)
+        super().put(group, shift, flags, path, table)
         odd = path.odd.astype(np.int32)
         own, symbols = table + SECOND * odd, (path.values + odd * np.sign(path.values)) // 2
         self._count(symbols, own)

@@ -1,6 +1,7 @@
 """The wavelet codec's network: a fixed linear transform, learned contexts for its bits, learned filters after it."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from roundel.codecs.wavelet.masking import price_maps
 from roundel.coding import Tables
 from roundel.training.entropy.lookup import lookup_bits
 from roundel.training.wavelet import interpolation
@@ -155,8 +157,12 @@ class WaveletNet(nn.Module):
                 out = out.index_put((here.nonzero()[:, 0],), own(x[here], t[here], step[here]))
         return out
 
-    def code(self, parts: list[Tensor], t: Tensor, tuning: Tensor) -> Coded:
-        """Symbols and bits of coefficients in rounding steps, (B, C, h, w) of every part."""
+    def code(self, parts: list[Tensor], t: Tensor, tuning: Tensor, maps: Sequence[Tensor]) -> Coded:
+        """Symbols and bits of coefficients in rounding steps, (B, C, h, w) of every part.
+
+        Args:
+            maps: factors of a bit's price (B, 1, h, w) for each level, see `codecs.wavelet.masking`.
+        """
         low = torch.round(parts[0])
         residual, kinds = interpolation.residuals(low)
         low_bits = lookup_bits(residual, self.low_index(t, tuning)[:, :, kinds].clamp(1, SCALES - 1), self.table)
@@ -164,22 +170,35 @@ class WaveletNet(nn.Module):
         bits = parts[0].new_zeros(len(low))
         offsets = self.offset(t, tuning)[:, :, None, None].split(DETAILS, 1)
         price = self.get_buffer("price")[tuning][:, None, None, None]
-        for level, part, offset in zip(self.contexts.steps(), parts[1:], offsets, strict=True):
-            walk = Walk(part, offset, price, self)
+        for level, part, offset, factor in zip(self.contexts.steps(), parts[1:], offsets, maps, strict=True):
+            walk = Walk(part, offset, price * factor, self)
             known, features = level(known, features, level.shifts(t, tuning), walk.step)
             symbols.append(walk.symbols())
             bits = bits + walk.bits
         pixels = low[0, 0].numel() * 4**self.levels
         return Coded(symbols, bits / pixels, low_bits.sum((1, 2, 3)) / pixels)
 
-    def forward(self, x: Tensor, t: Tensor, tuning: Tensor) -> Coded:
+    def forward(self, x: Tensor, t: Tensor, tuning: Tensor, prepared: Tensor | None = None) -> Coded:
         """Symbols and bits of images x (B, 3, H, W) in [0, 1] at qualities t (B,).
+
+        Args:
+            prepared: what is coded instead of the images, if the encoder does something to them first.
 
         Symbols are the encoder's, also in training: nothing before them is trained.
         """
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
-            parts = [p.contiguous() for p in self.coefficients(x.float().contiguous(), t, tuning)]
-        return self.code(parts, t, tuning)
+            coded = (x if prepared is None else prepared).float().contiguous()
+            parts = [p.contiguous() for p in self.coefficients(coded, t, tuning)]
+            maps = self.price_maps(x, tuning)
+        return self.code(parts, t, tuning, maps)
+
+    @staticmethod
+    def price_maps(x: Tensor, tuning: Tensor) -> list[Tensor]:
+        """Factors of a bit's price (B, 1, h, w) for the details of each level, by pictures (B, 3, H, W) in [0, 1]."""
+        pictures = x.detach().float().mul(255).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        powers = [TUNINGS[number].masking for number in tuning.tolist()]
+        each = [price_maps(picture, power) for picture, power in zip(pictures, powers, strict=True)]
+        return [torch.from_numpy(np.stack(level))[:, None].to(x.device) for level in zip(*each, strict=True)]
 
 
 class Walk:
@@ -194,7 +213,7 @@ class Walk:
         """See `LevelContext.forward`."""
         y = self.y[:, channels]
         place = _leaky(said.scale.float() + self.offset[:, channels], SCALES - 1)
-        chosen = choose(y, place, said.skew, self.price, fields, self.net.tables)
+        chosen = choose(y, place, said.skew, self.price, fields, self.net.tables, self.net.table)
         bits = chosen.bits(place, said.skew, self.net.table)
         if fields is not None:
             bits = bits * fields

@@ -12,7 +12,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from roundel.codecs.wavelet.masking import price_maps
 from roundel.training import perceptual
 from roundel.training.entropy.lookup import lookup_bits
 from roundel.training.wavelet import interpolation
@@ -23,7 +22,6 @@ from roundel.training.wavelet.postfilter import PostFilter
 from roundel.training.wavelet.prefilter import PreFilter
 from roundel.training.wavelet.subbands import DETAILS, Said, signed
 from roundel.training.wavelet.task import Batches
-from roundel.training.wavelet.tunings import TUNINGS
 
 METRICS = (
     (perceptual.ssimulacra2, 0.55, 0.3),
@@ -63,7 +61,7 @@ class StraightWalk:
         y, table = self.y[:, channels], self.net.table
         with torch.no_grad():
             place = (said.scale.float() + self.offset[:, channels]).clamp(0, SCALES - 1)
-            chosen = choose(y.detach(), place, said.skew, self.price, fields, self.net.tables)
+            chosen = choose(y.detach(), place, said.skew, self.price, fields, self.net.tables, self.net.table)
             size = ((y.abs() + chosen.odd) / 2).clamp(max=table.shape[1] - 2).floor().long()
             row = (place + 0.5 + SCALES * chosen.odd).long().clamp(max=len(table) - 1)
             slope = (table[row, size + 1] - table[row, size]) * torch.sign(y) / 2
@@ -132,7 +130,7 @@ class PairTask:
         """Logarithms of the rate and of each distance (B, 1 + metrics), and the squared error of what leaves 0 … 1."""
         assert isinstance(model, Pair)
         tuning = torch.full((len(x),), self.tuning, device=x.device)
-        maps = self._maps(x)
+        maps = self.net.price_maps(x, tuning)
         linear, bpp = through(self.net, model.before(x, t).float().contiguous(), t, tuning, maps)
         shown = model.after(linear.contiguous(memory_format=torch.channels_last), t, self.net.step(t)).float()
         clamped = shown.clamp(0, 1).contiguous()
@@ -177,9 +175,3 @@ class PairTask:
         for own, quality in zip(change, t, strict=True):
             near = 0.1 * torch.exp(-0.5 * ((torch.linspace(0, 1, PLACES) - quality) / 0.15) ** 2)[:, None]
             self.rates = self.rates * (1 - near) + near * own
-
-    def _maps(self, x: Tensor) -> list[Tensor]:
-        power = TUNINGS[self.tuning].masking
-        pictures = x.detach().mul(255).permute(0, 2, 3, 1).contiguous().cpu().numpy()
-        each = [price_maps(picture, power) for picture in pictures]
-        return [torch.from_numpy(np.stack(level))[:, None].to(x.device) for level in zip(*each, strict=True)]

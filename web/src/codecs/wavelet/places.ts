@@ -1,5 +1,7 @@
 /** Which table codes each coefficient: by its scale and by what is known of its sign. */
 
+import { FormatError } from '../../errors'
+
 export const LEVELS = 5
 export const COLOURS = 3
 export const BANDS = 3
@@ -29,6 +31,24 @@ export function flagTable(level: number, colours: boolean): number {
 /** The table of a scale index that says nothing of the sign. */
 export function plainTable(index: number): number {
   return index === 0 ? 0 : 1 + (index - 1) * TILTS
+}
+
+/** Scale indices of a group are moved by so many steps at most. */
+const SHIFT_MAX = 15
+/** The table that codes by how much. */
+export const SHIFT_TABLE = plainTable(22)
+
+/** What tables become when their scale index is moved; index 0 stays what it is. Throws: FormatError. */
+export function shiftTables(table: Int32Array, shift: number): void {
+  if (Math.abs(shift) > SHIFT_MAX)
+    throw new FormatError(`scales are moved by ${shift}, at most ${SHIFT_MAX} are known; the file is damaged`)
+  if (!shift) return
+  for (let i = 0; i < table.length; i++) {
+    if (!table[i]) continue
+    const index = Math.floor((table[i] - 1) / TILTS) + 1
+    const moved = Math.min(Math.max(index + shift, 1), INDICES - 1)
+    table[i] += (moved - index) * TILTS
+  }
 }
 
 /** Where coefficients stand in the tables, in the order in which they are coded. */

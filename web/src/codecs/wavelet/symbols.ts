@@ -2,7 +2,7 @@
 
 import type { Coder, Reader } from '../../coding/coder'
 import { FormatError } from '../../errors'
-import { flagTable, type Places, SECOND } from './places'
+import { flagTable, type Places, SECOND, SHIFT_TABLE, shiftTables } from './places'
 
 /** So many coefficients of scale index 0 share a flag that says whether one of them is not 0. */
 const RUN = 32
@@ -50,9 +50,10 @@ export class Reading implements Symbols {
     return this.readers[Math.max(part - 1, 0)]
   }
 
-  /** Flags of runs, then the values of a dependent list. */
+  /** By how much scales are moved, flags of runs, then the values of a dependent list. */
   private details(part: number, first: number, { table, turned }: Places): Int32Array {
     const reader = this.reader(part)
+    shiftTables(table, reader.take(Int32Array.of(SHIFT_TABLE))[0])
     let zeros = 0
     for (let i = 0; i < table.length; i++) if (!table[i]) zeros++
     const runs = Math.ceil(zeros / RUN)
