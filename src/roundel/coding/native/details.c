@@ -4,8 +4,6 @@
 
 #include "dependent.h"
 
-static const uint8_t NEXT[RNDL_STATES][2] = RNDL_NEXT;
-
 enum { RUN = 32, TURNED = 1 << 15 };
 
 /* Working memory: lists by place, one after the other. */
@@ -108,8 +106,6 @@ static void put(uint32_t place, int64_t value, const rndl_group *group, const rn
         level->luma[pixel * RNDL_LUMA_SEEN + channel + (value < 0 ? RNDL_LUMA_BANDS : 0)] = seen;
 }
 
-static int64_t value_of(int64_t symbol, int odd) { return 2 * symbol - (odd ? (symbol > 0) - (symbol < 0) : 0); }
-
 enum rndl_result rndl_take_details(rndl_reader *reader, const uint8_t *said, const rndl_group *group,
                                    const rndl_tables *tables, const rndl_level *level, int *beyond, void *scratch) {
     int32_t count = tables->count - group->second;
@@ -129,31 +125,17 @@ enum rndl_result rndl_take_details(rndl_reader *reader, const uint8_t *said, con
     rndl_reader r = *reader;
     for (int32_t t = 0; t < count; t++) { /* `begins` of a table is where it ends by now */
         if (i == m.begins[t]) continue;
-        int32_t pair[2] = {t, t + group->second};
-        const uint32_t *f[2], *start[2], *found[2];
-        uint32_t last[2];
-        for (int odd = 0; odd < 2; odd++) {
-            int64_t begin = tables->starts[pair[odd]];
-            f[odd] = tables->frequencies + begin;
-            start[odd] = tables->cumulative + begin;
-            found[odd] = tables->lookup + (size_t)pair[odd] * RNDL_LOOKUP;
-            last[odd] = (uint32_t)(tables->starts[pair[odd] + 1] - begin - 1);
-        }
+        rndl_turns turns = rndl_turns_of(tables, t, group->second);
         for (; i < m.begins[t]; i++) {
             int odd = state & 1;
-            uint64_t unit, q = rndl_quantile(&r, &unit);
-            if (q >> RNDL_PRECISION) return RNDL_DAMAGED;
-            uint32_t slot = rndl_slot(start[odd], found[odd], (uint32_t)q);
-            rndl_consume(&r, unit, start[odd][slot], f[odd][slot]);
-            if (slot == last[odd]) {
+            int64_t value;
+            enum rndl_read read = rndl_take_turn(&r, &turns, &state, &value);
+            if (read == RNDL_NOTHING) return RNDL_DAMAGED;
+            if (read == RNDL_VALUE) put(m.order[i], value, group, level, beyond);
+            else {
                 m.odd[escapes] = (uint8_t)odd;
                 m.escaped[escapes++] = (uint32_t)i;
-                state = NEXT[state][0];
-                continue;
             }
-            int64_t symbol = tables->offsets[pair[odd]] + (int64_t)slot;
-            state = NEXT[state][symbol & 1];
-            put(m.order[i], value_of(symbol, odd), group, level, beyond);
         }
     }
     *reader = r;
@@ -161,10 +143,10 @@ enum rndl_result rndl_take_details(rndl_reader *reader, const uint8_t *said, con
     int32_t t = 0;
     for (size_t k = 0; k < escapes && !result; k++) { /* they are in the order of tables, too */
         while (m.begins[t] <= m.escaped[k]) t++;
-        int32_t own = t + (m.odd[k] ? group->second : 0), symbol;
-        int64_t first = tables->offsets[own], slots = tables->starts[own + 1] - tables->starts[own];
-        result = rndl_beyond_edge(m.distances[k], first, first + slots - 2, &symbol);
-        if (!result) put(m.order[m.escaped[k]], value_of(symbol, m.odd[k]), group, level, beyond);
+        int odd = m.odd[k];
+        int64_t value;
+        result = rndl_value_beyond(tables, t + (odd ? group->second : 0), odd, m.distances[k], &value);
+        if (!result) put(m.order[m.escaped[k]], value, group, level, beyond);
     }
     return result;
 }

@@ -3,8 +3,6 @@
 
 #define FAR 1e30f
 
-static const uint8_t NEXT[RNDL_STATES][2] = RNDL_NEXT;
-
 /* The cheapest value of a quantiser for each parity that the state will follow; FAR where there is none. */
 typedef struct {
     float cost[2];
@@ -70,7 +68,7 @@ enum rndl_result rndl_decide(const float *y, const uint8_t *turned, const int32_
         for (int s = 0; s < RNDL_STATES; s++)
             for (int parity = 0; parity < 2; parity++) {
                 float total = cost[s] + own[s & 1].cost[parity];
-                int to = NEXT[s][parity];
+                int to = RNDL_NEXT[s][parity];
                 if (total < next[to]) {
                     next[to] = total;
                     from[i][to] = (uint8_t)(2 * s + parity);
