@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from roundel.codecs.wavelet import analysis
 from roundel.codecs.wavelet.detail import cut, detailed
 from roundel.codecs.wavelet.nets import Preparation
+from roundel.codecs.wavelet.places import PLAIN
 
 LOOK_QUALITY = 20
 HARM = 1.6
@@ -16,8 +17,6 @@ measured came to 1.02 … 1.44, screens with letters to 1.76 … 4.6."""
 UNSURE = 0.9, 1.2
 """Times `HARM`: between these the whole tile is asked, else the parts with the most detail, which came to 0.93 to 1.19
 times as much."""
-PLAIN = 0.7
-"""Steps, of two quantisers together, to those of a plain quantiser of as many bits."""
 DEAD_ZONE = 0.6
 """Below so many steps a coefficient counts as rounded to 0, about as the encoder chooses."""
 

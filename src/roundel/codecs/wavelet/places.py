@@ -21,6 +21,8 @@ FLAG_TABLES = 1 + (INDICES - 1) * TILTS
 SECOND = FLAG_TABLES + 2 * LEVELS
 """The first of those of the second quantiser, which has as many as the first; see `coding.dependent`."""
 TABLES = SECOND + FLAG_TABLES
+PLAIN = 0.7
+"""Step of the union of the two quantisers, where a plain one of as many bits has 1."""
 
 
 def _table_of() -> NDArray[np.int32]:

@@ -5,8 +5,8 @@ import math
 import torch
 from torch import Tensor
 
+from roundel.codecs.wavelet.places import PLAIN
 from roundel.training.entropy.lookup import LARGEST
-from roundel.training.wavelet.tunings import PLAIN
 
 SCALES = 64
 SCALE_MIN, SCALE_MAX = 0.085, 256.0

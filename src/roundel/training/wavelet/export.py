@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from roundel.codecs.protocol import Window
 from roundel.codecs.wavelet import stored, synthesis
 from roundel.codecs.wavelet.codec import UNITS, WaveletModel
-from roundel.codecs.wavelet.places import LEVELS, SECOND, TILTS, flag_table
+from roundel.codecs.wavelet.places import LEVELS, PLAIN, SECOND, TILTS, flag_table
 from roundel.codecs.wavelet.stored import QUALITIES, TABLE_ARRAYS
 from roundel.codecs.wavelet.symbols import Writing
 from roundel.codecs.wavelet.walk import Group, walk
@@ -31,7 +31,7 @@ from roundel.training.wavelet.postfilter import OUT_UNIT, UNIT, PostFilter
 from roundel.training.wavelet.prefilter import PreFilter, prefilter_parts
 from roundel.training.wavelet.subbands import DETAILS, LevelContext
 from roundel.training.wavelet.transform import BANDS, COLOURS
-from roundel.training.wavelet.tunings import PLAIN, TUNINGS
+from roundel.training.wavelet.tunings import TUNINGS
 
 PRIOR_COUNT = 300.0
 """Weight of a table's original shape, in symbols."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from roundel.codecs.wavelet.masking import price_maps
+from roundel.codecs.wavelet.places import PLAIN
 from roundel.coding import Tables
 from roundel.training.entropy.lookup import lookup_bits
 from roundel.training.wavelet import interpolation
@@ -21,7 +22,7 @@ from roundel.training.wavelet.postfilter import PostFilter
 from roundel.training.wavelet.subbands import DETAILS, Said, Shape, SubbandContexts, signed
 from roundel.training.wavelet.transform import COLOURS
 from roundel.training.wavelet.tuned import TunedTable
-from roundel.training.wavelet.tunings import PLAIN, TUNINGS
+from roundel.training.wavelet.tunings import TUNINGS
 
 MIDDLE_GREY = 0.5
 FAMILY = family_tables()

@@ -5,12 +5,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from roundel.codecs.wavelet.places import PLAIN
 from roundel.training.wavelet import transform as wavelet
 from roundel.training.wavelet.transform import BANDS, COLOURS
 
 LEVELS = 5
-PLAIN = 0.7
-"""Step of the union of two quantisers that take turns (`coding.dependent`), where a plain one of as many bits has 1."""
 
 
 class Tuning(NamedTuple):
