@@ -3,17 +3,19 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'nod
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin } from 'vite'
+import { notices } from './notices.ts'
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const DIST = at('dist')
 const WEIGHTS = at('../src/roundel/weights')
 
-/** What the decoder fetches from beside its code: the C core, the runtimes, the weights and their list. */
+/** What lies beside the code: the C core, the runtimes, the weights and their list, the licence. */
 function assets(): Plugin {
   return {
     name: 'roundel-assets',
     closeBundle() {
       execFileSync('sh', [at('native/build.sh'), `${DIST}/native.wasm`], { stdio: 'inherit' })
+      cpSync(at('../LICENSE'), `${DIST}/LICENSE`)
       cpSync(at('node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.wasm'), `${DIST}/ort-wasm-simd-threaded.wasm`)
       cpSync(at('node_modules/@jsquash/webp/codec/dec/webp_dec.wasm'), `${DIST}/webp_dec.wasm`)
       mkdirSync(`${DIST}/weights`, { recursive: true })
@@ -52,7 +54,7 @@ const PAGE = /src\/(page\/(file|link)|engine\/assets|errors|picture\/picture|con
 /** `vite build` makes what pages and Node import, `--mode worker` the worker: one file, which waits for no other. */
 export default defineConfig(({ mode }) => ({
   base: './',
-  plugins: mode === 'worker' ? [withoutUrls()] : [withoutUrls(), assets()],
+  plugins: mode === 'worker' ? [withoutUrls()] : [withoutUrls(), assets(), notices()],
   build: {
     target: 'es2022',
     outDir: DIST,

@@ -1,9 +1,14 @@
 /** The package as Node imports it: the built files. */
 
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { inflateSync } from 'node:zlib'
 import { expect, test } from 'vitest'
 import type * as Package from '../src/index'
 import { bytesOf, digest, DIST, expectedCases } from './cases'
+import { serve } from './server'
 
 const { decode, open } = (await import(/* @vite-ignore */ new URL('index.js', DIST).href)) as typeof Package
 
@@ -53,4 +58,24 @@ test('a PNG holds all samples', async () => {
   const raw = inflateSync(png.subarray(41, 41 + length))
   const at = 1 + 6 * 7 + (1 + 6 * picture.width) * 11 // row 11, pixel 7, red
   expect((raw[at] << 8) | raw[at + 1]).toBe(picture.samples[(11 * picture.width + 7) * 3])
+})
+
+test.each([true, false])('an empty file at a URL is said to be empty, whether its server gives ranges: %s', async (ranges) => {
+  const folder = mkdtempSync(`${tmpdir()}/roundel-`)
+  writeFileSync(`${folder}/empty.rndl`, '')
+  const served = await serve({ '/files/': `${folder}/` }, {}, { ranges })
+  const said = { name: 'FormatError', message: 'the file is empty, expected a roundel file' }
+  await expect(open(`${served.url}/files/empty.rndl`)).rejects.toMatchObject(said)
+  await expect(decode(await fetch(`${served.url}/files/empty.rndl`))).rejects.toMatchObject(said)
+  served.close()
+})
+
+test('what is published has the licences of all that it includes', () => {
+  const cwd = fileURLToPath(new URL('../', DIST))
+  const [pack] = JSON.parse(execFileSync('npm', ['pack', '--dry-run', '--json'], { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }))
+  expect(pack.files.map(({ path }: { path: string }) => path)).toEqual(expect.arrayContaining(['dist/LICENSE', 'dist/THIRD-PARTY.txt']))
+  const parts = readFileSync(new URL('THIRD-PARTY.txt', DIST), 'utf8').split(/^-{80}$/m).slice(1)
+  expect(parts.map((part) => /\S+/.exec(part)?.[0])).toEqual(['@jsquash/webp', '@noble/hashes', 'onnxruntime-web', 'pako'])
+  for (const part of parts) expect(part).toMatch(/Copyright .*\d{4}|Copyright .*Microsoft/)
+  for (const part of parts) expect(part).toMatch(/WITHOUT WARRANT(Y|IES)|ANY EXPRESS OR IMPLIED/)
 })

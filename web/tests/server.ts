@@ -48,6 +48,10 @@ export async function serve(
     const { size } = statSync(file)
     const range = ranges ? /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') : null
     const start = range ? Number(range[1]) : 0
+    if (range && start >= size) {
+      response.writeHead(416, { 'Content-Range': `bytes */${size}` }).end('<h1>Range Not Satisfiable</h1>')
+      return
+    }
     const end = range ? Math.min(range[2] ? Number(range[2]) : size - 1, size - 1) : size - 1
     given.push({ path, bytes: end - start + 1 })
     response.writeHead(range ? 206 : 200, {

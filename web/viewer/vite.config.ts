@@ -1,6 +1,7 @@
 import { cpSync, existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Plugin } from 'vite'
+import { notices } from '../notices.ts'
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url))
 const STATIC = at('../../src/roundel/viewer/static')
@@ -20,7 +21,7 @@ function decoder(): Plugin {
 export default defineConfig({
   root: at('.'),
   base: './',
-  plugins: [decoder()],
+  plugins: [decoder(), notices()],
   build: {
     target: 'es2022',
     outDir: STATIC,

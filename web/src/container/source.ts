@@ -46,6 +46,8 @@ export class BlobSource implements Source {
 
 /** The first request asks for so many bytes: small files are here whole with it. */
 const FIRST_BYTES = 1 << 16
+/** Servers have no range to give of an empty file. */
+const NO_RANGE = 416
 
 /** A URL whose server answers requests for ranges; one that does not is read whole, once. */
 export class HttpSource implements Source {
@@ -63,7 +65,7 @@ export class HttpSource implements Source {
   /** Throws: NetworkError. */
   static async open(url: string, signal?: AbortSignal): Promise<HttpSource> {
     const response = await request(url, { Range: `bytes=0-${FIRST_BYTES - 1}` }, signal)
-    const first = await body(response, url)
+    const first = response.status === NO_RANGE ? new Uint8Array() : await body(response, url)
     const said = /\/(\d+)$/.exec(response.headers.get('Content-Range') ?? '')
     const size = response.status === 206 && said ? Number(said[1]) : first.length
     return new HttpSource(url, size, first, response.headers.get('ETag') ?? response.headers.get('Last-Modified'))
@@ -92,7 +94,8 @@ export async function request(url: string, headers: Record<string, string>, sign
     signal?.throwIfAborted()
     throw new NetworkError(`${url}: cannot be fetched (${(error as Error).message})`)
   }
-  if (!response.ok) throw new NetworkError(`${url}: the server answers ${response.status} ${response.statusText}`)
+  if (!response.ok && response.status !== NO_RANGE)
+    throw new NetworkError(`${url}: the server answers ${response.status} ${response.statusText}`)
   return response
 }
 
