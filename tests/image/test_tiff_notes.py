@@ -13,7 +13,7 @@ from PIL import Image
 from roundel import image
 from roundel.errors import RoundelWarning
 from roundel.image.tiff.directory import ASCII, Entry, integers, structure
-from tests.image.test_tiff import samples, tiff
+from tests.image.tiffs import samples, tiff
 
 OME = (
     '<?xml version="1.0" encoding="UTF-8"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06">'
