@@ -54,6 +54,9 @@ def test_16_bits_of_grey() -> None:
     found = opened(saved(deep, **FAST))
     assert found.mode == "I;16"
     assert np.array_equal(np.asarray(found), np.asarray(deep))
+    found.thumbnail((5, 5), reducing_gap=None)  # otherwise Pillow reduces first, which it cannot in this mode
+    deep.thumbnail((5, 5), reducing_gap=None)
+    assert np.array_equal(np.asarray(found), np.asarray(deep))
 
 
 def test_16_bits_of_colour_are_shown_in_8_with_a_warning() -> None:
