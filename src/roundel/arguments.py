@@ -1,6 +1,8 @@
 """What users hand in, checked: pictures, files, numbers. A mistake is a RoundelError that says what was expected."""
 
 import io
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -76,11 +78,19 @@ def opened(source: Any) -> Iterator[Sliceable]:
             yield file.read()
 
 
+def is_pipe(path: str | PathLike[str]) -> bool:
+    """Whether this names a pipe, which can be opened once only."""
+    try:
+        return stat.S_ISFIFO(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def is_file(source: Any) -> bool:
     """Whether this is a .rndl file, rather than a picture: bytes are one, a path is one if it starts like one."""
     if isinstance(source, bytes | bytearray | memoryview):
         return True
-    if not isinstance(source, str | PathLike):
+    if not isinstance(source, str | PathLike) or is_pipe(source):
         return False
     with named(source), open(source, "rb") as file:
         return file.seekable() and file.read(len(MAGIC)) == MAGIC

@@ -1,5 +1,6 @@
 """A picture made ready for a codec, and its file at a quality or at a target."""
 
+import sys
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -178,7 +179,7 @@ class Encoding:
         if self.codec.model.kind is not Kind.LOSSY:
             raise RoundelError(f"model {self.codec.model.name} has no qualities to choose from: leave the target out")
         pixels = self.grid.width * self.grid.height
-        size = goal.size if goal.bpp is None else int(goal.bpp * pixels / 8)
+        size = goal.size if goal.bpp is None else int(min(goal.bpp * pixels / 8, sys.maxsize))
         if size is not None:
             return target.largest_within(self._at, size, pixels=pixels).data
         if isinstance(self.pixels, Scan):

@@ -42,7 +42,7 @@ def source(
     Raises:
         RoundelError: it cannot be read, is too large, or has no such page, level or region.
     """
-    if isinstance(given, str | os.PathLike):
+    if isinstance(given, str | os.PathLike) and not arguments.is_pipe(given):
         with arguments.named(given), reading_errors(given):
             scan = _scan(given, max_pixels, page, level)
         if scan is not None:
@@ -96,6 +96,8 @@ def _scan(path: Any, max_pixels: int | None, page: int | None, level: int) -> Sc
 
 def _is_tiff(path: Any) -> bool:
     """Whether a file begins like a TIFF, and can be read anywhere."""
+    if arguments.is_pipe(path):
+        return False
     with open(path, "rb") as file:
         return file.seekable() and file.read(4) in _TIFF
 

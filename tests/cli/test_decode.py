@@ -65,7 +65,7 @@ def test_damage_is_an_error_and_salvage_recovers_the_rest(
     assert shell("verify", packed) == 1
     assert shell("decode", packed, "-o", "x.png", "--salvage") == 1
     assert pixels(Path("x.png")).shape == (130, 200, 3)
-    assert "1 tiles are damaged: 4" in capsys.readouterr().err
+    assert "1 tile is damaged: 4" in capsys.readouterr().err
 
 
 def test_verify_says_sound(shell: Shell, packed: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -266,6 +266,7 @@ def seconds_text(elapsed_s: float) -> str:
 
 def make_ready(item: Item, manner: Manner) -> None:
     """Refuse an output that exists before the work is done, not after it, and make its folder. Raises: OutputError."""
+    streams.check_other(item.input, item.output)
     streams.check_free(item.output, force=manner.force)
     if item.make_folder:
         Path(item.output).parent.mkdir(parents=True, exist_ok=True)

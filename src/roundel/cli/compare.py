@@ -8,7 +8,7 @@ import click
 
 from roundel.cli import inputs, streams
 from roundel.cli.inputs import STANDARD
-from roundel.errors import ImageError, RoundelError
+from roundel.errors import ImageError
 
 if TYPE_CHECKING:
     from roundel.image import Picture
@@ -60,19 +60,17 @@ def _load(name: str, max_pixels: int) -> "Picture":
         if data[: len(MAGIC)] == MAGIC:
             with streams.naming(name):
                 return restore(data, max_pixels=max_pixels).picture
-        if name == STANDARD:
+        if isinstance(data, bytes):  # of stdin or a pipe, which is empty by now
             import io
 
-            return image.read(io.BytesIO(bytes(data[:])), max_pixels=max_pixels)
+            with streams.naming(name):
+                return image.read(io.BytesIO(data), max_pixels=max_pixels)
     return image.read(name, max_pixels=max_pixels)
 
 
 def _size(which: str, name: str, pixels: int) -> dict[str, float]:
-    """Bytes of a file and bits a pixel; nothing of stdin."""
-    if name == STANDARD:
+    """Bytes of a file and bits a pixel; nothing of stdin or a pipe."""
+    if name == STANDARD or not os.path.isfile(name):
         return {}
-    try:
-        size = os.stat(name).st_size
-    except OSError as error:
-        raise RoundelError(f"cannot read {name}: {error.strerror}") from error
+    size = os.path.getsize(name)
     return {f"{which}_bytes": size, f"{which}_bpp": round(8 * size / pixels, 4)}

@@ -9,7 +9,7 @@ import click
 from roundel.cli import batch, inputs, streams
 from roundel.cli.batch import Done, Manner, Task
 from roundel.cli.inputs import STANDARD, Item
-from roundel.cli.values import Region
+from roundel.cli.values import Number, Region
 from roundel.errors import RoundelWarning
 
 
@@ -25,7 +25,7 @@ from roundel.errors import RoundelWarning
 @click.option("--region", type=Region(), help="Only this part of the picture, in its pixels.")
 @click.option("--passes", type=click.IntRange(min=1), help="Preview from the first so many passes.")
 @click.option("--bytes", "bytes_", type=click.IntRange(min=1), help="Preview from the first so many bytes of the file.")
-@click.option("--fraction", type=click.FloatRange(0, 1, min_open=True), help="Preview from this part of the file.")
+@click.option("--fraction", type=Number(0, 1, min_open=True), help="Preview from this part of the file.")
 @click.option("--salvage", is_flag=True, help="Recover what is whole of a damaged file; exit 1 if anything is lost.")
 @click.option("--sample", is_flag=True, help="Preview a lossless file with random detail instead of none.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of --sample.")
@@ -131,11 +131,12 @@ def command(
             "damaged_tiles": list(found.damaged),
             "elapsed_s": round(elapsed_s(), 3),
         }
-        text = f"{item.output}: {picture.width}×{picture.height}, {found.passes} passes"
+        text = f"{item.output}: {picture.width}×{picture.height}, {streams.counted(found.passes, 'pass', 'passes')}"
         if how.verbose:
             text += f", {found.tiles} tiles, {elapsed_s():.2f} s"
         tiles = ", ".join(map(str, found.damaged[:20])) + (", …" if len(found.damaged) > 20 else "")
-        lost = f"{item.output} is incomplete: {len(found.damaged)} tiles are damaged: {tiles}" if found.damaged else ""
+        damaged = streams.counted(len(found.damaged), "tile is", "tiles are")
+        lost = f"{item.output} is incomplete: {damaged} damaged: {tiles}" if found.damaged else ""
         written = 0 if item.output == STANDARD else os.stat(item.output).st_size
         return Done(record, text, size, written, lost)
 

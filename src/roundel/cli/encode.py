@@ -11,7 +11,7 @@ import click
 from roundel.cli import batch, cost, inputs, streams
 from roundel.cli.batch import Done, Manner, Task
 from roundel.cli.inputs import Item
-from roundel.cli.values import Bytes, Region
+from roundel.cli.values import Bytes, Number, Region
 from roundel.errors import RoundelError
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MAX_EFFORT = 9
 USUAL_QUALITY = 75
-_ABOVE_ZERO = click.FloatRange(min=0, min_open=True)
+_ABOVE_ZERO = Number(min=0, min_open=True)
 
 
 @click.command(context_settings={"show_default": True})

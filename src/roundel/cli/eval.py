@@ -12,6 +12,7 @@ import click
 
 from roundel.atomic import atomic_write
 from roundel.cli.extras import require
+from roundel.cli.values import Number
 from roundel.errors import ImageError
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ LOSSLESS = ("roundel", "png", "webp-lossless", "jpeg2000-lossless", "jpegls", "j
 )
 @click.option(
     "--crop-bpp",
-    type=click.FloatRange(0, min_open=True),
+    type=Number(0, min_open=True),
     default=0.3,
     show_default=True,
     help="Bits a pixel near which the page's crops are made.",

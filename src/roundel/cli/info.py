@@ -1,8 +1,8 @@
 """`roundel info`: what a file says about itself. Imports neither NumPy nor Pillow."""
 
+import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -58,7 +58,7 @@ def describe(name: str) -> dict[str, object]:
     else:
         with open(name, "rb") as file:
             prefix = file.read(PREFIX_BYTES)
-        size = Path(name).stat().st_size
+            size = file.seek(0, os.SEEK_END) if file.seekable() else None
     facts = read_info(prefix, size)
     header = facts.header
     boxes = {box.name for box in facts.boxes}

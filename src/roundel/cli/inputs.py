@@ -77,6 +77,8 @@ def plan(
     """
     if not inputs and files_from is None:
         raise click.UsageError("name a file, a folder or -, or give a list with --files-from.")
+    if "" in inputs or output == "":
+        raise click.UsageError("a name is empty; is a variable of the shell not set?")
     listed = list(_listed(files_from)) if files_from is not None else []
     several = len(inputs) + len(listed) > 1
     found: list[_Found] = [_Found(name, _kept(name)) for name in listed]
@@ -88,12 +90,14 @@ def plan(
             found.append(_Found(name, PurePath("stdin" if name == STANDARD else Path(name).name)))
             continue
         folders = True
-        inside = list(_files(Path(name), recursive=recursive))
+        closed: list[OSError] = []
+        inside = list(_files(Path(name), recursive=recursive, closed=closed))
+        failures += [(str(error.filename), f"cannot read this folder ({error.strerror})") for error in closed]
         wanted = [path for path in inside if path.suffix.lower() in kinds]
         left += [str(path) for path in inside if path.suffix.lower() not in kinds]
         top = PurePath(Path(name).resolve().name) if several else PurePath()
         found += [_Found(str(path), top / path.relative_to(name)) for path in wanted]
-        if not wanted:
+        if not wanted and not closed:
             hint = "" if recursive else " (-r looks into its folders too)"
             failures.append((name, f"no {_kinds(kinds)} in this folder{hint}"))
     found = list(dict.fromkeys(found))
@@ -136,9 +140,9 @@ def _kept(name: str) -> PurePath:
     return PurePath(path.name) if path.is_absolute() or ".." in path.parts else path
 
 
-def _files(folder: Path, *, recursive: bool) -> Iterator[Path]:
-    """Files of a folder in order, without hidden ones."""
-    for top, folders, names in os.walk(folder):
+def _files(folder: Path, *, recursive: bool, closed: list[OSError]) -> Iterator[Path]:
+    """Files of a folder in order, without hidden ones; what the system says of folders that it does not open."""
+    for top, folders, names in os.walk(folder, onerror=closed.append):
         folders[:] = sorted(name for name in folders if not name.startswith(".")) if recursive else []
         yield from (Path(top, name) for name in sorted(names) if not name.startswith("."))
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from roundel.cli.extras import require
+from roundel.cli.values import Number
 
 PLOT = click.option(
     "--plot", "plot_path", type=click.Path(dir_okay=False, path_type=Path), help="Draw the results (.png, .svg)."
@@ -28,7 +29,7 @@ def command() -> None:
 @click.option("--crop", type=click.IntRange(64), default=256, show_default=True, help="Middle of each picture, in px.")
 @click.option("--pictures", type=click.IntRange(1), default=24, show_default=True, help="How many, at most.")
 @click.option("--pairs", type=click.IntRange(1), default=8, show_default=True, help="Draws for the smoothness score.")
-@click.option("--quality", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Of models of many rates.")
+@click.option("--quality", type=Number(0, 1), default=0.5, show_default=True, help="Of models of many rates.")
 @JSON
 @PLOT
 def gaps(checkpoint: Path, config: Path | None, data: Path, names: tuple[str, ...], crop: int, pictures: int,

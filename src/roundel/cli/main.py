@@ -112,8 +112,19 @@ def main() -> None:
     """Entry point of the command `roundel`."""
     # Threads that spin while they wait for each other take 40 times as long once another program wants the processor.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    _fill_streams()
     _print_any_name()
     sys.exit(run())
+
+
+def _fill_streams() -> None:
+    """Let streams that were closed before we began be an error when they are used, and never be a file of ours."""
+    if sys.stdin is None:
+        sys.stdin = open(os.open(os.devnull, os.O_WRONLY))  # noqa: SIM115
+    if sys.stdout is None:
+        sys.stdout = open(os.open(os.devnull, os.O_RDONLY), "w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
 
 
 def _print_any_name() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ import click
 from roundel.cli.inputs import STANDARD
 from roundel.errors import RoundelError
 
+_ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
+"""Characters that end a line or control a terminal."""
 _NAMED: ContextVar[str] = ContextVar("roundel_input", default="")
 """The input that the running work is about, for warnings."""
 
@@ -44,7 +47,7 @@ verbose_option = click.option("-v", "--verbose", is_flag=True, help="Say more.")
 
 def model_key(text: str | None) -> int | str | None:
     """A model's id, name or path as typed."""
-    return int(text) if text and text.isdigit() else text
+    return int(text) if text and re.fullmatch("[0-9]{1,9}", text) else text
 
 
 def read_bytes(name: str) -> bytes:
@@ -69,6 +72,14 @@ def keep_times(source: str, result: str) -> None:
     if STANDARD not in (source, result):
         times = os.stat(source)
         os.utime(result, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def check_other(source: str, name: str) -> None:
+    """Refuse an output that is the input."""
+    from roundel.atomic import OutputError
+
+    if STANDARD not in (source, name) and Path(name).is_file() and os.path.samefile(source, name):
+        raise OutputError(f"cannot write {name}: it is the input; name another file with -o")
 
 
 def check_free(name: str, *, force: bool) -> None:
@@ -102,8 +113,14 @@ def named(text: str) -> str:
     return text if not name or name in text else f"{name}: {text}"
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """1 pass, 5 passes."""
+    return f"{number} {one if number == 1 else many}"
+
+
 def note(line: str) -> None:
-    """A line on stderr, above a progress bar if there is one."""
+    """A line on stderr, above a progress bar if there is one; what names of files could do to a terminal is escaped."""
+    line = line.translate(_ESCAPED)
     bars = sys.modules.get("tqdm")
     if bars is None:
         print(line, file=sys.stderr)

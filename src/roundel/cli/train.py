@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from roundel.cli.extras import require
+from roundel.cli.values import Number
 
 
 @click.command()
@@ -26,7 +27,7 @@ from roundel.cli.extras import require
 )  # fmt: skip
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda; under torchrun one GPU per process.")
 @click.option("--threads", type=click.IntRange(1), help="CPU threads.")
-@click.option("--stop-after", type=float, metavar="MINUTES", help="Save and stop; --resume goes on later.")
+@click.option("--stop-after", type=Number(min=0), metavar="MINUTES", help="Save and stop; --resume goes on later.")
 @click.option("--initial", type=click.Path(path_type=Path), help="Checkpoint, or weights file, to start from.")
 @click.option("--export", "only_export", is_flag=True, help="Do not train: export the weights of the checkpoint.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")

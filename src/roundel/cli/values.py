@@ -1,10 +1,23 @@
 """Values of options that are more than a number: sizes in bytes, regions, picture sizes."""
 
+import math
 import re
+from typing import Any
 
 import click
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "ki": 2**10, "mi": 2**20, "gi": 2**30}
+
+
+class Number(click.FloatRange):
+    """A finite number of a range; click's lets NaN into any."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """A number from text."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a number to work with.", param, ctx)
+        return number
 
 
 class Bytes(click.ParamType):  # type: ignore[type-arg]
@@ -14,7 +27,7 @@ class Bytes(click.ParamType):  # type: ignore[type-arg]
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Whole bytes from text."""
-        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmg]i?)?b?\s*", str(value).lower())
+        found = re.fullmatch(r"\s*(\d{1,18}(?:\.\d{1,18})?)\s*([kmg]i?)?b?\s*", str(value).lower())
         size = int(float(found[1]) * _UNITS[found[2] or ""]) if found else 0
         if size < 1:
             self.fail(f"{value!r} is not a size as 30000, 30k (thousands), 1.5M or 30KiB.", param, ctx)

@@ -65,7 +65,7 @@ def read(source: str | os.PathLike[str] | BinaryIO, *, max_pixels: int | None = 
         >>> read(io.BytesIO(b"P2 3 1 1000 0 250 500")).pixels[0, :, 0]
         array([    0, 16384, 32768], dtype=uint16)
     """
-    name = source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "picture")
+    name = source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "")
     with reading_errors(name), _seekable(source) as file:
         return _read(file, size_check(MAX_PIXELS if max_pixels is None else max_pixels))
 
@@ -77,20 +77,20 @@ def size_check(max_pixels: int) -> Callable[[int, int], None]:
 
 @contextmanager
 def reading_errors(name: Any) -> Iterator[None]:
-    """Turn all that goes wrong while a picture is read into an ImageError that names it."""
-    name = "standard input" if name == "-" else name
+    """Turn all that goes wrong while a picture is read into an ImageError that names it, if it has a name."""
+    name = "standard input: " if name == "-" else f"{name}: " * bool(name)
     try:
         yield
     except RoundelError as error:
-        raise type(error)(f"{name}: {error}") from error
+        raise type(error)(f"{name}{error}") from error
     except OSError as error:
         if error.errno is not None:
-            raise ImageError(f"{name}: cannot read ({error.strerror})") from error
-        raise ImageError(f"{name}: damaged picture ({error}); get a whole copy of the file") from error
+            raise ImageError(f"{name}cannot read ({error.strerror})") from error
+        raise ImageError(f"{name}damaged picture ({error}); get a whole copy of the file") from error
     except MemoryError as error:
-        raise ImageError(f"{name}: not enough memory for this picture") from error
+        raise ImageError(f"{name}not enough memory for this picture") from error
     except Exception as error:  # Pillow's decoders raise many kinds on hostile bytes
-        raise ImageError(f"{name}: damaged picture ({type(error).__name__}: {error})") from error
+        raise ImageError(f"{name}damaged picture ({type(error).__name__}: {error})") from error
 
 
 def format_of(path: str | os.PathLike[str]) -> str:

@@ -68,7 +68,7 @@ class TiffScan(Scan):
         head, self.pages, page, directory = chosen
         self._file, self._head, self._page, self._directory = file, head, page, directory
         self._layout, self._check_size = layout, check_size
-        self._name = getattr(file, "name", "picture")
+        self._name = getattr(file, "name", "")
         self._convert, channels = conversion(directory, layout)
         self._lock, self._parts = threading.Lock(), OrderedDict[int, np.ndarray]()
         band = layout.width * (_BAND_ROWS + layout.chunk_height) * channels if not layout.tiled else 0
