@@ -78,6 +78,14 @@ def test_every_command_has_help(name: str, capsys: pytest.CaptureFixture[str]) -
     assert "Usage: roundel " + name in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("arguments", [[], ["lab"]])
+def test_nothing_but_the_name_is_the_help_page(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*arguments, "--help"]) == 0
+    page = capsys.readouterr().out
+    assert run(arguments) == 2
+    assert capsys.readouterr().err == page
+
+
 def test_the_pixel_limit_is_that_of_the_container() -> None:
     assert max_pixels_option(lambda: None).__click_params__[0].default == DEFAULT_MAX_PIXELS  # type: ignore[attr-defined]
 

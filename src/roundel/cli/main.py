@@ -87,6 +87,9 @@ def run(arguments: list[str] | None = None) -> int:
         code = group.main(arguments, prog_name="roundel", standalone_mode=False)
         sys.stdout.flush()
         return int(code or 0)
+    except click.exceptions.NoArgsIsHelpError as error:  # a command that needs more, alone: its help page
+        print(error.format_message(), file=sys.stderr)
+        return USAGE
     except click.UsageError as error:
         if error.ctx:
             print(error.ctx.get_usage(), file=sys.stderr)
