@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import roundel
 from tests.cli.conftest import Shell, pixels
 from tests.cli.test_main import PROGRAM, ROOT, assert_one_line, start
 
@@ -121,9 +122,44 @@ def test_names_cannot_write_to_the_terminal(shell: Shell, photo: Path, capsys: p
     photo.rename("a\n\x1b[2Jb.png")
     assert shell("encode", "a\n\x1b[2Jb.png") == 0
     said = capsys.readouterr().err
-    assert said.startswith("a\\x0a\\x1b[2Jb.rndl: ")
+    assert said.startswith("a\\n\\x1b[2Jb.rndl: ")
     assert said.count("\n") == 1
     assert Path("a\n\x1b[2Jb.rndl").exists()
+
+
+def test_a_pack_s_names_cannot_either(shell: Shell, photo: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    data = roundel.pack([pixels, pixels + 1], names=["a\n\x1b[2J.png", "\u202egnp.exe"], model="exact")
+    Path("x.rndl").write_bytes(data)
+    assert shell("unpack", "x.rndl", "--list") == 0
+    assert capsys.readouterr().out == "0\ta\\n\\x1b[2J.png\t8×8\n1\t\\u202egnp.exe\t8×8\n"
+    assert shell("unpack", "x.rndl", "-o", photo) == 1
+    assert f"cannot write into {photo}: it is a file; name a folder" in capsys.readouterr().err
+
+
+def test_no_pack_is_written_to_a_terminal(
+    shell: Shell, photo: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys.stdout, "isatty", lambda: True)
+        assert shell("pack", photo.parent, "-o", "-") == 2
+    said = capsys.readouterr()
+    assert "refusing to write binary data to a terminal" in said.err
+    assert not said.out
+
+
+def test_a_thumbnail_that_cannot_be_made_names_the_file(shell: Shell, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("x.rndl").touch()
+    assert shell("desktop", "--thumbnail", "x.rndl", "x.png", "64") == 1
+    assert capsys.readouterr().err == "roundel: error: x.rndl: the file is empty, expected a roundel file\n"
+
+
+@pytest.mark.skipif(sys.platform in ("win32", "darwin"), reason="names are text there")
+def test_pictures_whose_names_are_no_text_are_measured(shell: Shell, photo: Path) -> None:
+    os.mkdir("in")
+    os.rename(photo, b"in/\xff.png")
+    assert shell("eval", "in", "-c", "jpeg", "-o", "x.json") == 0
+    assert "in: 1 pictures" in Path("x.json").read_text()
 
 
 def test_what_comes_through_stdin_is_named_once() -> None:

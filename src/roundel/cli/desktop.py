@@ -11,7 +11,7 @@ from typing import NamedTuple
 import click
 
 from roundel.atomic import atomic_write
-from roundel.cli.streams import note
+from roundel.cli.streams import naming, note
 from roundel.errors import RoundelError
 
 DATA = Path(__file__).parent.parent / "desktop"
@@ -53,7 +53,8 @@ def command(wanted: str | None, thumbnail: tuple[str, str, str] | None, prefix: 
       sudo roundel desktop --install --prefix /usr/local
     """
     if thumbnail is not None:
-        make_thumbnail(*thumbnail)
+        with naming(thumbnail[0]):
+            make_thumbnail(*thumbnail)
         return
     if wanted is None:
         raise click.UsageError("Give --install, --uninstall or --thumbnail.")

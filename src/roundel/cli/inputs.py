@@ -160,9 +160,15 @@ def _goals(found: Sequence[_Found], output: str | None, suffix: str, *, folder: 
         goals = [str(Path(output, one.below).with_suffix(suffix)) for one in found]
     else:
         goals = [output]
-    if STANDARD in goals and sys.stdout.isatty():
-        raise click.UsageError("refusing to write binary data to a terminal; use -o FILE.")
+    if STANDARD in goals:
+        spare_terminal()
     return goals
+
+
+def spare_terminal() -> None:
+    """Refuse a terminal as stdout for data. Raises: click.UsageError."""
+    if sys.stdout.isatty():
+        raise click.UsageError("refusing to write binary data to a terminal; use -o FILE.")
 
 
 def _without_collisions(items: list[Item], failures: list[tuple[str, str]], left: list[str]) -> Plan:

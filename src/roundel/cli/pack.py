@@ -51,6 +51,8 @@ def command(
     the lossless one that codes a sample of the pictures into the fewest bytes.
     """
     batch.check_output(inputs.PICTURES, output, "names a picture, and pack writes .rndl files.")
+    if output == inputs.STANDARD:
+        inputs.spare_terminal()
 
     from roundel.codecs import zoo
     from roundel.container import read_info

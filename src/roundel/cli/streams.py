@@ -16,8 +16,9 @@ import click
 from roundel.cli.inputs import STANDARD
 from roundel.errors import RoundelError
 
-_ESCAPED = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))}
-"""Characters that end a line or control a terminal."""
+_CONTROLS = (*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Characters that end a line, control a terminal, or turn the direction of what follows."""
+_ESCAPED = {code: chr(code).encode("unicode_escape").decode() for code in _CONTROLS}
 _NAMED: ContextVar[str] = ContextVar("roundel_input", default="")
 """The input that the running work is about, for warnings."""
 
@@ -113,14 +114,19 @@ def named(text: str) -> str:
     return text if not name or name in text else f"{name}: {text}"
 
 
+def printable(text: str) -> str:
+    """A text for a line of a terminal: what names of files could do to it is escaped."""
+    return text.translate(_ESCAPED)
+
+
 def counted(number: int, one: str, many: str) -> str:
     """1 pass, 5 passes."""
     return f"{number} {one if number == 1 else many}"
 
 
 def note(line: str) -> None:
-    """A line on stderr, above a progress bar if there is one; what names of files could do to a terminal is escaped."""
-    line = line.translate(_ESCAPED)
+    """A line on stderr, above a progress bar if there is one."""
+    line = printable(line)
     bars = sys.modules.get("tqdm")
     if bars is None:
         print(line, file=sys.stderr)

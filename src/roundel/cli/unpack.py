@@ -56,7 +56,7 @@ def command(
         if list_:
             for number, name in enumerate(_names(opened)):
                 width, height = opened.size(number)
-                click.echo(f"{number}\t{name}\t{width}×{height}")
+                click.echo(f"{number}\t{streams.printable(name)}\t{width}×{height}")
             return
         if output is None:
             raise click.UsageError("name a folder or a .bin file with -o.")
@@ -66,6 +66,8 @@ def command(
         if output.endswith(".bin"):
             _write_batch(opened, wanted, output, streams.model_key(model), force)
             renamed = {}
+        elif Path(output).is_file():
+            raise RoundelError(f"cannot write into {output}: it is a file; name a folder or a .bin file")
         else:
             renamed = _write(opened, wanted, output, streams.model_key(model), force)
     record: dict[str, object] = {

@@ -51,7 +51,7 @@ def commit() -> str | None:
 def _data(files: Sequence[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
-        digest.update(file.name.encode() + b"\0" + hashlib.sha256(file.read_bytes()).digest())
+        digest.update(os.fsencode(file.name) + b"\0" + hashlib.sha256(file.read_bytes()).digest())
     return f"{files[0].resolve().parent.name}: {len(files)} pictures, SHA-256 {digest.hexdigest()[:16]}"
 
 
