@@ -1,5 +1,6 @@
 """Training of the lossless model: what is minimised is what files cost, and exports take it up again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -111,6 +112,17 @@ def test_training_goes_on_from_the_graphs_of_a_file(weights: Path, tmp_path: Pat
     assert read(again).selftest == read(weights).selftest
     with pytest.raises(ModelError, match="shape"):
         trainable(weights, Pyramid(PyramidShape(widths=(16, 24), blocks=(2, 1, 0), head=8)))
+
+
+def test_blocks_that_are_added_say_nothing_at_first(weights: Path, tmp_path: Path) -> None:
+    shape = tiny_net().shape
+    grown, again = Pyramid(replace(shape, blocks=(3, 2, 2))), tmp_path / "again.safetensors"
+    grown.load_state_dict(trainable(weights, grown))
+    save(again, grown, {})
+    assert read(again).selftest == read(weights).selftest
+    fewer = Pyramid(replace(shape, blocks=0))
+    with pytest.raises(ModelError, match="shape"):
+        trainable(weights, fewer)
 
 
 def test_weights_that_could_overflow_are_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """From the graphs of a weights file back to parameters that training can go on from."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,14 @@ Constants = dict[str, NDArray[Any]]
 def trainable(path: Path, model: Pyramid) -> dict[str, Tensor]:
     """Parameters, by the names of `state_dict`, that export to the integers of a weights file.
 
+    Residual blocks that the model has beyond those of the file say nothing at first: training makes use of them.
+
     Raises:
-        ModelError: the file is of another shape than the model, or damaged.
+        ModelError: the file is of another shape than the model, but for fewer blocks, or damaged.
     """
     weights = read(path)
-    if (wanted := json.loads(json.dumps(asdict(model.shape)))) != weights.shape:
+    wanted = json.loads(json.dumps(asdict(model.shape)))
+    if not _grown(weights.shape, wanted):
         raise ModelError(f"{path}: has the shape {weights.shape}, the configuration {wanted}")
     state: dict[str, Tensor] = {}
     for level in range(len(model.shape.widths)):
@@ -42,14 +46,22 @@ def trainable(path: Path, model: Pyramid) -> dict[str, Tensor]:
                 if name.startswith("heads."):
                     _, group, role = name.split(".")
                     held = stored_in(weights.graph(graph_name(level, phase, int(group))).data)
-                    integers = _hidden(held, layer) if role == "hidden" else _out(held)
+                    own = layer.trainable(_hidden(held, layer) if role == "hidden" else _out(held))
+                elif name == "linear.0" or f"{name}.weight" in trunk:
+                    own = layer.trainable(_trunk(trunk, name.removesuffix(".0") if name == "linear.0" else name))
                 else:
-                    integers = _trunk(trunk, name.removesuffix(".0") if name == "linear.0" else name)
-                found = {f"levels.{level}.{phase}.{name}.{k}": v for k, v in layer.trainable(integers).items()}
-                state |= found
+                    silent = name.startswith("outer.")
+                    own = {k: torch.zeros_like(v) if silent else v for k, v in layer.state_dict().items()}
+                state |= {f"levels.{level}.{phase}.{name}.{k}": v for k, v in own.items()}
     if not all(bool(torch.isfinite(t).all()) for t in state.values()):
         raise ModelError(f"{path}: its weights are damaged")
     return state
+
+
+def _grown(stored: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a shape is another one with more blocks, or the same."""
+    old, new = (np.broadcast_to(shape.get("blocks", 0), 3) for shape in (stored, wanted))
+    return bool((new >= old).all()) and {**stored, "blocks": 0} == {**wanted, "blocks": 0}
 
 
 def _trunk(held: Constants, name: str) -> Integers:
