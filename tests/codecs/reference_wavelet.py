@@ -56,6 +56,14 @@ def layer(
     return np.clip(np.rint(total / np.exp2(shift)[:, None, None]), low, high).astype(np.int64)
 
 
+def met(
+    model: Model, name: str, features: np.ndarray, known: np.ndarray, *, bias: np.ndarray | None = None
+) -> np.ndarray:
+    """What features and magnitudes say together, 0 … 255."""
+    own = layer(model, f"{name}.features", features, -128, 127)
+    return np.clip(own + layer(model, f"{name}.known", known, -128, 127, bias=bias), 0, 255)
+
+
 def shuffled(x: np.ndarray, n: int) -> np.ndarray:
     """Channel (n·i + j)·C + c at (y, x) to channel c at (n·y + i, n·x + j)."""
     cells, h, w = x.shape
@@ -137,8 +145,11 @@ def symbols(model: Model, passes: Sequence[bytes], height: int, width: int, qual
     for k, data in enumerate(passes):
         stream = stream if k == 0 else Stream(data, model.tables)
 
-        def said(net: str, x: np.ndarray, k: int = k) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-            f = layer(model, f"context{k}.{net}/context", x, 0, 255)
+        def said(
+            net: str, x: np.ndarray, known: np.ndarray | None = None, k: int = k
+        ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+            name = f"context{k}.{net}/context"
+            f = layer(model, name, x, 0, 255) if known is None else met(model, name, x, known)
             bias = model.tensors[f"context{k}.{net}_bias"][tuning, quality]
             out = layer(model, f"context{k}.{net}/said", f, 0, 255, bias=bias)
             half = len(out) // 2
@@ -146,10 +157,11 @@ def symbols(model: Model, passes: Sequence[bytes], height: int, width: int, qual
 
         shift = model.tensors[f"context{k}.shift"][tuning, quality].astype(np.int64)
         base, bits = (model.tensors[f"context{k}.up_{part}"].astype(np.int64) for part in ("bias", "bits"))
-        x = np.concatenate([known, features])
-        bias = base + (np.tile(shift, len(base) // len(shift)) << bits)
-        f = layer(model, f"context{k}.white/up", x, 0, 255, bias=bias)
-        f = shuffled(f, 2) if k else f
+        bias, name = base + (np.tile(shift, len(base) // len(shift)) << bits), f"context{k}.white/up"
+        if k:
+            f = shuffled(met(model, name, features, known, bias=bias), 2)
+        else:
+            f = layer(model, name, known, 0, 255, bias=bias)
         f, scale, skew = said("white", f)
         details = np.zeros((9, *f.shape[1:]), np.int64)
         odd = np.indices(f.shape[1:]).sum(0) % 2 == 1
@@ -162,9 +174,9 @@ def symbols(model: Model, passes: Sequence[bytes], height: int, width: int, qual
             own[fields] = values.reshape(-1, own.shape[2])
 
         read(slice(0, 3), scale, skew, ~odd, 253 + 2 * k)
-        f, scale, skew = said("black", np.concatenate([f, signed(details[:3])]))
+        f, scale, skew = said("black", f, signed(details[:3]))
         read(slice(0, 3), scale, skew, odd, 253 + 2 * k)
-        features, scale, skew = said("colours", np.concatenate([f, signed(details[:3])]))
+        features, scale, skew = said("colours", f, signed(details[:3]))
         read(slice(3, 9), scale, skew, np.ones_like(odd), 254 + 2 * k)
         parts.append(details)
         known = signed(details)

@@ -37,13 +37,12 @@ def test_detail_is_found_where_it_is() -> None:
 def test_the_pre_filter_harms_letters_alone(monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray, harmed: bool) -> None:
     model = zoo.get("photo-wavelet")
     assert isinstance(model, WaveletModel)
-    preparation = model.tuned("ssimulacra2").stored.preparation(0, harm.LOOK_QUALITY)
-    assert preparation is not None
+    prefilter = model.tuned("ssimulacra2").stored.prefilter(0, harm.LOOK_QUALITY)
+    assert prefilter is not None
     per_step = model._per_step(harm.LOOK_QUALITY)
-    x = pixels.astype(np.float32)
-    assert harm.harms(x, preparation, per_step) == harmed
+    assert harm.harms(pixels, prefilter, per_step) == harmed
     monkeypatch.setattr(harm, "detailed", lambda tile: [Window(0, 0, *tile.shape[:2])])
-    assert harm.harms(x, preparation, per_step) == harmed
+    assert harm.harms(pixels, prefilter, per_step) == harmed
 
 
 @pytest.mark.parametrize(("pixels", "tuning", "quality"), [(photo(), "psnr", 50), (page(), "psnr", 80)])

@@ -10,7 +10,7 @@ from roundel.training.wavelet.export import export
 from roundel.training.wavelet.net import WaveletNet, WaveletShape
 from tests.codecs.pictures import smooth_picture
 
-TINY = WaveletShape(widths=(16, 16, 16, 16, 16), c4=16, c8=16, blocks4=1, blocks8=1, anchors=3)
+TINY = WaveletShape(widths=(16, 16, 16, 16, 16), filter=(16, 16, 1, 1), prefilter=(16, 16, 1, 1), anchors=3)
 
 
 @lru_cache(maxsize=1)

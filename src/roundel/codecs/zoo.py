@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WEIGHTS = Path(__file__).parent.parent / "weights"
 ARCHITECTURES = {
     "pyramid/1": "roundel.codecs.pyramid.codec:PyramidModel",
-    "wavelet/3": "roundel.codecs.wavelet.codec:WaveletModel",
+    "wavelet/4": "roundel.codecs.wavelet.codec:WaveletModel",
     "tokens/1": "roundel.codecs.tokens.codec:TokenModel",
 }
 """What reads weights of each architecture, as module:class; the class offers `load(weights, name, model_id) -> Model`.
@@ -52,7 +52,7 @@ class Entry(NamedTuple):
 
 
 ENTRIES = (
-    Entry(39, "photo-wavelet", Kind.LOSSY, "photos and other pictures"),
+    Entry(41, "photo-wavelet", Kind.LOSSY, "photos and other pictures"),
     Entry(25, "photo-fast", Kind.LOSSLESS, "the quickest: encode --lossless --effort 0"),
     Entry(40, "cifar", Kind.LOSSLESS, "packs of pictures of 32 × 32 pixels"),
     Entry(24, "photo", Kind.LOSSLESS, "photos and other pictures"),

@@ -38,7 +38,7 @@ def test_training_can_go_on_from_published_weights(weights: Path, tmp_path: Path
         one, other = (sum(map(len, m.encode(pixels, window, quality).passes)) for m in (a, b))
         assert other == pytest.approx(one, rel=0.02, abs=3)
     with pytest.raises(ModelError, match="shape"):
-        resume.trainable(weights, WaveletNet(WaveletShape(widths=(16, 16, 16, 16, 32), c4=16, c8=16, anchors=3)))
+        resume.trainable(weights, WaveletNet(WaveletShape(widths=(16, 16, 16, 16, 32), anchors=3)))
 
 
 @pytest.mark.parametrize("odd", [0, 1])

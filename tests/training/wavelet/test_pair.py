@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from roundel.training.wavelet.pair import Pair, PairTask, through
-from roundel.training.wavelet.prefilter import PreFilter
 from tests.codecs.pictures import smooth_picture
 from tests.codecs.wavelets import tiny_net
 
@@ -43,7 +42,7 @@ def test_a_step_of_training_lowers_the_loss_it_was_taken_on(x: torch.Tensor) -> 
 
     torch.manual_seed(0)
     net = copy.deepcopy(tiny_net())
-    pair = Pair(PreFilter(8, 8, anchors=3), net.filters[0])
+    pair = Pair(net.prefilters["ssimulacra2"], net.filters[0])
     task = PairTask(net, pair, One(), (x * 255).to(torch.uint8))
     before, _ = task.validate(pair)
     optimizer = torch.optim.Adam(pair.parameters(), 2e-3)

@@ -12,7 +12,7 @@ import { WaveletModel } from './wavelet/codec'
 
 const ARCHITECTURES: Record<string, (weights: Weights) => Promise<Model>> = {
   'pyramid/1': (weights) => PyramidModel.load(weights),
-  'wavelet/3': (weights) => WaveletModel.load(weights),
+  'wavelet/4': (weights) => WaveletModel.load(weights),
   'tokens/1': (weights) => TokenModel.load(weights),
 }
 

@@ -4,6 +4,7 @@ import copy
 import zlib
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,18 @@ ALLOWED_FOR_THE_EYE = 1.3
 """Times the squared error without it: a filter trained for the eye draws texture that squared error does not like."""
 UNITS = float(synthesis.UNIT << synthesis.MULTIPLIER_SHIFT)
 """Of a multiplier, to a pixel value."""
+
+
+W = TypeVar("W", bound=Writing)
+
+
+class Chosen(NamedTuple, Generic[W]):
+    """What an encoder decided of a tile."""
+
+    writing: W
+    parts: list[NDArray[np.int32]]
+    drawn: bool
+    """Whether it looks drawn, or is better left as it is: nothing is done to it before."""
 
 
 class WaveletModel:
@@ -90,23 +103,26 @@ class WaveletModel:
 
     def encode(self, pixels: np.ndarray, window: Window, quality: int) -> Encoded:
         """See `Model.encode`."""
+        chosen = self.chosen(pixels, window, quality, Writing)
+        settings = self.tuning | (FILTERED if self._filter_helps(chosen, pixels, window, quality) else 0)
+        passes = chosen.writing.passes()
+        return Encoded([bytes([settings]) + passes[0], *passes[1:]], _crc(settings, chosen.parts))
+
+    def chosen(self, pixels: np.ndarray, window: Window, quality: int, writing: type[W]) -> "Chosen[W]":
+        """The values of a tile, decided and written. Args: writing: by what. Others as of `encode`."""
         tuning, stored = self.tuning, self.stored
-        contexts, limits = stored.contexts(tuning, quality), stored.limits(tuning, quality)
         # What is drawn is to come back as it is; what the eye forgives was learned from photographs.
         drawn = is_drawn(pixels[window.top :, window.left :][: window.height, : window.width]) or self._harms(pixels)
         price, maps = stored.bit_price(tuning), None if drawn else self.price_maps(pixels, window)
         y = self.coefficients(pixels, window, quality, prepared=not drawn)
-        height, width = y[0].shape[:2]
         feedback = None
-        prepares = stored.preparation(tuning, quality) is not None
+        prepares = stored.prefilter(tuning, quality) is not None
         if self.effort >= (FEEDBACK_EFFORT if prepares else USUAL_EFFORT):
             steps = [np.float32(1) / per_step for per_step in self._per_step(quality)]
             feedback = Feedback(y, steps, every=self.effort >= OFTEN_EFFORT)
-        writing = Writing(y, limits, stored.tables, price if self.effort else 0.0, maps, feedback)
-        parts = walk(contexts, writing, height, width, self.passes)
-        settings = tuning | (FILTERED if self._filter_helps(parts, pixels, window, quality, drawn) else 0)
-        passes = writing.passes()
-        return Encoded([bytes([settings]) + passes[0], *passes[1:]], _crc(settings, parts))
+        own = writing(y, stored.limits(tuning, quality), stored.tables, price if self.effort else 0.0, maps, feedback)
+        height, width = y[0].shape[:2]
+        return Chosen(own, walk(stored.contexts(tuning, quality), own, height, width, self.passes), drawn)
 
     def coefficients(
         self, pixels: np.ndarray, window: Window, quality: int, *, prepared: bool = True
@@ -117,10 +133,11 @@ class WaveletModel:
             prepared: whether what the tuning does to pictures before is done. Others as of `encode`.
         """
         cell = self.latent_px
-        x = self._padded(pixels)
-        preparation = self.stored.preparation(self.tuning, quality) if prepared else None
-        if preparation:
-            x = preparation.prepared(x)
+        padded = self._padded(pixels)
+        x = padded.astype(np.float32)
+        prefilter = self.stored.prefilter(self.tuning, quality) if prepared else None
+        if prefilter:
+            x += prefilter.change(padded)
         found = analysis.analysis(x, self.passes)
         top, left = window.top // cell, window.left // cell
         rows, columns = -(-window.height // cell), -(-window.width // cell)
@@ -133,16 +150,16 @@ class WaveletModel:
 
     def _harms(self, pixels: np.ndarray) -> bool:
         """Whether the tuning's pre-filter, if there is one, is better left out."""
-        preparation = self.stored.preparation(self.tuning, harm.LOOK_QUALITY)
-        if preparation is None:
+        prefilter = self.stored.prefilter(self.tuning, harm.LOOK_QUALITY)
+        if prefilter is None:
             return False
-        return harm.harms(self._padded(pixels), preparation, self._per_step(harm.LOOK_QUALITY))
+        return harm.harms(self._padded(pixels), prefilter, self._per_step(harm.LOOK_QUALITY))
 
     def _per_step(self, quality: int) -> list[NDArray[np.float32]]:
         """(C,) of every part: rounding steps to a pixel value."""
         return [np.float32(UNITS) / m.astype(np.float32) for m in self.stored.multipliers(self.tuning, quality)]
 
-    def _drawn(self, parts: Sequence[NDArray[np.int32]], quality: int) -> synthesis.Drawn:
+    def drawn(self, parts: Sequence[NDArray[np.int32]], quality: int) -> synthesis.Drawn:
         """What a tile's symbols alone decode to, before the filter."""
         latents = fold(parts, self.stored.multipliers(self.tuning, quality), self.tuning)
         return synthesis.draw(synthesis.synthesis(unfold(latents)))
@@ -152,7 +169,7 @@ class WaveletModel:
         power = self.stored.masking(self.tuning)
         if not power:
             return None
-        maps, own = price_maps(self._padded(pixels), power), []
+        maps, own = price_maps(self._padded(pixels).astype(np.float32), power), []
         rows, columns = -(-window.height // self.latent_px), -(-window.width // self.latent_px)
         for level, found in enumerate(maps):
             scale = 2**level
@@ -160,10 +177,10 @@ class WaveletModel:
             own.append(found[top : top + rows * scale, left : left + columns * scale])
         return own
 
-    def _padded(self, pixels: np.ndarray) -> NDArray[np.float32]:
+    def _padded(self, pixels: np.ndarray) -> NDArray[np.uint8]:
         """Pixels up to whole cells, the last ones repeated."""
         cell, (height, width) = self.latent_px, pixels.shape[:2]
-        return np.pad(pixels, ((0, -height % cell), (0, -width % cell), (0, 0)), mode="edge").astype(np.float32)
+        return np.pad(pixels, ((0, -height % cell), (0, -width % cell), (0, 0)), mode="edge")
 
     def decode(self, passes: Sequence[bytes], height: int, width: int, quality: int) -> Decoded:
         """See `Model.decode`."""
@@ -216,20 +233,20 @@ class WaveletModel:
             raise FormatError(f"a tile's settings are {data[0]}, which names no tuning; the file is damaged")
         return data[0]
 
-    def _filter_helps(
-        self, parts: Sequence[NDArray[np.int32]], pixels: np.ndarray, window: Window, quality: int, drawn: bool
-    ) -> bool:
+    def _filter_helps(self, chosen: "Chosen[Writing]", pixels: np.ndarray, window: Window, quality: int) -> bool:
         """Whether the filter brings a tile nearer to what it should be, or, for the eye, does not lead far away."""
-        decoded, wanted = self._drawn(parts, quality), cut(pixels, window).astype(np.float32)
-        allowed = ALLOWED_FOR_THE_EYE if self.stored.masking(self.tuning) and not drawn else 1.0
+        decoded, wanted = self.drawn(chosen.parts, quality), cut(pixels, window).astype(np.float32)
+        allowed = ALLOWED_FOR_THE_EYE if self.stored.masking(self.tuning) and not chosen.drawn else 1.0
         windows = detailed(wanted)
-        if len(windows) > 1:
+        if len(windows) > 1 and not chosen.drawn:
             share = self._filtered_share(decoded, wanted, windows, quality)
             if abs(share / allowed - 1) > NEAR:
                 return share < allowed
         whole = Window(0, 0, window.height, window.width)
-        plain, filtered = (self._finished(decoded, whole, self.tuning | on, quality) for on in (0, FILTERED))
-        return _squared(filtered - wanted) <= allowed * _squared(plain - wanted)
+        without, with_it = (self._finished(decoded, whole, self.tuning | on, quality) - wanted for on in (0, FILTERED))
+        if chosen.drawn and np.abs(with_it).max() > np.abs(without).max():
+            return False  # a speck on a plain surface is seen
+        return _squared(with_it) <= allowed * _squared(without)
 
     def _filtered_share(
         self, decoded: synthesis.Drawn, wanted: NDArray[np.float32], windows: Sequence[Window], quality: int

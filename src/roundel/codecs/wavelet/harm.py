@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from roundel.codecs.wavelet import analysis
 from roundel.codecs.wavelet.detail import cut, detailed
-from roundel.codecs.wavelet.nets import Preparation
+from roundel.codecs.wavelet.nets import Filter
 from roundel.codecs.wavelet.places import PLAIN
 
 LOOK_QUALITY = 20
@@ -21,30 +21,29 @@ DEAD_ZONE = 0.6
 """Below so many steps a coefficient counts as rounded to 0, about as the encoder chooses."""
 
 
-def harms(x: NDArray[np.float32], preparation: Preparation, per_step: Sequence[NDArray[np.float32]]) -> bool:
+def harms(x: NDArray[np.uint8], prefilter: Filter, per_step: Sequence[NDArray[np.float32]]) -> bool:
     """Whether a tile is better left as it is.
 
     Args:
-        x: (H, W, 3) in 0 … 255, sides multiples of 2^LEVELS. preparation: at `LOOK_QUALITY`.
+        x: (H, W, 3) in 0 … 255, sides multiples of 2^LEVELS. prefilter: at `LOOK_QUALITY`.
         per_step: (C,) of every part: rounding steps to a pixel value at that quality.
     """
     parts = [cut(x, window) for window in detailed(x)]
-    share = _share(parts, preparation, per_step)
+    share = _share(parts, prefilter, per_step)
     if UNSURE[0] < share / HARM < UNSURE[1] and len(parts) > 1:
-        share = _share([x], preparation, per_step)
+        share = _share([x], prefilter, per_step)
     return share > HARM
 
 
-def _share(
-    pixels: Sequence[NDArray[np.float32]], preparation: Preparation, per_step: Sequence[NDArray[np.float32]]
-) -> float:
+def _share(pixels: Sequence[NDArray[np.uint8]], prefilter: Filter, per_step: Sequence[NDArray[np.float32]]) -> float:
     """Squared error with the pre-filter to that without it."""
     lost = [0.0, 0.0]
     for x in pixels:
-        plain, prepared = (analysis.analysis(p, len(per_step) - 1) for p in (x, preparation.prepared(x)))
-        for own, other, per in zip(plain, prepared, per_step, strict=True):
-            for k, part in enumerate((own, other)):
+        own = x.astype(np.float32)
+        plain, prepared = (analysis.analysis(p, len(per_step) - 1) for p in (own, own + prefilter.change(x)))
+        for unchanged, other, per in zip(plain, prepared, per_step, strict=True):
+            for k, part in enumerate((unchanged, other)):
                 steps = part * (per * np.float32(PLAIN))
                 rounded = np.where(np.abs(steps) < DEAD_ZONE, 0, np.rint(steps)) / (per * np.float32(PLAIN))
-                lost[k] += float(np.square(rounded - own).sum())
+                lost[k] += float(np.square(rounded - unchanged).sum())
     return lost[1] / max(lost[0], 1e-9)

@@ -62,7 +62,7 @@ class Contexts(NamedTuple):
 
 
 class Filter(NamedTuple):
-    """Repairs decoded pictures, at a quality."""
+    """Makes better pictures of decoded ones, or better ones to code, at a quality."""
 
     graph: Graph
     gain: int
@@ -76,19 +76,6 @@ class Filter(NamedTuple):
         back = out.reshape(height // 4, width // 4, 4, 12).transpose(0, 2, 1, 3)
         return np.ascontiguousarray(back).reshape(height, width, 3)
 
-
-class Preparation(NamedTuple):
-    """What the encoder does to pictures before it codes them, at a quality."""
-
-    graph: Graph
-    gain: NDArray[np.float32]
-    shift: NDArray[np.float32]
-    """(1, C, 1, 1): of the first features."""
-    scale: NDArray[np.float32]
-    """(1,): of the change."""
-
-    def prepared(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Of pixels (H, W, 3) in 0 … 255, sides multiples of 8: those to code, which may lie beyond."""
-        x = np.ascontiguousarray(pixels.transpose(2, 0, 1))[None] / np.float32(255)
-        (out,) = self.graph.run(pixels=x, gain=self.gain, shift=self.shift, scale=self.scale)
-        return np.ascontiguousarray(out[0].transpose(1, 2, 0)) * np.float32(255)
+    def change(self, pixels: Bytes) -> NDArray[np.float32]:
+        """The same in pixel values."""
+        return (self.corrections(pixels).astype(np.float32) - 128) * np.float32(self.gain / 4096)

@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from roundel.codecs.wavelet.nets import Contexts, Filter, LevelContext, Preparation, with_biases
+from roundel.codecs.wavelet.nets import Contexts, Filter, LevelContext, with_biases
 from roundel.codecs.wavelet.places import INDICES, LEVELS, TABLES, Places
 from roundel.codecs.wavelet.symbols import SYMBOL_MAX
 from roundel.codecs.wavelet.synthesis import LIMIT
@@ -16,7 +16,7 @@ from roundel.codecs.weights import Weights
 from roundel.coding import Tables
 from roundel.errors import ModelError
 
-ARCHITECTURE = "wavelet/3"
+ARCHITECTURE = "wavelet/4"
 QUALITIES = 101
 QUALITIES_AT_HAND = 6
 """Nets are kept for so many qualities and tunings."""
@@ -53,19 +53,12 @@ class Stored:
 
     def filter(self, tuning: int, quality: int) -> Filter:
         """What repairs decoded pictures."""
-        return _filter(self, tuning, quality)
+        return _filter(self, f"filter.{self.tunings[tuning]}", quality)
 
-    def preparation(self, tuning: int, quality: int) -> Preparation | None:
+    def prefilter(self, tuning: int, quality: int) -> Filter | None:
         """What the encoder does to pictures first; not every tuning has it."""
         name = f"prefilter.{self.tunings[tuning]}"
-        if name not in self.weights.graphs:
-            return None
-        gain, shift = (
-            self.weights.tensor(f"{name}.{part}")[quality].astype(np.float32)[None, :, None, None]
-            for part in ("gain", "shift")
-        )
-        scale = self.weights.tensor(f"{name}.scale")[quality : quality + 1]
-        return Preparation(self.weights.graph(name), gain, shift, scale)
+        return _filter(self, name, quality) if name in self.weights.graphs else None
 
     def masking(self, tuning: int) -> float:
         """The power of contrast by which a bit's price rises, see `masking`; 0 for not at all."""
@@ -91,9 +84,8 @@ def _contexts(stored: Stored, tuning: int, quality: int) -> Contexts:
     return Contexts(tuple(levels), tensor("low_index")[tuning, quality].reshape(COLOURS, -1))
 
 
-@lru_cache(maxsize=QUALITIES_AT_HAND)
-def _filter(stored: Stored, tuning: int, quality: int) -> Filter:
-    name = f"filter.{stored.tunings[tuning]}"
+@lru_cache(maxsize=2 * QUALITIES_AT_HAND)
+def _filter(stored: Stored, name: str, quality: int) -> Filter:
     tensor = stored.weights.tensor
     biases = [tensor(f"{name}.bias")[quality]]
     graph = with_biases(stored.weights.graph(name), tensor(f"{name}.at"), biases)

@@ -1,6 +1,7 @@
 """The ends of a walk over wavelet coefficients: values decided and written, or read."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,19 @@ from roundel.errors import FormatError
 
 SYMBOL_MAX = 2**15 - 1
 _BEYOND = "a coefficient is beyond what pictures have; the file is damaged"
+
+
+class Decided(NamedTuple):
+    """What is written of a group."""
+
+    shift: int
+    flags: NDArray[np.int32]
+    held: NDArray[np.bool_]
+    """(N,) which symbols the stream holds."""
+    path: Path
+    """Their values as they are coded, signs turned."""
+    table: NDArray[np.int32]
+    """Of each, shifted already."""
 
 
 class Writing(Symbols):
@@ -59,7 +73,9 @@ class Writing(Symbols):
             self._writers[0].put((values - guess).ravel(), places.table, self._tables)
         else:
             room = np.maximum(limit - 2, 0).astype(np.float32)  # values are within 2 of their coefficients
-            values = self._details(group, places, np.clip(y, -room, room)).reshape(y.shape)
+            if max(y.max(initial=0), -y.min(initial=0)) > room.min():
+                y = np.clip(y, -room, room)
+            values = self._details(group, places, y).reshape(y.shape)
         if self._feedback:
             self._feedback.coded(group, values)
         return values
@@ -78,11 +94,12 @@ class Writing(Symbols):
             table = SHIFTED[SHIFT_MAX + shift].take(table)
             path = decide(wanted, turned, table, own, SECOND, self._tables)
         values[held] = path.values
-        self.put(group, shift, flags, _turned(path, turned), table)
+        self.put(group, Decided(shift, flags, held, _turned(path, turned), table))
         return values
 
-    def put(self, group: Group, shift: int, flags: NDArray[np.int32], path: Path, table: NDArray[np.int32]) -> None:
-        """Write a group. Args: path: values as they are coded, signs turned. table: of each, shifted already."""
+    def put(self, group: Group, decided: Decided) -> None:
+        """Write a group."""
+        shift, flags, _, path, table = decided
         writer = self._writers[group.part - 1]
         writer.put(np.array([shift], np.int32), np.array([SHIFT_TABLE], np.int32), self._tables)
         writer.put(flags, np.full(flags.size, flag_table(group.part, group.channels), np.int32), self._tables)

@@ -15,20 +15,18 @@ from roundel.codecs.wavelet import stored, synthesis
 from roundel.codecs.wavelet.codec import UNITS, WaveletModel
 from roundel.codecs.wavelet.places import LEVELS, PLAIN, SECOND, TILTS, flag_table
 from roundel.codecs.wavelet.stored import QUALITIES, TABLE_ARRAYS
-from roundel.codecs.wavelet.symbols import Writing
-from roundel.codecs.wavelet.walk import Group, walk
+from roundel.codecs.wavelet.symbols import Decided, Writing
+from roundel.codecs.wavelet.walk import Group
 from roundel.codecs.weights import read
 from roundel.coding import Tables
-from roundel.coding.dependent import Path
 from roundel.training import weights as files
 from roundel.training.graphs import prove
 from roundel.training.trainer import Task
 from roundel.training.wavelet import density
 from roundel.training.wavelet.families import family_tables
+from roundel.training.wavelet.filters import OUT_UNIT, UNIT, Filter
 from roundel.training.wavelet.graphs import bias_places, filter_graph, level_graphs
 from roundel.training.wavelet.net import WaveletNet
-from roundel.training.wavelet.postfilter import OUT_UNIT, UNIT, PostFilter
-from roundel.training.wavelet.prefilter import PreFilter, prefilter_parts
 from roundel.training.wavelet.subbands import DETAILS, LevelContext
 from roundel.training.wavelet.transform import BANDS, COLOURS
 from roundel.training.wavelet.tunings import TUNINGS
@@ -45,23 +43,16 @@ def export(
     pictures: NDArray[np.uint8],
     path: FilePath,
     notes: Mapping[str, str],
-    prefilters: Mapping[str, PreFilter] | None = None,
 ) -> None:
     """Write the weights file of a trained network.
 
     Args:
         pictures: uint8 (N, S, S, 3) of the training data, to count symbols in; S a multiple of 32.
-        prefilters: of tunings, by name.
     """
     net = net.cpu().eval()
     tensors, graphs = parts_of(net)
-    for tuning in TUNINGS:
-        if prefilters and tuning.name in prefilters:
-            name = f"prefilter.{tuning.name}"
-            found, graphs[name] = prefilter_parts(prefilters[tuning.name].eval(), net.t_of_quality)
-            tensors |= {f"{name}.{part}": array for part, array in found.items()}
     tables = net.tables
-    shape = {"tunings": [t.name for t in TUNINGS], "filter_reach_px": _filter(net, 0).reach_px}
+    shape = {"tunings": [t.name for t in TUNINGS], "filter_reach_px": net.filters[0].reach_px}
     with tempfile.TemporaryDirectory() as folder:
         draft = FilePath(folder) / "draft.safetensors"
         for _ in range(2):  # what the encoder chooses depends on the tables
@@ -101,28 +92,31 @@ def parts_of(net: WaveletNet) -> tuple[dict[str, NDArray[Any]], dict[str, bytes]
             biases = [own["first"], own[f"{name}_bias"][0, 0]] if name == "white" else [own[f"{name}_bias"][0, 0]]
             tensors[f"context{k}.{name}_at"] = bias_places(data, biases)
         del tensors[f"context{k}.first"]
-    for k, tuning in enumerate(TUNINGS):
-        found, graph = _filter_parts(net, k)
-        tensors |= {f"filter.{tuning.name}.{name}": array for name, array in found.items()}
-        graphs[f"filter.{tuning.name}"] = graph
+    filters = {f"filter.{tuning.name}": own for tuning, own in zip(TUNINGS, net.filters, strict=True)}
+    for name, repair in (filters | {f"prefilter.{name}": before for name, before in net.prefilters.items()}).items():
+        assert isinstance(repair, Filter)
+        found, graphs[name] = _filter_parts(net, repair)
+        tensors |= {f"{name}.{part}": array for part, array in found.items()}
     return tensors, graphs
 
 
 class Counting(Writing):
     """Writes, and counts the slots that symbols fall into."""
 
-    counts: NDArray[np.int64]
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.counts = np.zeros(self._tables.frequencies.size, np.int64)
 
-    def put(self, group: Group, shift: int, flags: NDArray[np.int32], path: Path, table: NDArray[np.int32]) -> None:
+    def put(self, group: Group, decided: Decided) -> None:
         """See `Writing.put`."""
-        super().put(group, shift, flags, path, table)
-        odd = path.odd.astype(np.int32)
-        own, symbols = table + SECOND * odd, (path.values + odd * np.sign(path.values)) // 2
+        super().put(group, decided)
+        odd = decided.path.odd.astype(np.int32)
+        own, symbols = decided.table + SECOND * odd, (decided.path.values + odd * np.sign(decided.path.values)) // 2
         self._count(symbols, own)
         # Where nothing is said of the sign, both are alike.
-        even = (table - 1) % TILTS == 0
+        even = (decided.table - 1) % TILTS == 0
         self._count(-symbols[even], own[even])
-        self._count(flags, np.full(flags.size, flag_table(group.part, group.channels)))
+        self._count(decided.flags, np.full(decided.flags.size, flag_table(group.part, group.channels)))
 
     def _count(self, symbols: NDArray[np.int32], table: NDArray[np.int32]) -> None:
         tables = self._tables
@@ -143,13 +137,7 @@ def refitted(model: WaveletModel, pictures: NDArray[np.uint8], prior: Tables) ->
     for number, picture in enumerate(pictures):
         quality = (number * 37 + 5) % QUALITIES
         own = model.tuned(model.stored.tunings[number % len(TUNINGS)])
-        window = Window(0, 0, *picture.shape[:2])
-        y = own.coefficients(picture, window, quality)
-        limits = model.stored.limits(own.tuning, quality)
-        price, maps = model.stored.bit_price(own.tuning), own.price_maps(picture, window)
-        counting = Counting(y, limits, tables, price, maps)
-        counting.counts = counts
-        walk(model.stored.contexts(own.tuning, quality), counting, y[0].shape[0], y[0].shape[1], LEVELS)
+        counts += own.chosen(picture, Window(0, 0, *picture.shape[:2]), quality, Counting).writing.counts
     pmfs, escapes = [], []
     for start, end in zip(tables.starts[:-1], tables.starts[1:], strict=True):
         mass = counts[start:end] + PRIOR_COUNT * (family.frequencies[start:end] / 2**24)
@@ -160,7 +148,7 @@ def refitted(model: WaveletModel, pictures: NDArray[np.uint8], prior: Tables) ->
 
 def _level_tensors(net: WaveletNet, level: LevelContext, offsets: Tensor) -> dict[str, NDArray[Any]]:
     """Biases of a level. Args: offsets: (tunings, 101, ≥ 9), of this level first."""
-    up = level.up.integers()
+    up = level.entrance.integers()
     shifts = torch.stack([_at_qualities(net, level.shifts, k) for k in _all()])
     found: dict[str, NDArray[Any]] = {
         "up_bias": up.bias,
@@ -194,21 +182,18 @@ def _multipliers(net: WaveletNet, tuning: int) -> NDArray[np.int32]:
     return torch.cat(columns, 1).mul(255 * UNITS).round().clamp(1, synthesis.LIMIT - 1).numpy().astype(np.int32)
 
 
-def _filter(net: WaveletNet, tuning: int) -> PostFilter:
-    return net.filters[tuning]  # type: ignore[return-value]
-
-
-def _filter_parts(net: WaveletNet, tuning: int) -> tuple[dict[str, NDArray[Any]], bytes]:
+def _filter_parts(net: WaveletNet, own: Filter) -> tuple[dict[str, NDArray[Any]], bytes]:
     """Biases and gains of a filter at all qualities, and its graph."""
-    own, t = _filter(net, tuning), net.t_of_quality
+    t = net.t_of_quality
     enter = own.enter.integers()
     exact = (own.enter.bias + own.shift(t)).double() * UNIT
     bias = torch.round(exact * torch.exp2(torch.from_numpy(enter.shift).double())).numpy().astype(np.int32)
     prove(enter.weight, np.abs(bias).max(0), 128, narrow=True)
-    graph = filter_graph(own, bias[0])
+    marks = np.arange(1, 1 + bias.shape[1], dtype=np.int32)  # not those of a quality, which may be all alike
+    graph = filter_graph(own, marks)
     gain = torch.exp(own.log_scale(t)[:, 0]) * net.step(t) * 255 / OUT_UNIT * 4096
     gains = gain.round().clamp(1, 2**20).numpy().astype(np.int32)
-    return {"bias": bias, "gain": gains, "at": bias_places(graph, [bias[0]])}, graph
+    return {"bias": bias, "gain": gains, "at": bias_places(graph, [marks])}, graph
 
 
 def _all() -> range:

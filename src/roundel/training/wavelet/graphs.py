@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from roundel.codecs.wavelet.walk import FOLD
 from roundel.errors import ModelError
 from roundel.training.graphs import Builder
-from roundel.training.wavelet.narrow import Integers, Narrow
-from roundel.training.wavelet.postfilter import Block, PostFilter
-from roundel.training.wavelet.subbands import DETAILS, LevelContext
-from roundel.training.wavelet.transform import BANDS, COLOURS
+from roundel.training.wavelet.filters import Block, Filter
+from roundel.training.wavelet.narrow import Narrow
+from roundel.training.wavelet.subbands import Both, LevelContext
+from roundel.training.wavelet.transform import BANDS
 
 
 def bias_places(graph: bytes, biases: Sequence[NDArray[np.int32]]) -> NDArray[np.int64]:
@@ -35,26 +35,19 @@ def level_graphs(level: LevelContext, biases: Mapping[str, NDArray[Any]]) -> dic
     width = level.white.weight.shape[0]
     graphs = {}
     b = Builder()
-    before = level.up.weight.shape[1] - (2 * DETAILS if level.finer > 1 else 2 * len(COLOURS))
-    seen = level.up.weight.shape[1] - before
-    known = b.input("known", np.uint8, [1, "h", "w", _filled(seen)])
-    x = known
-    if before:
-        x = b.node("Concat", [known, b.input("features", np.uint8, [1, "h", "w", before])], axis=3)
-    up = level.up.integers()
-    b.layer = "up"
-    x = b.conv8(x, _spread(up.weight, seen, 0), biases["first"], up.shift)
-    if level.finer > 1:
-        x = _shuffled(b, x, 2, width)
-    _context(b, x, level.white.integers(), level.white_out, biases["white_bias"][0, 0])
+    known = b.input("known", np.uint8, [1, "h", "w", _filled(level.entrance.weight.shape[1])])
+    if isinstance(level.up, Both):
+        features = b.input("features", np.uint8, [1, "h", "w", level.before])
+        x = _shuffled(b, _both(b, features, known, level.up, "up", biases["first"]), level.finer, width)
+    else:
+        x = _bytes(b, known, level.up, "up", biases["first"])
+    _said(b, _bytes(b, x, level.white, "context"), level.white_out, biases["white_bias"][0, 0])
     graphs["white"] = b.to_bytes()
     for name, layer, head in (("black", level.black, level.black_out), ("colours", level.chroma, level.chroma_out)):
         b = Builder()
         features = b.input("features", np.uint8, [1, "h", "w", width])
         known = b.input("known", np.uint8, [1, "h", "w", _filled(2 * BANDS)])
-        own = layer.integers()
-        own = own._replace(weight=_spread(own.weight, 2 * BANDS, width))
-        _context(b, b.node("Concat", [features, known], axis=3), own, head, biases[f"{name}_bias"][0, 0])
+        _said(b, _both(b, features, known, layer, "context"), head, biases[f"{name}_bias"][0, 0])
         graphs[name] = b.to_bytes()
     return graphs
 
@@ -63,16 +56,25 @@ def _filled(channels: int) -> int:
     return -(-channels // FOLD) * FOLD
 
 
-def _spread(weight: NDArray[np.int8], known: int, before: int) -> NDArray[np.int8]:
-    """Weights (O, C, k, k) with zeros for the channels that fill up those of the `known` ones after `before` others."""
-    zeros = np.zeros((len(weight), _filled(known) - known, *weight.shape[2:]), np.int8)
-    return np.concatenate([weight[:, : before + known], zeros, weight[:, before + known :]], 1)
+def _bytes(
+    b: Builder, x: str, layer: Narrow, name: str, bias: NDArray[np.int32] | None = None, *, signed: bool = False
+) -> str:
+    """A layer whose input may have more channels, which are zeros. Args: bias: instead of its own."""
+    own = layer.integers()
+    zeros = np.zeros((len(own.weight), -own.weight.shape[1] % FOLD, *own.weight.shape[2:]), np.int8)
+    b.layer = name
+    weight = np.concatenate([own.weight, zeros], 1)
+    return b.conv8(x, weight, own.bias if bias is None else bias, own.shift, signed_out=signed)
 
 
-def _context(b: Builder, x: str, own: Integers, head: Narrow, bias: NDArray[np.int32]) -> None:
+def _both(b: Builder, features: str, known: str, layer: Both, name: str, bias: NDArray[np.int32] | None = None) -> str:
+    said = _bytes(b, features, layer.features, f"{name}.features", signed=True)
+    seen = _bytes(b, known, layer.known, f"{name}.known", bias, signed=True)
+    return b.add8(said, seen, signed=(True, True, False))
+
+
+def _said(b: Builder, f: str, head: Narrow, bias: NDArray[np.int32]) -> None:
     out = head.integers()
-    b.layer = "context"
-    f = b.conv8(x, own.weight, own.bias, own.shift)
     b.output(f, "features_out", np.uint8)
     b.layer = "said"
     b.output(b.conv8(f, out.weight, bias, out.shift), "said", np.uint8)
@@ -91,7 +93,7 @@ def _shuffled(b: Builder, x: str, finer: int, channels: int) -> str:
     return b.node("Reshape", [rows, b.node("Concat", [one, *size, last], axis=0)])
 
 
-def filter_graph(own: PostFilter, bias: NDArray[np.int32]) -> bytes:
+def filter_graph(own: Filter, bias: NDArray[np.int32]) -> bytes:
     """The graph of a filter, with the biases of its first layer at a quality; its input is that of `nets.Filter`."""
     b = Builder()
     enter = own.enter.integers()

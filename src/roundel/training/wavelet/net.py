@@ -1,7 +1,8 @@
 """The wavelet codec's network: a fixed linear transform, learned contexts for its bits, learned filters after it."""
 
 import math
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -17,8 +18,8 @@ from roundel.training.wavelet import interpolation
 from roundel.training.wavelet import transform as wavelet
 from roundel.training.wavelet.density import SCALE_MIN, SCALE_STEP, SCALES
 from roundel.training.wavelet.families import family_tables, size_bits
-from roundel.training.wavelet.paths import choose
-from roundel.training.wavelet.postfilter import PostFilter
+from roundel.training.wavelet.filters import Filter, FilterShape
+from roundel.training.wavelet.paths import Chosen, choose
 from roundel.training.wavelet.subbands import DETAILS, Said, Shape, SubbandContexts, signed
 from roundel.training.wavelet.transform import COLOURS
 from roundel.training.wavelet.tuned import TunedTable
@@ -36,10 +37,10 @@ class WaveletShape:
 
     widths: tuple[int, ...] = (48, 48, 48, 48, 32)
     """Features of the contexts, coarsest level first; as many levels of the wavelet."""
-    c4: int = 64
-    c8: int = 96
-    blocks4: int = 2
-    blocks8: int = 3
+    filter: tuple[int, int, int, int] = (48, 64, 2, 2)
+    """A `FilterShape`: of what repairs decoded pictures."""
+    prefilter: tuple[int, int, int, int] = (48, 64, 1, 1)
+    """The same of what encoders do to pictures before, for tunings that have it."""
     anchors: int = 9
     step_max: float = 240.0
     """Rounding step of quality 0, in pixel values of 0 … 255."""
@@ -83,9 +84,10 @@ class WaveletNet(nn.Module):
         """log σ of a band in steps, where contexts say nothing."""
         self.low_spread = TunedTable(len(COLOURS) * interpolation.STAGES, s.anchors, count, 1.0)
         self.contexts = SubbandContexts(Shape(tuple(s.widths), s.anchors, count))
-        filters = (PostFilter(s.c4, s.c8, blocks4=s.blocks4, blocks8=s.blocks8, anchors=s.anchors) for _ in TUNINGS)
-        self.filters = nn.ModuleList(filters)
+        self.filters = nn.ModuleList(Filter(FilterShape(*s.filter), s.anchors) for _ in TUNINGS)
         """One for each tuning."""
+        prepared = [t.name for t in TUNINGS if t.prepared]
+        self.prefilters = nn.ModuleDict({name: Filter(FilterShape(*s.prefilter), s.anchors) for name in prepared})
         for number in range(len(TUNINGS[0].steps())):
             steps = torch.stack([tuning.steps()[number] for tuning in TUNINGS])
             self.register_buffer(f"relative{number}", steps[:, :, None, None], persistent=False)
@@ -158,40 +160,45 @@ class WaveletNet(nn.Module):
                 out = out.index_put((here.nonzero()[:, 0],), own(x[here], t[here], step[here]))
         return out
 
-    def code(self, parts: list[Tensor], t: Tensor, tuning: Tensor, maps: Sequence[Tensor]) -> Coded:
-        """Symbols and bits of coefficients in rounding steps, (B, C, h, w) of every part.
+    def code(self, low: Tensor, t: Tensor, tuning: Tensor, walks: Callable[[int, Tensor], "Walk"]) -> Coded:
+        """Symbols and bits of low bands (B, 3, h, w), whole numbers, and of the details that walks quantise.
 
         Args:
-            maps: factors of a bit's price (B, 1, h, w) for each level, see `codecs.wavelet.masking`.
+            walks: (level, what its bands add to scale indices) gives the walk over a level.
         """
-        low = torch.round(parts[0])
         residual, kinds = interpolation.residuals(low)
         low_bits = lookup_bits(residual, self.low_index(t, tuning)[:, :, kinds].clamp(1, SCALES - 1), self.table)
         known, features, symbols = signed(residual), None, [low]
-        bits = parts[0].new_zeros(len(low))
+        bits = low.new_zeros(len(low))
         offsets = self.offset(t, tuning)[:, :, None, None].split(DETAILS, 1)
-        price = self.get_buffer("price")[tuning][:, None, None, None]
-        for level, part, offset, factor in zip(self.contexts.steps(), parts[1:], offsets, maps, strict=True):
-            walk = Walk(part, offset, price * factor, self)
+        for number, (level, offset) in enumerate(zip(self.contexts.steps(), offsets, strict=True)):
+            walk = walks(number, offset)
             known, features = level(known, features, level.shifts(t, tuning), walk.step)
             symbols.append(walk.symbols())
             bits = bits + walk.bits
         pixels = low[0, 0].numel() * 4**self.levels
         return Coded(symbols, bits / pixels, low_bits.sum((1, 2, 3)) / pixels)
 
-    def forward(self, x: Tensor, t: Tensor, tuning: Tensor, prepared: Tensor | None = None) -> Coded:
+    def forward(self, x: Tensor, t: Tensor, tuning: Tensor) -> Coded:
         """Symbols and bits of images x (B, 3, H, W) in [0, 1] at qualities t (B,).
-
-        Args:
-            prepared: what is coded instead of the images, if the encoder does something to them first.
 
         Symbols are the encoder's, also in training: nothing before them is trained.
         """
         with torch.no_grad(), torch.autocast(x.device.type, enabled=False):
-            coded = (x if prepared is None else prepared).float().contiguous()
-            parts = [p.contiguous() for p in self.coefficients(coded, t, tuning)]
+            parts = [p.contiguous() for p in self.coefficients(x.float().contiguous(), t, tuning)]
             maps = self.price_maps(x, tuning)
-        return self.code(parts, t, tuning, maps)
+        price = self.get_buffer("price")[tuning][:, None, None, None]
+        return self.code(
+            torch.round(parts[0]), t, tuning, lambda k, offset: Choosing(parts[k + 1], offset, price * maps[k], self)
+        )
+
+    def taught(self, low: Tensor, values: Sequence[Tensor], odd: Sequence[Tensor], t: Tensor, tuning: Tensor) -> Coded:
+        """Bits of what another encoder chose, whole numbers as float32.
+
+        Args:
+            values: (B, 9, h, w) of every level. odd: 1 where the second quantiser was on.
+        """
+        return self.code(low, t, tuning, lambda k, offset: Taught(values[k], odd[k], offset, self))
 
     @staticmethod
     def price_maps(x: Tensor, tuning: Tensor) -> list[Tensor]:
@@ -202,19 +209,26 @@ class WaveletNet(nn.Module):
         return [torch.from_numpy(np.stack(level))[:, None].to(x.device) for level in zip(*each, strict=True)]
 
 
-class Walk:
-    """Quantises the details of one level, step by step, as its contexts ask, and counts their bits."""
+class Walk(ABC):
+    """Goes over the details of one level, step by step, as its contexts ask, and counts their bits.
 
-    def __init__(self, y: Tensor, offset: Tensor, price: Tensor, net: WaveletNet) -> None:
-        self.y, self.offset, self.price, self.net = y, offset, price, net
-        self.bits = y.new_zeros(len(y))
+    Args:
+        offset: (B, 9, 1, 1) what the bands add to scale indices.
+    """
+
+    def __init__(self, offset: Tensor, net: WaveletNet) -> None:
+        self.offset, self.net = offset, net
+        self.bits = offset.new_zeros(len(offset))
         self.found: list[Tensor] = []
+
+    @abstractmethod
+    def chosen(self, channels: slice, place: Tensor, skew: Tensor, fields: Tensor | None) -> Chosen:
+        """The values of some channels, 0 outside `fields`. Args: place, skew: what contexts say."""
 
     def step(self, channels: slice, said: Said, fields: Tensor | None) -> Tensor:
         """See `LevelContext.forward`."""
-        y = self.y[:, channels]
         place = _leaky(said.scale.float() + self.offset[:, channels], SCALES - 1)
-        chosen = choose(y, place, said.skew, self.price, fields, self.net.tables, self.net.table)
+        chosen = self.chosen(channels, place, said.skew, fields)
         bits = chosen.bits(place, said.skew, self.net.table)
         if fields is not None:
             bits = bits * fields
@@ -226,6 +240,31 @@ class Walk:
         """The quantised details (B, 9, h, w)."""
         white, black, colours = self.found
         return torch.cat([white + black, colours], 1)
+
+
+class Choosing(Walk):
+    """Quantises as the encoder does. Args: y: coefficients in steps (B, 9, h, w). price: of bits, broadcast to y."""
+
+    def __init__(self, y: Tensor, offset: Tensor, price: Tensor, net: WaveletNet) -> None:
+        super().__init__(offset, net)
+        self.y, self.price = y, price
+
+    def chosen(self, channels: slice, place: Tensor, skew: Tensor, fields: Tensor | None) -> Chosen:
+        """See `Walk.chosen`."""
+        return choose(self.y[:, channels], place, skew, self.price, fields, self.net.tables, self.net.table)
+
+
+class Taught(Walk):
+    """Takes what another encoder chose: values and quantisers (B, 9, h, w)."""
+
+    def __init__(self, values: Tensor, odd: Tensor, offset: Tensor, net: WaveletNet) -> None:
+        super().__init__(offset, net)
+        self.values, self.odd = values, odd
+
+    def chosen(self, channels: slice, place: Tensor, skew: Tensor, fields: Tensor | None) -> Chosen:
+        """See `Walk.chosen`."""
+        values, odd = self.values[:, channels], self.odd[:, channels]
+        return Chosen(values, odd) if fields is None else Chosen(values * fields, odd * fields)
 
 
 def _leaky(x: Tensor, high: float) -> Tensor:

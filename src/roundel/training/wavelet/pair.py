@@ -13,15 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from roundel.training import perceptual
-from roundel.training.entropy.lookup import lookup_bits
-from roundel.training.wavelet import interpolation
 from roundel.training.wavelet.density import SCALES
-from roundel.training.wavelet.net import WaveletNet
-from roundel.training.wavelet.paths import choose
-from roundel.training.wavelet.postfilter import PostFilter
-from roundel.training.wavelet.prefilter import PreFilter
-from roundel.training.wavelet.subbands import DETAILS, Said, signed
-from roundel.training.wavelet.task import Batches
+from roundel.training.wavelet.filters import Filter
+from roundel.training.wavelet.lessons import Batches
+from roundel.training.wavelet.net import Choosing, WaveletNet
+from roundel.training.wavelet.subbands import Said
 
 METRICS = (
     (perceptual.ssimulacra2, 0.55, 0.3),
@@ -42,26 +38,21 @@ VALIDATION = (0.15, 0.35, 0.55)
 class Pair(nn.Module):
     """The two nets."""
 
-    def __init__(self, before: PreFilter, after: PostFilter) -> None:
+    def __init__(self, before: Filter, after: Filter) -> None:
         super().__init__()
         self.before, self.after = before, after
 
 
-class StraightWalk:
-    """Quantises one level like `net.Walk`; gradients go straight through the rounding, and bits have the slope that the
+class Straight(Choosing):
+    """Quantises as the encoder does; gradients go straight through the rounding, and bits have the slope that the
     tables have between whole numbers."""
-
-    def __init__(self, y: Tensor, offset: Tensor, price: Tensor, net: WaveletNet) -> None:
-        self.y, self.offset, self.price, self.net = y, offset, price, net
-        self.bits = y.new_zeros(len(y))
-        self.found: list[Tensor] = []
 
     def step(self, channels: slice, said: Said, fields: Tensor | None) -> Tensor:
         """See `LevelContext.forward`."""
         y, table = self.y[:, channels], self.net.table
         with torch.no_grad():
             place = (said.scale.float() + self.offset[:, channels]).clamp(0, SCALES - 1)
-            chosen = choose(y.detach(), place, said.skew, self.price, fields, self.net.tables, self.net.table)
+            chosen = self.chosen(channels, place, said.skew, fields)
             size = ((y.abs() + chosen.odd) / 2).clamp(max=table.shape[1] - 2).floor().long()
             row = (place + 0.5 + SCALES * chosen.odd).long().clamp(max=len(table) - 1)
             slope = (table[row, size + 1] - table[row, size]) * torch.sign(y) / 2
@@ -74,11 +65,6 @@ class StraightWalk:
         self.found.append(straight)
         return chosen.values
 
-    def symbols(self) -> Tensor:
-        """The quantised details (B, 9, h, w)."""
-        white, black, colours = self.found
-        return torch.cat([white + black, colours], 1)
-
 
 def through(net: WaveletNet, x: Tensor, t: Tensor, tuning: Tensor, maps: list[Tensor]) -> tuple[Tensor, Tensor]:
     """Pictures before the filter, and bits a pixel (B,); with gradients for the pictures x (B, 3, H, W).
@@ -87,19 +73,11 @@ def through(net: WaveletNet, x: Tensor, t: Tensor, tuning: Tensor, maps: list[Te
         maps: factors of a bit's price (B, 1, h, w) for each level, see `codecs.wavelet.masking`.
     """
     parts = net.coefficients(x, t, tuning)
-    low = parts[0] + (torch.round(parts[0]) - parts[0]).detach()
-    residual, kinds = interpolation.residuals(low.detach())
-    places = net.low_index(t, tuning)[:, :, kinds].clamp(1, SCALES - 1)
-    bits = lookup_bits(residual, places, net.table).sum((1, 2, 3))
-    known, features, symbols = signed(residual), None, [low]
-    offsets = net.offset(t, tuning)[:, :, None, None].split(DETAILS, 1)
+    low = torch.round(parts[0]).detach()
     price = net.get_buffer("price")[tuning][:, None, None, None]
-    for level, part, offset, factor in zip(net.contexts.steps(), parts[1:], offsets, maps, strict=True):
-        walk = StraightWalk(part, offset, price * factor, net)
-        known, features = level(known, features, level.shifts(t, tuning), walk.step)
-        symbols.append(walk.symbols())
-        bits = bits + walk.bits
-    return net.picture(symbols, t, tuning), bits / (x.shape[2] * x.shape[3])
+    coded = net.code(low, t, tuning, lambda k, offset: Straight(parts[k + 1], offset, price * maps[k], net))
+    symbols = [parts[0] + (low - parts[0]).detach(), *coded.symbols[1:]]
+    return net.picture(symbols, t, tuning), coded.bpp + coded.low_bpp
 
 
 @dataclass
@@ -131,8 +109,9 @@ class PairTask:
         assert isinstance(model, Pair)
         tuning = torch.full((len(x),), self.tuning, device=x.device)
         maps = self.net.price_maps(x, tuning)
-        linear, bpp = through(self.net, model.before(x, t).float().contiguous(), t, tuning, maps)
-        shown = model.after(linear.contiguous(memory_format=torch.channels_last), t, self.net.step(t)).float()
+        step = self.net.step(t)
+        linear, bpp = through(self.net, model.before(x, t, step).float().contiguous(), t, tuning, maps)
+        shown = model.after(linear.contiguous(memory_format=torch.channels_last), t, step).float()
         clamped = shown.clamp(0, 1).contiguous()
         distances = [metric(x, clamped) + floor for metric, _, floor in METRICS]
         return torch.stack([bpp + RATE_FLOOR_BPP, *distances], 1).log(), (shown - clamped).square().mean()

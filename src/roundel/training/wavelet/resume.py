@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from roundel.codecs.weights import Weights, read
 from roundel.errors import ModelError
 from roundel.training.graphs import stored_in
 from roundel.training.wavelet import density
+from roundel.training.wavelet.filters import OUT_UNIT, UNIT
 from roundel.training.wavelet.narrow import Narrow
 from roundel.training.wavelet.net import LOW_SHIFT, WaveletNet
-from roundel.training.wavelet.postfilter import OUT_UNIT, UNIT
-from roundel.training.wavelet.subbands import DETAILS, FEATURE_UNIT, LevelContext
+from roundel.training.wavelet.subbands import FEATURE_UNIT, Both, LevelContext
 from roundel.training.wavelet.transform import BANDS
 from roundel.training.wavelet.tunings import TUNINGS
 
@@ -59,7 +59,9 @@ def _state(path: Path, weights: Weights, model: WaveletNet) -> dict[str, Tensor]
     state["low_spread.knots"] = torch.from_numpy(low).float()
     state["frequencies"] = torch.from_numpy(weights.tensor("tables.frequencies").astype(np.int32))
     for number, tuning in enumerate(TUNINGS):
-        state |= _filter(weights, tuning.name, model, number, knots)
+        state |= _filter(weights, f"filter.{tuning.name}", f"filters.{number}", model, knots)
+    for name in model.prefilters:
+        state |= _filter(weights, f"prefilter.{name}", f"prefilters.{name}", model, knots)
     for name, value in model.state_dict().items():
         if name not in state or state[name].shape != value.shape:
             raise ModelError(f"{path}: does not fit the configured shape: {name}")
@@ -70,25 +72,24 @@ def _level(weights: Weights, k: int, level: LevelContext, prefix: str) -> dict[s
     state: dict[str, Tensor] = {}
     for graph, name in NETS:
         held = stored_in(weights.graph(f"context{k}.{graph}").data)
-        layer: Narrow = getattr(level, name)
-        width = layer.weight.shape[1]
-        state |= _layer(held, "context", layer, f"{prefix}.{name}", slice(0, width))
-        head: Narrow = getattr(level, f"{name}_out")
-        state |= _layer(held, "said", head, f"{prefix}.{name}_out", slice(None))
+        state |= _layers(held, "context", getattr(level, name), f"{prefix}.{name}")
+        state |= _layers(held, "said", getattr(level, f"{name}_out"), f"{prefix}.{name}_out")
     held = stored_in(weights.graph(f"context{k}.white").data)
-    channels = _known_then_features(held["up.weight"].shape[1], level)
-    state |= _layer(held, "up", level.up, f"{prefix}.up", channels)
-    bias = weights.tensor(f"context{k}.up_bias") / np.exp2(weights.tensor(f"context{k}.up_bits")) / level.up.unit
-    state[f"{prefix}.up.bias"] = torch.from_numpy(bias).float()
+    state |= _layers(held, "up", level.up, f"{prefix}.up")
+    bias = weights.tensor(f"context{k}.up_bias") / np.exp2(weights.tensor(f"context{k}.up_bits")) / level.entrance.unit
+    name = f"{prefix}.up.known.bias" if isinstance(level.up, Both) else f"{prefix}.up.bias"
+    state[name] = torch.from_numpy(bias).float()
     return state
 
 
-def _known_then_features(width: int, level: LevelContext) -> NDArray[np.int64]:
-    """Channels of the first layer without those that fill up the known ones to a multiple of 4."""
-    own = level.up.weight.shape[1]
-    filling = width - own
-    known = 2 * DETAILS if level.finer > 1 else own
-    return np.concatenate([np.arange(known), np.arange(known + filling, width)])
+def _layers(held: Constants, name: str, layer: nn.Module, key: str) -> dict[str, Tensor]:
+    """State of a layer, or of both layers of a `Both`."""
+    if isinstance(layer, Both):
+        return _layers(held, f"{name}.features", layer.features, f"{key}.features") | _layers(
+            held, f"{name}.known", layer.known, f"{key}.known"
+        )
+    assert isinstance(layer, Narrow)
+    return _layer(held, name, layer, key, slice(0, layer.weight.shape[1]))
 
 
 def _layer(held: Constants, name: str, layer: Narrow, key: str, channels: Any) -> dict[str, Tensor]:
@@ -109,18 +110,17 @@ def _spread(weights: Weights, k: int, knots: NDArray[np.int64]) -> NDArray[np.fl
     return np.concatenate(parts, 2) * density.SCALE_STEP + math.log(density.SCALE_MIN)
 
 
-def _filter(weights: Weights, name: str, model: WaveletNet, number: int, knots: NDArray[np.int64]) -> dict[str, Tensor]:
-    held = stored_in(weights.graph(f"filter.{name}").data)
+def _filter(weights: Weights, name: str, key: str, model: WaveletNet, knots: NDArray[np.int64]) -> dict[str, Tensor]:
+    held = stored_in(weights.graph(name).data)
     state: dict[str, Tensor] = {}
-    own = model.filters[number]
-    for key, layer in own.named_modules():
+    for role, layer in model.get_submodule(key).named_modules():
         if isinstance(layer, Narrow):
-            state |= _layer(held, key, layer, f"filters.{number}.{key}", slice(None))
-    bias = weights.tensor(f"filter.{name}.bias")[knots] * held["enter.scale"].astype(np.float64) / UNIT
-    state[f"filters.{number}.enter.bias"] = torch.from_numpy(bias.mean(0)).float()
-    state[f"filters.{number}.shift.knots"] = torch.from_numpy(bias - bias.mean(0)).float()
+            state |= _layer(held, role, layer, f"{key}.{role}", slice(None))
+    bias = weights.tensor(f"{name}.bias")[knots] * held["enter.scale"].astype(np.float64) / UNIT
+    state[f"{key}.enter.bias"] = torch.from_numpy(bias.mean(0)).float()
+    state[f"{key}.shift.knots"] = torch.from_numpy(bias - bias.mean(0)).float()
     t = torch.from_numpy(weights.tensor("t_of_quality")[knots])
-    gain = torch.from_numpy(weights.tensor(f"filter.{name}.gain")[knots].astype(np.float64))
+    gain = torch.from_numpy(weights.tensor(f"{name}.gain")[knots].astype(np.float64))
     log_scale = torch.log(gain * OUT_UNIT / 4096 / 255 / model.step(t).double())
-    state[f"filters.{number}.log_scale.knots"] = log_scale[:, None].float()
+    state[f"{key}.log_scale.knots"] = log_scale[:, None].float()
     return state

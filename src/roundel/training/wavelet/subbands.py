@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from roundel.codecs.wavelet.walk import VALUES
 from roundel.training.wavelet.density import SKEWS
-from roundel.training.wavelet.narrow import Narrow
+from roundel.training.wavelet.narrow import POSITIVE, SIGNED, Narrow
 from roundel.training.wavelet.transform import BANDS, COLOURS
 from roundel.training.wavelet.tuned import TunedTable
 
@@ -93,6 +93,22 @@ class Said(NamedTuple):
 Step = Callable[[slice, Said, Tensor | None], Tensor]
 
 
+class Both(nn.Module):
+    """ReLU(what features say, 1×1, + what is known by now says, 3×3), each rounded to bytes before.
+
+    Features have looked around already: nine taps of theirs would cost five times as much and say little more.
+    """
+
+    def __init__(self, features: int, known: int, width: int) -> None:
+        super().__init__()
+        self.features = Narrow(features, width, 1, SIGNED, bias=False)
+        self.known = Narrow(known, width, 3, SIGNED)
+
+    def forward(self, features: Tensor, known: Tensor, add: Tensor | None = None) -> Tensor:
+        """(B, width, h, w). Args: add: (B, width), what the quality adds, in steps."""
+        return (self.features(features) + self.known(known, add)).clamp(*POSITIVE)
+
+
 class LevelContext(nn.Module):
     """The nets of one level.
 
@@ -105,14 +121,21 @@ class LevelContext(nn.Module):
         super().__init__()
         self.finer = 2 if before else 1
         known = 2 * (DETAILS if before else len(COLOURS))
-        self.up = Narrow(known + before, self.finer**2 * width, 3)
+        self.before = before
+        up = self.finer**2 * width
+        self.up = Both(before, known, up) if before else Narrow(known, up, 3)
         self.shift = TunedTable(width, shape.anchors, shape.tunings)
         self.white = Narrow(width, width, 3)
         self.white_out = Narrow(width, 2 * BANDS, 1, None, gain=0.1, scale=HEAD_SCALE, bias=False)
-        self.black = Narrow(width + 2 * BANDS, width, 3)
+        self.black = Both(width, 2 * BANDS, width)
         self.black_out = Narrow(width, 2 * BANDS, 1, None, gain=0.1, scale=HEAD_SCALE, bias=False)
-        self.chroma = Narrow(width + 2 * BANDS, width, 3)
+        self.chroma = Both(width, 2 * BANDS, width)
         self.chroma_out = Narrow(width, 4 * BANDS, 1, None, gain=0.1, scale=HEAD_SCALE, bias=False)
+
+    @property
+    def entrance(self) -> Narrow:
+        """The layer whose bias the quality adds to."""
+        return self.up.known if isinstance(self.up, Both) else self.up
 
     def shifts(self, t: Tensor, tuning: Tensor) -> Tensor:
         """What is added to the features (B, width) at qualities t (B,), in steps; integers."""
@@ -129,16 +152,17 @@ class LevelContext(nn.Module):
         Returns:
             Signed magnitudes (B, 18, h, w) and features of this level.
         """
-        x = known if features is None else torch.cat([known, features], 1)
-        f = shuffle(self.up(x, shifts.repeat(1, self.finer**2)), self.finer)
+        shifts = shifts.repeat(1, self.finer**2)
+        f = self.up(known, shifts) if features is None else self.up(features, known, shifts)
+        f = shuffle(f, self.finer)
         board = white_fields(f.shape[2], f.shape[3], f.device)
         f = self.white(f)
         luma = slice(0, BANDS)
         white = step(luma, said(self.white_out(f)), board)
-        g = self.black(torch.cat([f, signed(white).to(f.dtype)], 1))
+        g = self.black(f, signed(white).to(f.dtype))
         black = step(luma, said(self.black_out(g)), ~board)
         found = white + black
-        h = self.chroma(torch.cat([g, signed(found).to(f.dtype)], 1))
+        h = self.chroma(g, signed(found).to(f.dtype))
         colours = step(slice(BANDS, DETAILS), said(self.chroma_out(h)), None)
         return signed(torch.cat([found, colours], 1)).to(f.dtype), h
 

@@ -3,24 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from roundel.codecs.wavelet.stored import Stored
-from roundel.codecs.wavelet.stored import read as read_stored
+from roundel.codecs.wavelet.codec import WaveletModel
 from roundel.codecs.weights import read as read_weights
-from roundel.errors import ImageError
 from roundel.training import data
+from roundel.training.wavelet.lessons import USUAL_STEP, Batches, LessonTask, lessons
 from roundel.training.wavelet.net import WaveletNet, WaveletShape
 from roundel.training.wavelet.pictures import Mixed
 from roundel.training.wavelet.tunings import TUNINGS
 
 VALIDATION_QUALITIES = (0.1, 0.3, 0.5, 0.7, 0.9)
-USUAL_STEP = 30.0
-"""Rounding step, in pixel values, at which a bit per pixel counts as it is."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +32,12 @@ class Data:
     """Share with a drawn patch in it."""
     filters: bool = True
     """Whether filters are trained along, by squared error; else bits alone are."""
-    prepared: str = ""
-    """A weights file whose encoder prepares the pictures, as it does before it codes them; filters must be off."""
-
-
-class Batches(Protocol):
-    """Where crops come from."""
-
-    def batch(self, count: int, side: int, generator: np.random.Generator) -> Tensor:
-        """uint8 (count, 3, side, side)."""
-        ...
+    teacher: str = ""
+    """A weights file whose encoder is learned from, see `lessons`; else nets learn from their own choices, and the
+    pre-filter is not trained."""
+    lessons: int = 6000
+    """So many crops of `lesson_px` are encoded by the teacher before training begins."""
+    lesson_px: int = 192
 
 
 @dataclass
@@ -60,8 +52,6 @@ class WaveletTask:
     validation: Tensor
     """uint8 (N, 3, H, W), sides multiples of 32."""
     filters: bool = True
-    encoder: Stored | None = None
-    """What prepares pictures for a tuning."""
 
     @property
     def net(self) -> WaveletNet:
@@ -77,7 +67,7 @@ class WaveletTask:
         """See `Task.loss`. Qualities are stratified: every batch sees the whole range."""
         t = (torch.arange(len(x), device=x.device) + torch.rand(len(x), device=x.device)) / len(x)
         tuning = torch.randint(len(TUNINGS), (len(x),), device=x.device)
-        coded = model(x, t, tuning, self._prepared(x, t, tuning))
+        coded = model(x, t, tuning)
         step = self.net.step(t)
         # Bits fall about as the rounding step grows: all qualities weigh the same so.
         bpp = coded.bpp + coded.low_bpp
@@ -107,43 +97,35 @@ class WaveletTask:
                     t = torch.full((len(x),), quality, device=device)
                     tunings = torch.full((len(x),), number, device=device)
                     with torch.autocast(device.type, torch.bfloat16):
-                        coded = model(pixels, t, tunings, self._prepared(pixels, t, tunings))
+                        coded = model(pixels, t, tunings)
                     parts.append(coded.bpp + coded.low_bpp)
                 bpp = torch.cat(parts).mean().item()
                 total += float(np.log(bpp)) / len(VALIDATION_QUALITIES) / len(TUNINGS)
                 values[f"{tuning.name}_{quality}"] = bpp
         return total, values
 
-    def _prepared(self, x: Tensor, t: Tensor, tuning: Tensor) -> Tensor | None:
-        """Pictures (B, 3, H, W) in [0, 1] as they are coded, if the encoder does something to them first."""
-        if self.encoder is None:
-            return None
-        known = torch.from_numpy(self.encoder.weights.tensor("t_of_quality"))
-        out = x.clone()
-        for at, (own, number) in enumerate(zip(t.tolist(), tuning.tolist(), strict=True)):
-            preparation = self.encoder.preparation(number, int((known - own).abs().argmin()))
-            if preparation is not None:
-                pixels = np.ascontiguousarray(x[at].float().mul(255).permute(1, 2, 0).cpu().numpy())
-                found = torch.from_numpy(preparation.prepared(pixels)).permute(2, 0, 1)
-                out[at] = found.div(255).to(x)
-        return out
 
-
-def build(shape: WaveletShape, settings: Data, folders: Sequence[Path], seed: int) -> WaveletTask:
+def build(shape: WaveletShape, settings: Data, folders: Sequence[Path], seed: int) -> WaveletTask | LessonTask:
     """The task on the pictures in folders, and a model that starts with their spreads.
 
     Raises:
-        ImageError: a folder holds no pictures, or none large enough; filters are to be trained on prepared pictures.
-        ModelError: the weights that prepare them are missing or damaged.
+        ImageError: a folder holds no pictures, or none large enough.
+        ModelError: the teacher's weights are missing or damaged.
     """
     training, validating = data.split(data.find_images(folders))
     images = data.load(training, settings.scales)
     crops = data.Crops(images)
     model = WaveletNet(shape)
     model.initialise(crops.batch(64, settings.validation_px, np.random.default_rng(seed)).float().div(255))
-    validation = data.centre_crops(data.load(validating), settings.validation_px)
-    encoder = read_stored(read_weights(Path(settings.prepared))) if settings.prepared else None
-    if encoder and settings.filters:
-        raise ImageError("pictures that are prepared are not what filters are to restore: set filters = false")
     mixed = Mixed(crops, settings.drawn, settings.patched)
-    return WaveletTask(model, mixed, validation, settings.filters, encoder)
+    if not settings.teacher:
+        validation = data.centre_crops(data.load(validating), settings.validation_px)
+        return WaveletTask(model, mixed, validation, settings.filters)
+    teacher = WaveletModel.load(read_weights(Path(settings.teacher)), name="", model_id=0)
+    model.t_of_quality.copy_(torch.from_numpy(teacher.stored.weights.tensor("t_of_quality")))
+    held = data.Crops(data.load(validating, settings.scales))
+    sets = [
+        lessons(teacher, source, count, settings.lesson_px, np.random.default_rng([seed, count]))
+        for source, count in ((mixed, settings.lessons), (held, settings.lessons // 10))
+    ]
+    return LessonTask(model, *sets)

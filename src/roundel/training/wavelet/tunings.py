@@ -22,6 +22,8 @@ class Tuning(NamedTuple):
     bit_price: float
     masking: float = 0.0
     """The power of contrast by which a bit's price rises, see `codecs.wavelet.masking`."""
+    prepared: bool = False
+    """Whether the encoder has a net before the codec, too."""
 
     def steps(self) -> list[Tensor]:
         """(C,) for every part, coarsest first: relative to the quality's step, the bands' lengths included.
@@ -39,7 +41,7 @@ class Tuning(NamedTuple):
 
 
 TUNINGS = (
-    Tuning("ssimulacra2", (1 / 2.2, 1 / 1.8, 1 / 1.4, 1.2, 1.2 / 0.9), 1 / 0.95, 0.05, masking=0.5),
+    Tuning("ssimulacra2", (1 / 2.2, 1 / 1.8, 1 / 1.4, 1.2, 1.2 / 0.9), 1 / 0.95, 0.05, masking=0.5, prepared=True),
     Tuning("psnr", (1.0,) * LEVELS, 1.0, 2 * 0.6931 / 12),
 )
 """The order is that of their numbers in files."""

@@ -2,13 +2,13 @@
 
 import torch
 
-from roundel.training.wavelet.postfilter import PostFilter, unshuffle
+from roundel.training.wavelet.filters import Filter, FilterShape, unshuffle
 from roundel.training.wavelet.subbands import shuffle
 
 
-def make() -> PostFilter:
+def make() -> Filter:
     torch.manual_seed(0)
-    return PostFilter(8, 12, blocks4=1, blocks8=1, anchors=2)
+    return Filter(FilterShape(8, 12, 1, 1), anchors=2)
 
 
 @torch.no_grad()

@@ -1,4 +1,10 @@
-"""What a linear transform leaves to be desired: a residual network on the decoded picture, in bytes."""
+"""Nets from pictures to better ones, in bytes, before and after the codec.
+
+After it they add what a linear transform leaves to be desired; before it, faint texture is drawn a little stronger, and
+detail that is not seen goes.
+"""
+
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,24 +31,32 @@ class Block(nn.Module):
         return (x + self.conv2(self.conv1(x))).clamp(*SIGNED)
 
 
-class PostFilter(nn.Module):
-    """Pixels (B, 3, H, W), decoded, to better ones; H and W are multiples of 8. Starts nearly as the identity.
+class FilterShape(NamedTuple):
+    """Channels at 1/4 and 1/8 of the resolution, and residual blocks there; one more at 1/4 ends the net."""
 
-    It sees the picture in whole pixel values. Features at 1/4 and 1/8 of the resolution; the correction counts in
-    rounding steps of the quality.
+    c4: int
+    c8: int
+    blocks4: int
+    blocks8: int
+
+
+class Filter(nn.Module):
+    """Pixels (B, 3, H, W) to better ones; H and W are multiples of 8. Starts nearly as the identity.
+
+    It sees the picture in whole pixel values. The correction counts in rounding steps of the quality.
 
     Args:
-        c4, c8: channels at 1/4 and 1/8. blocks4, blocks8: residual blocks there; one more at 1/4 ends it.
         anchors: knots of what varies with the quality.
     """
 
-    def __init__(self, c4: int, c8: int, *, blocks4: int, blocks8: int, anchors: int) -> None:
+    def __init__(self, shape: FilterShape, anchors: int) -> None:
         super().__init__()
+        c4, c8 = shape.c4, shape.c8
         self.enter = Narrow(3 * 4**2, c4, 3, SIGNED, gain=4.0, scale=UNIT / 255)
         self.shift = QualityTable(c4, anchors)
-        self.blocks4 = nn.ModuleList(Block(c4) for _ in range(blocks4))
+        self.blocks4 = nn.ModuleList(Block(c4) for _ in range(shape.blocks4))
         self.down = Narrow(c4, c8, 3, SIGNED, stride=2)
-        self.blocks8 = nn.ModuleList(Block(c8) for _ in range(blocks8))
+        self.blocks8 = nn.ModuleList(Block(c8) for _ in range(shape.blocks8))
         self.up = Narrow(c8, 4 * c4, 1, SIGNED, gain=0.01)
         self.last = Block(c4)
         self.leave = Narrow(c4, 3 * 4**2, 3, SIGNED, gain=0.01, unit=OUT_UNIT, scale=OUT_UNIT / UNIT)
@@ -55,10 +69,14 @@ class PostFilter(nn.Module):
         return 4 * (2 + 2 * len(self.blocks4) + 2) + 8 * (1 + 2 * len(self.blocks8)) + 8
 
     def forward(self, x: Tensor, t: Tensor, step: Tensor) -> Tensor:
-        """Pictures in [0, 1], linear decoded, at qualities t (B,) whose rounding steps are `step` (B,), to better ones.
+        """Pictures in [0, 1] at qualities t (B,) whose rounding steps are `step` (B,), to better ones.
 
         The result is not rounded to whole pixel values.
         """
+        return x + self.change(x, t, step)
+
+    def change(self, x: Tensor, t: Tensor, step: Tensor) -> Tensor:
+        """What `forward` adds."""
         pixels = x * 255
         whole = pixels + (pixels.detach().round().clamp(0, 255) - pixels.detach())
         shift = self.shift(t) * UNIT
@@ -70,7 +88,7 @@ class PostFilter(nn.Module):
             g = block(g)
         h = (h + shuffle(self.up(g), 2)).clamp(*SIGNED)
         out = shuffle(self.leave(self.last(h)), 4).float()
-        return x + out * (torch.exp(self.log_scale(t)[:, :, None, None]) * step[:, None, None, None] / OUT_UNIT)
+        return out * (torch.exp(self.log_scale(t)[:, :, None, None]) * step[:, None, None, None] / OUT_UNIT)
 
 
 def unshuffle(x: Tensor) -> Tensor:
