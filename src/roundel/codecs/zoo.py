@@ -54,7 +54,7 @@ class Entry(NamedTuple):
 ENTRIES = (
     Entry(41, "photo-wavelet", Kind.LOSSY, "photos and other pictures"),
     Entry(25, "photo-fast", Kind.LOSSLESS, "the quickest: encode --lossless --effort 0"),
-    Entry(40, "cifar", Kind.LOSSLESS, "packs of pictures of 32 × 32 pixels"),
+    Entry(42, "cifar", Kind.LOSSLESS, "packs of pictures of 32 × 32 pixels"),
     Entry(24, "photo", Kind.LOSSLESS, "photos and other pictures"),
     Entry(30, "histology", Kind.LOSSLESS, "slides of stained tissue"),
     Entry(35, "photo-tokens", Kind.TOKENS, "integers for learning from photos"),
