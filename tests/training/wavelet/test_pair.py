@@ -51,6 +51,5 @@ def test_a_step_of_training_lowers_the_loss_it_was_taken_on(x: torch.Tensor) -> 
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    task.rates = torch.tensor([0.1, 0.17, 0.13, 0.1]).repeat(6, 1)  # as they were
     assert task.validate(pair)[0] < before
     assert all(p.grad is None for p in net.contexts.parameters())

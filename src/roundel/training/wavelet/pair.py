@@ -29,6 +29,7 @@ RATE_FLOOR_BPP = 0.03
 QUALITIES = (0.05, 0.89)
 PLACES = 6
 """Of the quality, at which exchange rates are kept."""
+USUAL_RATES = torch.tensor([0.1, 0.17, 0.13, 0.1]).repeat(PLACES, 1)
 ASIDE = 0.05
 """How far apart in quality, on each side, an exchange rate is measured."""
 MEASURE_EVERY = 24
@@ -92,8 +93,9 @@ class PairTask:
     validation: Tensor
     """uint8 (N, 3, H, W), sides multiples of 32."""
     tuning: int = 0
-    rates: Tensor = field(default_factory=lambda: torch.tensor([0.1, 0.17, 0.13, 0.1]).repeat(PLACES, 1))
-    """(PLACES, 1 + metrics): how the logarithms of rate and of each distance change with the quality."""
+    rates: Tensor = field(default_factory=USUAL_RATES.clone)
+    """(PLACES, 1 + metrics): how the logarithms of rate and of each distance change with the quality. Measured again
+    and again in training; validation has the usual ones, so that its scores can be compared."""
     calls: int = 0
 
     def __post_init__(self) -> None:
@@ -105,16 +107,19 @@ class PairTask:
         return self.crops.batch(count, side, generator)
 
     def logs(self, model: nn.Module, x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
-        """Logarithms of the rate and of each distance (B, 1 + metrics), and the squared error of what leaves 0 … 1."""
+        """Logarithms of the rate and of each distance (B, 1 + metrics), and the squared error of what leaves 0 … 1.
+
+        In float32 throughout: small distances are no more than the errors of bfloat16, and have no logarithm then.
+        """
         assert isinstance(model, Pair)
-        tuning = torch.full((len(x),), self.tuning, device=x.device)
+        tuning, step = torch.full((len(x),), self.tuning, device=x.device), self.net.step(t)
         maps = self.net.price_maps(x, tuning)
-        step = self.net.step(t)
-        linear, bpp = through(self.net, model.before(x, t, step).float().contiguous(), t, tuning, maps)
-        shown = model.after(linear.contiguous(memory_format=torch.channels_last), t, step).float()
-        clamped = shown.clamp(0, 1).contiguous()
-        distances = [metric(x, clamped) + floor for metric, _, floor in METRICS]
-        return torch.stack([bpp + RATE_FLOOR_BPP, *distances], 1).log(), (shown - clamped).square().mean()
+        with torch.autocast(x.device.type, enabled=False):
+            linear, bpp = through(self.net, model.before(x, t, step).float().contiguous(), t, tuning, maps)
+            shown = model.after(linear.contiguous(memory_format=torch.channels_last), t, step).float()
+            clamped = shown.clamp(0, 1).contiguous()
+            distances = [metric(x, clamped) + floor for metric, _, floor in METRICS]
+            return torch.stack([bpp + RATE_FLOOR_BPP, *distances], 1).log(), (shown - clamped).square().mean()
 
     def loss(self, model: nn.Module, x: Tensor, progress: float) -> tuple[Tensor, dict[str, float]]:
         """See `Task.loss`."""
@@ -124,7 +129,7 @@ class PairTask:
             self._measure(model, x, t)
         self.calls += 1
         found, beyond = self.logs(model, x, t)
-        loss = self._weighed(found, t).mean() + 3 * beyond
+        loss = _weighed(found, t, self.rates).mean() + 3 * beyond
         return loss, {"loss": loss.item(), "log_rate": found[:, 0].mean().item(), "log_eye": found[:, 1].mean().item()}
 
     @torch.no_grad()
@@ -134,18 +139,9 @@ class PairTask:
         for quality in VALIDATION:
             for x in self.validation.split(4):
                 t = torch.full((len(x),), quality)
-                parts.append(self._weighed(self.logs(model, x.float().div(255), t)[0], t))
+                parts.append(_weighed(self.logs(model, x.float().div(255), t)[0], t, USUAL_RATES))
         score = torch.cat(parts).mean().item()
         return score, {"validation": score}
-
-    def _weighed(self, logs: Tensor, t: Tensor) -> Tensor:
-        """(B,) log-rate and log-distances at the exchange rates of the qualities t."""
-        place = t * (PLACES - 1)
-        low = place.floor().long().clamp(max=PLACES - 2)
-        part = (place - low)[:, None]
-        slopes = self.rates[low] * (1 - part) + self.rates[low + 1] * part
-        shares = torch.tensor([share for _, share, _ in METRICS])
-        return logs[:, 0] + (shares * slopes[:, :1] / slopes[:, 1:].clamp_min(0.01) * logs[:, 1:]).sum(1)
 
     @torch.no_grad()
     def _measure(self, model: nn.Module, x: Tensor, t: Tensor) -> None:
@@ -154,3 +150,13 @@ class PairTask:
         for own, quality in zip(change, t, strict=True):
             near = 0.1 * torch.exp(-0.5 * ((torch.linspace(0, 1, PLACES) - quality) / 0.15) ** 2)[:, None]
             self.rates = self.rates * (1 - near) + near * own
+
+
+def _weighed(logs: Tensor, t: Tensor, rates: Tensor) -> Tensor:
+    """(B,) log-rate and log-distances at the exchange rates of the qualities t."""
+    place = t * (PLACES - 1)
+    low = place.floor().long().clamp(max=PLACES - 2)
+    part = (place - low)[:, None]
+    slopes = rates[low] * (1 - part) + rates[low + 1] * part
+    shares = torch.tensor([share for _, share, _ in METRICS])
+    return logs[:, 0] + (shares * slopes[:, :1] / slopes[:, 1:].clamp_min(0.01) * logs[:, 1:]).sum(1)
