@@ -89,3 +89,12 @@ def test_drawn_pictures_are_of_every_kind() -> None:
     found = [draw(48, random) for _ in range(60)]
     assert all(p.shape == (48, 48, 3) and p.dtype == np.uint8 for p in found)
     assert any(p.std() == 0 for p in found) or any(len(np.unique(p.reshape(-1, 3), axis=0)) == 2 for p in found)
+
+
+def test_a_net_that_has_learned_nothing_makes_files(tmp_path: Path) -> None:
+    """Its biases are all alike, which says nothing of where they stand in the graphs."""
+    net, path = WaveletNet(TINY), tmp_path / "fresh.safetensors"
+    export(net, np.stack([smooth_picture(64, 64)]), path, {})
+    model, window = zoo.get(str(path)), Window(0, 0, 64, 64)
+    coded = model.encode(smooth_picture(64, 64), window, 50)
+    assert model.decode(coded.passes, 64, 64, 50).crc == coded.crc

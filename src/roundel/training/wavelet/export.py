@@ -25,7 +25,7 @@ from roundel.training.trainer import Task
 from roundel.training.wavelet import density
 from roundel.training.wavelet.families import family_tables
 from roundel.training.wavelet.filters import OUT_UNIT, UNIT, Filter
-from roundel.training.wavelet.graphs import bias_places, filter_graph, level_graphs
+from roundel.training.wavelet.graphs import filter_graph, level_graphs
 from roundel.training.wavelet.net import WaveletNet
 from roundel.training.wavelet.subbands import DETAILS, LevelContext
 from roundel.training.wavelet.transform import BANDS, COLOURS
@@ -87,11 +87,8 @@ def parts_of(net: WaveletNet) -> tuple[dict[str, NDArray[Any]], dict[str, bytes]
     for k, level in enumerate(net.contexts.steps()):
         own = _level_tensors(net, level, offsets[..., k * DETAILS :])
         tensors |= {f"context{k}.{name}": array for name, array in own.items()}
-        for name, data in level_graphs(level, own).items():
-            graphs[f"context{k}.{name}"] = data
-            biases = [own["first"], own[f"{name}_bias"][0, 0]] if name == "white" else [own[f"{name}_bias"][0, 0]]
-            tensors[f"context{k}.{name}_at"] = bias_places(data, biases)
-        del tensors[f"context{k}.first"]
+        for name, (data, places) in level_graphs(level).items():
+            graphs[f"context{k}.{name}"], tensors[f"context{k}.{name}_at"] = data, places
     filters = {f"filter.{tuning.name}": own for tuning, own in zip(TUNINGS, net.filters, strict=True)}
     for name, repair in (filters | {f"prefilter.{name}": before for name, before in net.prefilters.items()}).items():
         assert isinstance(repair, Filter)
@@ -155,7 +152,6 @@ def _level_tensors(net: WaveletNet, level: LevelContext, offsets: Tensor) -> dic
         "up_bits": up.shift,
         "shift": shifts.round().numpy().astype(np.int16),
     }
-    found["first"] = up.bias + (np.tile(found["shift"][0, 0].astype(np.int32), level.finer**2) << up.shift)
     most = np.abs(up.bias) + np.abs(found["shift"]).max(initial=0) * 2.0**up.shift
     prove(up.weight, most, 255, narrow=True)
     luma, colours = offsets[..., :BANDS], offsets[..., BANDS:DETAILS]
@@ -189,11 +185,10 @@ def _filter_parts(net: WaveletNet, own: Filter) -> tuple[dict[str, NDArray[Any]]
     exact = (own.enter.bias + own.shift(t)).double() * UNIT
     bias = torch.round(exact * torch.exp2(torch.from_numpy(enter.shift).double())).numpy().astype(np.int32)
     prove(enter.weight, np.abs(bias).max(0), 128, narrow=True)
-    marks = np.arange(1, 1 + bias.shape[1], dtype=np.int32)  # not those of a quality, which may be all alike
-    graph = filter_graph(own, marks)
+    graph, places = filter_graph(own)
     gain = torch.exp(own.log_scale(t)[:, 0]) * net.step(t) * 255 / OUT_UNIT * 4096
     gains = gain.round().clamp(1, 2**20).numpy().astype(np.int32)
-    return {"bias": bias, "gain": gains, "at": bias_places(graph, [marks])}, graph
+    return {"bias": bias, "gain": gains, "at": places}, graph
 
 
 def _all() -> range:

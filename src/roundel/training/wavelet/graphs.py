@@ -1,6 +1,6 @@
-"""The graphs of the wavelet model as ONNX files, at the first quality, and where in them biases are to replace."""
+"""The graphs of the wavelet model as ONNX files, with marks where biases of a quality are to stand."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,30 +26,39 @@ def bias_places(graph: bytes, biases: Sequence[NDArray[np.int32]]) -> NDArray[np
     return np.array(found, np.int64)
 
 
-def level_graphs(level: LevelContext, biases: Mapping[str, NDArray[Any]]) -> dict[str, bytes]:
-    """The three graphs of a level's contexts, at quality 0 of the first tuning.
+def marks(count: int, which: int) -> NDArray[np.int32]:
+    """(count,) numbers that stand nowhere else in a graph. Args: which: of its layers to mark, from 0."""
+    return np.arange(1, 1 + count, dtype=np.int32) + 10_000 * which
 
-    Args:
-        biases: from `_level_tensors`. Names of inputs are those of `nets.LevelContext`.
+
+def level_graphs(level: LevelContext) -> dict[str, tuple[bytes, NDArray[np.int64]]]:
+    """The three graphs of a level's contexts, and where in each the biases begin that a quality replaces.
+
+    Names of inputs are those of `nets.LevelContext`.
     """
     width = level.white.weight.shape[0]
+    entrance = marks(len(level.entrance.weight), 0)
     graphs = {}
     b = Builder()
     known = b.input("known", np.uint8, [1, "h", "w", _filled(level.entrance.weight.shape[1])])
     if isinstance(level.up, Both):
         features = b.input("features", np.uint8, [1, "h", "w", level.before])
-        x = _shuffled(b, _both(b, features, known, level.up, "up", biases["first"]), level.finer, width)
+        x = _shuffled(b, _both(b, features, known, level.up, "up", entrance), level.finer, width)
     else:
-        x = _bytes(b, known, level.up, "up", biases["first"])
-    _said(b, _bytes(b, x, level.white, "context"), level.white_out, biases["white_bias"][0, 0])
-    graphs["white"] = b.to_bytes()
+        x = _bytes(b, known, level.up, "up", entrance)
+    said = _said(b, _bytes(b, x, level.white, "context"), level.white_out)
+    graphs["white"] = _placed(b, [entrance, said])
     for name, layer, head in (("black", level.black, level.black_out), ("colours", level.chroma, level.chroma_out)):
         b = Builder()
         features = b.input("features", np.uint8, [1, "h", "w", width])
         known = b.input("known", np.uint8, [1, "h", "w", _filled(2 * BANDS)])
-        _said(b, _both(b, features, known, layer, "context"), head, biases[f"{name}_bias"][0, 0])
-        graphs[name] = b.to_bytes()
+        graphs[name] = _placed(b, [_said(b, _both(b, features, known, layer, "context"), head)])
     return graphs
+
+
+def _placed(b: Builder, biases: Sequence[NDArray[np.int32]]) -> tuple[bytes, NDArray[np.int64]]:
+    graph = b.to_bytes()
+    return graph, bias_places(graph, biases)
 
 
 def _filled(channels: int) -> int:
@@ -73,11 +82,14 @@ def _both(b: Builder, features: str, known: str, layer: Both, name: str, bias: N
     return b.add8(said, seen, signed=(True, True, False))
 
 
-def _said(b: Builder, f: str, head: Narrow, bias: NDArray[np.int32]) -> None:
+def _said(b: Builder, f: str, head: Narrow) -> NDArray[np.int32]:
+    """The outputs; gives the head's marks."""
     out = head.integers()
+    bias = marks(len(out.weight), 1)
     b.output(f, "features_out", np.uint8)
     b.layer = "said"
     b.output(b.conv8(f, out.weight, bias, out.shift), "said", np.uint8)
+    return bias
 
 
 def _shuffled(b: Builder, x: str, finer: int, channels: int) -> str:
@@ -93,11 +105,12 @@ def _shuffled(b: Builder, x: str, finer: int, channels: int) -> str:
     return b.node("Reshape", [rows, b.node("Concat", [one, *size, last], axis=0)])
 
 
-def filter_graph(own: Filter, bias: NDArray[np.int32]) -> bytes:
-    """The graph of a filter, with the biases of its first layer at a quality; its input is that of `nets.Filter`."""
+def filter_graph(own: Filter) -> tuple[bytes, NDArray[np.int64]]:
+    """The graph of a filter, and where the biases of its first layer begin; its input is that of `nets.Filter`."""
     b = Builder()
     enter = own.enter.integers()
     width = len(enter.bias)
+    bias = marks(width, 0)
     x = b.input("pixels", np.uint8, [1, "h", "w", enter.weight.shape[1]])
     b.layer = "enter"
     h = b.conv8(x, enter.weight, bias, enter.shift, signed_in=True, signed_out=True)
@@ -109,7 +122,7 @@ def filter_graph(own: Filter, bias: NDArray[np.int32]) -> bytes:
     g = _shuffled(b, _signed(b, g, own.up, "up"), 2, width)
     h = _block(b, b.add8(h, g, signed=(True, True, True)), own.last, "last")
     b.output(_signed(b, h, own.leave, "leave"), "corrections", np.uint8)
-    return b.to_bytes()
+    return _placed(b, [bias])
 
 
 def _block(b: Builder, x: str, block: Any, name: str) -> str:
