@@ -29,7 +29,7 @@ CUSTOM_ID = 0xFFFF
 class Entry(NamedTuple):
     """One published model. An id is never given to other weights, not even after its model is gone: files name it.
 
-    Ids 1 … 23, 26 … 28, 32 … 34, 37 and 38 are such: models that were there before the first release.
+    Ids 1 … 23, 26 … 28, 32 … 34 and 37 … 40 are such: models that were there before the first release.
     """
 
     id: int

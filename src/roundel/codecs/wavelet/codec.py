@@ -159,7 +159,7 @@ class WaveletModel:
         """(C,) of every part: rounding steps to a pixel value."""
         return [np.float32(UNITS) / m.astype(np.float32) for m in self.stored.multipliers(self.tuning, quality)]
 
-    def drawn(self, parts: Sequence[NDArray[np.int32]], quality: int) -> synthesis.Drawn:
+    def unfiltered(self, parts: Sequence[NDArray[np.int32]], quality: int) -> synthesis.Drawn:
         """What a tile's symbols alone decode to, before the filter."""
         latents = fold(parts, self.stored.multipliers(self.tuning, quality), self.tuning)
         return synthesis.draw(synthesis.synthesis(unfold(latents)))
@@ -235,7 +235,7 @@ class WaveletModel:
 
     def _filter_helps(self, chosen: "Chosen[Writing]", pixels: np.ndarray, window: Window, quality: int) -> bool:
         """Whether the filter brings a tile nearer to what it should be, or, for the eye, does not lead far away."""
-        decoded, wanted = self.drawn(chosen.parts, quality), cut(pixels, window).astype(np.float32)
+        decoded, wanted = self.unfiltered(chosen.parts, quality), cut(pixels, window).astype(np.float32)
         allowed = ALLOWED_FOR_THE_EYE if self.stored.masking(self.tuning) and not chosen.drawn else 1.0
         windows = detailed(wanted)
         if len(windows) > 1 and not chosen.drawn:

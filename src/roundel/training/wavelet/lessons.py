@@ -103,7 +103,7 @@ def lesson(model: WaveletModel, pixels: NDArray[np.uint8], quality: int) -> Less
     """What a model does with a crop (S, S, 3), S a multiple of 32."""
     side = pixels.shape[0]
     chosen = model.chosen(pixels, Window(0, 0, side, side), quality, Recording)
-    decoded = model.drawn(chosen.parts, quality)
+    decoded = model.unfiltered(chosen.parts, quality)
     repair = model.stored.filter(model.tuning, quality)
     prefilter = None if chosen.drawn else model.stored.prefilter(model.tuning, quality)
     prepared = np.zeros(pixels.shape, np.float32) if prefilter is None else prefilter.change(pixels)
@@ -160,7 +160,8 @@ class LessonTask:
             own = self.validation.rows(places)
             with torch.autocast("cpu", torch.bfloat16):
                 found.append(losses(model, own, own.pixels.float().div(255))[1])
-        means = {key: float(np.mean([values[key] for values in found if key in values])) for key in found[0]}
+        parts = {key: None for values in found for key in values}  # not all crops have all
+        means = {key: float(np.mean([values[key] for values in found if key in values])) for key in parts}
         return means.pop("loss"), means
 
 
