@@ -64,6 +64,15 @@ def met(
     return np.clip(own + layer(model, f"{name}.known", known, -128, 127, bias=bias), 0, 255)
 
 
+def head(model: Model, name: str, x: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """A layer that takes pixels together, as many neighbours in a row as it has inputs for."""
+    own = model.constants[f"{name}.weight"].shape[1] // len(x)
+    c, h, w = x.shape
+    cells = x.reshape(c, h, w // own, own).transpose(3, 0, 1, 2).reshape(own * c, h, w // own)
+    out = layer(model, name, cells, 0, 255, bias=np.tile(bias, own))
+    return out.reshape(own, -1, h, w // own).transpose(1, 2, 3, 0).reshape(-1, h, w)
+
+
 def shuffled(x: np.ndarray, n: int) -> np.ndarray:
     """Channel (n·i + j)·C + c at (y, x) to channel c at (n·y + i, n·x + j)."""
     cells, h, w = x.shape
@@ -151,7 +160,7 @@ def symbols(model: Model, passes: Sequence[bytes], height: int, width: int, qual
             name = f"context{k}.{net}/context"
             f = layer(model, name, x, 0, 255) if known is None else met(model, name, x, known)
             bias = model.tensors[f"context{k}.{net}_bias"][tuning, quality]
-            out = layer(model, f"context{k}.{net}/said", f, 0, 255, bias=bias)
+            out = head(model, f"context{k}.{net}/said", f, bias)
             half = len(out) // 2
             return f, np.minimum(out[:half], 63), np.minimum(out[half:], 6)
 

@@ -51,8 +51,11 @@ class Builder:
         return name
 
     def output(self, array: str, name: str, dtype: Any) -> None:
-        """Give an array out under a name; outputs keep the order of these calls."""
-        self._nodes.append(helper.make_node("Identity", [array], [name]))
+        """Give an array that a node makes out under a name, by which it goes from here on; outputs keep the order of
+        these calls."""
+        for node in self._nodes:
+            for names in (node.input, node.output):
+                names[:] = [name if own == array else own for own in names]
         self._outputs.append(helper.make_tensor_value_info(name, TYPES[np.dtype(dtype)], None))
 
     def store(self, value: ArrayLike, dtype: Any, role: str = "") -> str:

@@ -71,11 +71,16 @@ export class Graph {
   /** Args: file: an ONNX file. */
   constructor(private readonly file: Uint8Array) {}
 
-  /** The graph with other biases: arrays of 32-bit integers that begin at these places of the file. */
+  /**
+   * The graph with other biases: arrays of 32-bit integers that begin at these places of the file; the last of them
+   * stands at all places that are left.
+   */
   withBiases(places: Int32Array, biases: Int32Array[]): Graph {
     const file = this.file.slice()
     const view = new DataView(file.buffer)
-    biases.forEach((bias, k) => bias.forEach((value, i) => view.setInt32(places[k] + 4 * i, value, true)))
+    places.forEach((place, k) =>
+      biases[Math.min(k, biases.length - 1)].forEach((value, i) => view.setInt32(place + 4 * i, value, true)),
+    )
     return new Graph(file)
   }
 

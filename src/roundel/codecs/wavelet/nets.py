@@ -17,10 +17,11 @@ def with_biases(graph: Graph, places: NDArray[np.int64], biases: Sequence[NDArra
     They are written into the file, which is the quickest way that all versions of ONNX Runtime are exact with.
 
     Args:
-        places: (N,) where in the file each array of biases begins.
+        places: (N,) where in the file each array of biases begins; the last of them stands at all places that are left.
     """
     data = bytearray(graph.data)
-    for place, bias in zip(places.tolist(), biases, strict=True):
+    own = [*biases, *[biases[-1]] * (places.size - len(biases))]
+    for place, bias in zip(places.tolist(), own, strict=True):
         raw = bias.astype("<i4").tobytes()
         data[place : place + len(raw)] = raw
     return Graph(bytes(data))
@@ -38,18 +39,20 @@ class LevelContext(NamedTuple):
             known: signed magnitudes (1, h, w, C) of the coarser level. features: of the coarser level, if there is one.
         """
         inputs = {} if features is None else {"features": features}
-        found, said = self.graphs[0].run(known=known, **inputs)
-        return found, said[0]
+        return _one_each(*self.graphs[0].run(known=known, **inputs))
 
     def black(self, features: Bytes, luma: Bytes) -> tuple[Bytes, Bytes]:
         """The next features, and what they say of luma on black fields, (h, w, 6); luma: signed magnitudes so far."""
-        found, said = self.graphs[1].run(features=features, known=luma)
-        return found, said[0]
+        return _one_each(*self.graphs[1].run(features=features, known=luma))
 
     def colours(self, features: Bytes, luma: Bytes) -> tuple[Bytes, Bytes]:
         """The last features, and what they say of the colours, (h, w, 12)."""
-        found, said = self.graphs[2].run(features=features, known=luma)
-        return found, said[0]
+        return _one_each(*self.graphs[2].run(features=features, known=luma))
+
+
+def _one_each(features: Bytes, said: Bytes) -> tuple[Bytes, Bytes]:
+    """What is said, a row of bytes for each pixel: heads may take neighbours together."""
+    return features, said.reshape(*features.shape[1:3], -1)
 
 
 class Contexts(NamedTuple):

@@ -14,6 +14,10 @@ from roundel.training.wavelet.narrow import Narrow
 from roundel.training.wavelet.subbands import Both, LevelContext
 from roundel.training.wavelet.transform import BANDS
 
+PAIR = 2
+"""Neighbours in a row that heads take together: pixels of so few channels each leave processors half idle. Levels from
+the second on have even widths."""
+
 
 def bias_places(graph: bytes, biases: Sequence[NDArray[np.int32]]) -> NDArray[np.int64]:
     """Where in an ONNX file biases begin that a quality replaces."""
@@ -46,13 +50,14 @@ def level_graphs(level: LevelContext) -> dict[str, tuple[bytes, NDArray[np.int64
         x = _shuffled(b, _both(b, features, known, level.up, "up", entrance), level.finer, width)
     else:
         x = _bytes(b, known, level.up, "up", entrance)
-    said = _said(b, _bytes(b, x, level.white, "context"), level.white_out)
-    graphs["white"] = _placed(b, [entrance, said])
+    together = PAIR if isinstance(level.up, Both) else 1
+    said = _said(b, _bytes(b, x, level.white, "context"), level.white_out, together)
+    graphs["white"] = _placed(b, [entrance, *said])
     for name, layer, head in (("black", level.black, level.black_out), ("colours", level.chroma, level.chroma_out)):
         b = Builder()
         features = b.input("features", np.uint8, [1, "h", "w", width])
         known = b.input("known", np.uint8, [1, "h", "w", _filled(2 * BANDS)])
-        graphs[name] = _placed(b, [_said(b, _both(b, features, known, layer, "context"), head)])
+        graphs[name] = _placed(b, _said(b, _both(b, features, known, layer, "context"), head, together))
     return graphs
 
 
@@ -82,14 +87,18 @@ def _both(b: Builder, features: str, known: str, layer: Both, name: str, bias: N
     return b.add8(said, seen, signed=(True, True, False))
 
 
-def _said(b: Builder, f: str, head: Narrow) -> NDArray[np.int32]:
-    """The outputs; gives the head's marks."""
+def _said(b: Builder, f: str, head: Narrow, together: int) -> list[NDArray[np.int32]]:
+    """The outputs; gives the head's marks. Args: together: so many neighbours in a row are one pixel of the head."""
     out = head.integers()
-    bias = marks(len(out.weight), 1)
+    biases = [marks(len(out.weight), 1 + k) for k in range(together)]
     b.output(f, "features_out", np.uint8)
+    own = np.kron(np.eye(together, dtype=np.int8), out.weight[:, :, 0, 0])[:, :, None, None]
+    x = "features_out"
+    if together > 1:
+        x = b.node("Reshape", [x, b.store([0, 0, -1, own.shape[1]], np.int64)])
     b.layer = "said"
-    b.output(b.conv8(f, out.weight, bias, out.shift), "said", np.uint8)
-    return bias
+    b.output(b.conv8(x, own, np.concatenate(biases), np.tile(out.shift, together)), "said", np.uint8)
+    return biases
 
 
 def _shuffled(b: Builder, x: str, finer: int, channels: int) -> str:

@@ -94,7 +94,9 @@ def _layers(held: Constants, name: str, layer: nn.Module, key: str) -> dict[str,
 
 def _layer(held: Constants, name: str, layer: Narrow, key: str, channels: Any) -> dict[str, Tensor]:
     scale = held[f"{name}.scale"].astype(np.float64)
-    weight = held[f"{name}.weight"][:, channels] * scale[:, None, None, None] / layer.scale
+    count = len(layer.weight)  # heads may hold themselves several times, see `graphs.PAIR`
+    scale = scale[:count]
+    weight = held[f"{name}.weight"][:count, channels] * scale[:, None, None, None] / layer.scale
     state = {f"{key}.weight": torch.from_numpy(weight).float()}
     if layer.bias is not None:
         state[f"{key}.bias"] = torch.from_numpy(held[f"{name}.bias"] * scale / layer.unit).float()
@@ -106,7 +108,7 @@ def _spread(weights: Weights, k: int, knots: NDArray[np.int64]) -> NDArray[np.fl
     parts = []
     for net, count in (("white", BANDS), ("colours", 2 * BANDS)):
         scale = stored_in(weights.graph(f"context{k}.{net}").data)["said.scale"].astype(np.float64)
-        parts.append((weights.tensor(f"context{k}.{net}_bias")[:, knots] * scale)[:, :, :count])
+        parts.append(weights.tensor(f"context{k}.{net}_bias")[:, knots, :count] * scale[:count])
     return np.concatenate(parts, 2) * density.SCALE_STEP + math.log(density.SCALE_MIN)
 
 
