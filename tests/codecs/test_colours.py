@@ -1,16 +1,16 @@
 """Seen colours: the C core, its twin and a plain decoder agree; what the stage is for; damage."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from roundel.codecs.pyramid import plain_colours
-from roundel.codecs.pyramid.colours import CompiledColours, SeenColours
+from roundel.codecs.pyramid.cell import Cell, CompiledCell
 from roundel.codecs.pyramid.distribution import SCALES, UNIFORM_LUMA, mixture_index
-from roundel.codecs.pyramid.neighbours import bands
-from roundel.codecs.pyramid.plain_colours import PlainColours
+from roundel.codecs.pyramid.plain_cell import PlainCell, bands
+from roundel.codecs.pyramid.walk import Group, Prediction, Space
 from roundel.coding import Tables, compiled
 from roundel.coding.logs import log2
 from roundel.coding.logs import power as power_of
@@ -24,12 +24,23 @@ NATIVE = compiled.native()
 built = pytest.mark.skipif(NATIVE is None, reason="the C core is not built")
 
 
+ALL = 7
+"""Flags: seen colours correct Y, Co and Cg."""
+
+
 class Grouped(NamedTuple):
     colour: int
     values: np.ndarray
-    index: np.ndarray
-    centre: np.ndarray
+    told: Prediction
     before: tuple[np.ndarray, ...]
+
+    @property
+    def group(self) -> Group:
+        return Group(0, 0, 0, self.colour, 0)
+
+    @property
+    def placed(self) -> tuple[np.ndarray, np.ndarray]:
+        return mixture_index(*self.told)
 
 
 @pytest.fixture(scope="module")
@@ -54,38 +65,36 @@ def groups(kind: str, seed: int, sizes: tuple[int, ...] = (1, 70, 300)) -> list[
         for colour in range(3):
             mean = np.rint(16 * (values[colour] + rng.logistic(0, spread, n))).astype(np.int32)
             scale = np.rint(64 * np.log(rng.uniform(0.5, 4 if kind == "escapes" else 12, n))).astype(np.int32)
-            index, centre = mixture_index(mean, scale, rng.integers(-320, 130, n).astype(np.int32))
+            told = Prediction(mean, scale, rng.integers(-320, 130, n).astype(np.int32))
             before = tuple(v.astype(np.int32) for v in values[:colour])
-            found.append(Grouped(colour, values[colour].astype(np.int32), index, centre, before))
+            found.append(Grouped(colour, values[colour].astype(np.int32), told, before))
     return found
 
 
-def put(stage: SeenColours, coded: list[Grouped]) -> bytes:
+def put(stage: Cell, coded: list[Grouped]) -> bytes:
     writer = stage.writer()
     for group in coded:
-        for band in bands(len(group.values)):
-            stage.put(writer, group.colour, *(a[band] for a in group[1:4]), [b[band] for b in group.before])
-        stage.count(group.colour, group.values, group.before)
+        stage.put(writer, group.group, group.values, *group.placed, group.before)
     return writer.close()
 
 
-def taken(
-    stage: SeenColours | Reference, reader: Any, colour: int, index: np.ndarray, centre: np.ndarray,
-    before: Sequence[np.ndarray],
-) -> np.ndarray:  # fmt: skip
+def taken_plainly(plain: Reference, decoder: Decoder, group: Grouped) -> list[int]:
     """The values of a group."""
+    index, centre = group.placed
     parts = [
-        stage.take(reader, colour, index[band], centre[band], [b[band] for b in before]) for band in bands(len(index))
+        plain.take(decoder, group.colour, index[band], centre[band], [b[band] for b in group.before])
+        for band in bands(len(index))
     ]
     values = np.concatenate(parts)
-    stage.count(colour, values, list(before))
-    return values
+    plain.count(group.colour, values, list(group.before))
+    return values.tolist()
 
 
-def stages(tables: Tables, pixels: int = 1000) -> Iterator[SeenColours]:
-    yield PlainColours(tables)
+def stages(tables: Tables, pixels: int = 1000) -> Iterator[Cell]:
+    space = Space(1, pixels, 1, 0, 3)
+    yield PlainCell(ALL, space, tables)
     if NATIVE:
-        yield CompiledColours(pixels, tables, NATIVE)
+        yield CompiledCell(ALL, space, tables, NATIVE)
 
 
 @pytest.mark.parametrize("kind", ["palette", "noise", "escapes"])
@@ -96,11 +105,11 @@ def test_the_core_its_twin_and_a_plain_decoder_agree(tables: Tables, kind: str) 
     (stream,) = data
     for stage in stages(tables):
         reader = stage.reader(stream)
-        for colour, values, index, centre, before in coded:
-            assert np.array_equal(taken(stage, reader, colour, index, centre, before), values)
+        for group in coded:
+            assert np.array_equal(stage.take(reader, group.group, group.told, group.before), group.values)
     plain, decoder = Reference(tables), Decoder(stream)
-    for colour, values, index, centre, before in coded:
-        assert taken(plain, decoder, colour, index, centre, before).tolist() == values.tolist()
+    for group in coded:
+        assert taken_plainly(plain, decoder, group) == group.values.tolist()
 
 
 @built
@@ -130,7 +139,7 @@ def test_first_samples_are_coded_as_the_tables_say(tables: Tables) -> None:
     values = np.arange(-2, 3, dtype=np.int32)
     stage = next(stages(tables))
     writer = stage.writer()
-    stage.put(writer, 0, values, index, np.zeros(5, np.int32), ())
+    stage.put(writer, Group(0, 0, 0, 0, 0), values, index, np.zeros(5, np.int32), ())
     assert stage.gains()[0] == 0
     assert len(writer.close()) == 5  # eight bits each
 
@@ -145,8 +154,8 @@ def test_damage_is_refused_and_never_indexes_out_of_range(tables: Tables, stage_
         reader = stage.reader(rng.bytes(rng.integers(0, 400)))
         known: tuple[np.ndarray, ...] = ()
         try:
-            for colour, _, index, centre, _ in coded[:3]:
-                known += (taken(stage, reader, colour, index, centre, known),)
+            for group in coded[:3]:
+                known += (stage.take(reader, group.group, group.told, known),)
         except FormatError:
             refused += 1
             continue
@@ -157,7 +166,7 @@ def test_damage_is_refused_and_never_indexes_out_of_range(tables: Tables, stage_
 @built
 def test_wrong_arguments_are_refused(tables: Tables) -> None:
     assert NATIVE is not None
-    state, writer = NATIVE.Colours(2), NATIVE.Writer()
+    state, writer = NATIVE.Cell(ALL, 1, 2, 1, 0, 3), NATIVE.Writer()
     two = [np.zeros(2, np.int32)] * 2
     for colour, values, luma, expected in (
         (3, [0, 0], [0, 0], ValueError),
@@ -173,8 +182,15 @@ def test_wrong_arguments_are_refused(tables: Tables) -> None:
         state.put(writer, 2, *[np.zeros(3, np.int32)] * 5, tables.native)
     with pytest.raises(NATIVE.BadIndex):
         state.put(writer, 0, two[0], np.full(2, len(tables), np.int32), two[0], two[0], two[0], tables.native)
-    with pytest.raises(TypeError):
-        state.take(writer, 0, *[two[0]] * 5, tables.native)
+    with pytest.raises(ValueError, match="expected reader"):
+        state.take(writer, (0, 0, 0, 0, 0), *[two[0]] * 6, tables.native)
+    with pytest.raises(TypeError, match="tables"):
+        state.take(NATIVE.Reader(b""), (0, 0, 0, 0, 0), two[0].copy(), *[two[0]] * 5, None)
+    with pytest.raises(ValueError, match="different sizes"):
+        state.take(NATIVE.Reader(b""), (0, 0, 0, 0, 0), np.zeros(3, np.int32), *[two[0]] * 5, tables.native)
+    for group in ((0, 0, 3, 0, 0), (0, 0, 0, 3, 0), (0, 0, 0, 0, 2), (0, 32, 0, 0, 0), (0, 0, 0, 0)):
+        with pytest.raises(ValueError, match="group"):
+            state.take(NATIVE.Reader(b""), group, two[0].copy(), *[two[0]] * 5, tables.native)
     assert writer.close() == b""
 
 

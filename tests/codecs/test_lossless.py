@@ -11,7 +11,8 @@ from roundel.codecs import zoo
 from roundel.codecs.protocol import Reducing, Window
 from roundel.codecs.pyramid import webp
 from roundel.codecs.pyramid.codec import Mode, PyramidModel
-from roundel.codecs.pyramid.symbols import NEIGHBOURS, Expected, Reading, Recording
+from roundel.codecs.pyramid.plain_cell import NEIGHBOURS
+from roundel.codecs.pyramid.symbols import Expected, Reading, Recording
 from roundel.codecs.pyramid.walk import PASSES, RANGES, Group, Prediction, Space, level_count, pass_of, walk
 from roundel.codecs.pyramid.ycocg import from_ycocg, to_ycocg
 from roundel.coding import Writer

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from roundel.codecs.pyramid.neighbours import CompiledNeighbours, Neighbours, bands
-from roundel.codecs.pyramid.plain_neighbours import PlainNeighbours
-from roundel.codecs.pyramid.walk import Prediction, Space
+from roundel.codecs.pyramid.cell import Cell, CompiledCell
+from roundel.codecs.pyramid.plain_cell import NEIGHBOURS, PlainCell
+from roundel.codecs.pyramid.walk import Group, Prediction, Space
 from roundel.coding import Tables, compiled
 from roundel.errors import RoundelError
 from roundel.training.entropy.mixture import mixture_tables
@@ -25,11 +25,11 @@ def tables() -> Tables:
     return mixture_tables()
 
 
-def stages(shape: Shape, colours: int, tables: Tables, halvings: int = 0) -> Iterator[Neighbours]:
+def stages(shape: Shape, colours: int, tables: Tables, halvings: int = 0) -> Iterator[Cell]:
     space = Space(*shape, halvings, colours)
-    yield PlainNeighbours(space, tables)
+    yield PlainCell(NEIGHBOURS, space, tables)
     if NATIVE:
-        yield CompiledNeighbours(space, tables, NATIVE)
+        yield CompiledCell(NEIGHBOURS, space, tables, NATIVE)
 
 
 def walked(shape: Shape, colours: int, seed: int, bias: float = 0.0, spread: float = 1.0) -> Walked:
@@ -54,21 +54,11 @@ def walked(shape: Shape, colours: int, seed: int, bias: float = 0.0, spread: flo
     return found
 
 
-def said(stage: Neighbours, shape: Shape, colours: int, groups: Walked) -> list[np.ndarray]:
+def said(stage: Cell, shape: Shape, colours: int, groups: Walked) -> list[np.ndarray]:
     """(2, n) tables and centres of each group."""
     for colour in range(colours):
         stage.first(colour, np.full(shape[0], 3 * colour, np.int32))
-    found = []
-    for group, told, values in groups:
-        assert stage.open(*group) == len(values) if isinstance(stage, PlainNeighbours) else True
-        if not isinstance(stage, PlainNeighbours):
-            stage.open(*group)
-        parts = []
-        for band in bands(len(values)):
-            parts.append(np.stack(stage.predict(Prediction(*(part[band] for part in told)))))
-            stage.learn(values[band])
-        found.append(np.concatenate(parts, 1))
-    return found
+    return [np.stack(stage.place(Group(0, *group), values, told)) for group, told, values in groups]
 
 
 @pytest.mark.parametrize(("shape", "colours"), [((1, 37, 23), 3), ((2, 16, 16), 3), ((1, 19, 50), 1), ((1, 1, 9), 3)])
@@ -138,31 +128,36 @@ def test_a_walk_that_stops_early_hears_the_same(tables: Tables) -> None:
 @built
 def test_wrong_calls_are_refused(tables: Tables) -> None:
     assert NATIVE is not None
-    two = np.zeros(2, np.int32)
-    with pytest.raises(ValueError, match="size"):
-        NATIVE.Neighbours(1, 0, 5, 0, 3)
-    with pytest.raises(MemoryError):
-        NATIVE.Neighbours(1 << 20, 1 << 20, 1 << 20, 0, 3)
+    one, two, three = (np.zeros(n, np.int32) for n in (1, 2, 3))
+    for sizes in ((8, 1, 0, 5, 0, 3), (16, 1, 4, 4, 0, 3), (8, 1, 4, 4, 0, 2), (8, 1, 4, 4, 32, 3)):
+        with pytest.raises(ValueError, match="size"):
+            NATIVE.Cell(*sizes)
+    for flags in (0, 7, NEIGHBOURS):
+        with pytest.raises(MemoryError):
+            NATIVE.Cell(flags, 1 << 20, 1 << 20, 1 << 20, 0, 3)
     with pytest.raises(RoundelError, match="memory"):
-        CompiledNeighbours(Space(1, 1 << 20, 1 << 20, 0, 3), tables, NATIVE)
-    state = NATIVE.Neighbours(1, 4, 4, 0, 3)
-    with pytest.raises(ValueError, match="next band"):
-        state.predict(two, two, two, two.copy(), two.copy())
+        CompiledCell(NEIGHBOURS, Space(1, 1 << 20, 1 << 20, 0, 3), tables, NATIVE)
+    state = NATIVE.Cell(NEIGHBOURS, 1, 4, 4, 0, 3)
     with pytest.raises(ValueError, match="first pixel"):
-        state.first(3, two[:1])
+        state.first(3, one)
     with pytest.raises(ValueError, match="range"):
         state.first(0, np.array([128], np.int32))
-    assert state.open(0, 0, 0, 0) == 2
-    with pytest.raises(ValueError, match="first pixel"):
-        state.first(0, two[:1])
-    with pytest.raises(ValueError, match="predicted"):
-        state.learn(two, tables.native)
-    with pytest.raises(ValueError, match="next band"):
-        state.predict(*[np.zeros(3, np.int32)] * 5)
-    state.predict(two, two, two, two.copy(), two.copy())
+    group = 0, 0, 0, 0, 0  # of two samples
+
+    def place(values: np.ndarray, *where: np.ndarray, group: tuple[int, ...] = group) -> None:
+        state.place(group, values, two, two, two, *where, tables.native)
+
+    with pytest.raises(ValueError, match="different sizes"):
+        place(three, two.copy(), two.copy())
+    with pytest.raises(ValueError, match="different sizes"):
+        place(two, two.copy(), three.copy())
     with pytest.raises(ValueError, match="range"):
-        state.learn(np.array([0, -129], np.int32), tables.native)
-    state.learn(two, tables.native)
-    for group in ((-1, 0, 0, 0), (0, 3, 0, 0), (0, 0, 3, 0), (0, 0, 0, 2), (32, 0, 0, 0)):
+        place(np.array([0, -129], np.int32), two.copy(), two.copy())
+    place(two, two.copy(), two.copy())
+    with pytest.raises(NATIVE.Beyond):  # a group of another number of samples
+        state.place(group, *[three] * 4, three.copy(), three.copy(), tables.native)
+    with pytest.raises(ValueError, match="first pixel"):
+        state.first(0, one)
+    for other in ((0, -1, 0, 0, 0), (0, 0, 3, 0, 0), (0, 0, 0, 3, 0), (0, 0, 0, 0, 2), (0, 32, 0, 0, 0)):
         with pytest.raises(ValueError, match="no such group"):
-            state.open(*group)
+            place(two, two.copy(), two.copy(), group=other)

@@ -2,11 +2,10 @@
 
    JavaScript asks for memory with `take`, copies arrays there, calls, copies back, and gives all of it back at once with
    `release`. Nothing is freed one by one: a tile takes what it needs, and ends. */
-#include "colours.h"
+#include "cell.h"
 #include "dependent.h"
 #include "indices.h"
 #include "mixture.h"
-#include "neighbours.h"
 #include "samples.h"
 #include "wavelet.h"
 
@@ -40,16 +39,10 @@ EXPORT(take) void *take(size_t bytes) {
     return (void *)at;
 }
 
-typedef struct {
-    rndl_tables tables;
-    uint8_t *reach;
-    uint16_t *costs;
-} web_tables;
-
 /* Checked tables; 0 where they break a rule. `frequencies` has eight numbers more than `total`. */
-EXPORT(tables) web_tables *tables(int32_t count, size_t total, const uint32_t *frequencies, const int64_t *starts,
+EXPORT(tables) rndl_learner *tables(int32_t count, size_t total, const uint32_t *frequencies, const int64_t *starts,
                                   const int32_t *offsets) {
-    web_tables *made = take(sizeof *made);
+    rndl_learner *made = take(sizeof *made);
     uint32_t *cumulative = take((total + 8) * sizeof *cumulative);
     uint32_t *lookup = take((size_t)count * RNDL_LOOKUP * sizeof *lookup);
     uint8_t *reach = take((size_t)count);
@@ -71,7 +64,7 @@ EXPORT(reader) rndl_reader *reader(const uint8_t *bytes, size_t length) {
 
 enum { NO_MEMORY = 100 };
 
-EXPORT(symbols) int32_t symbols(rndl_reader *from, int32_t *found, const int32_t *index, size_t n, const web_tables *by) {
+EXPORT(symbols) int32_t symbols(rndl_reader *from, int32_t *found, const int32_t *index, size_t n, const rndl_learner *by) {
     size_t before = mark();
     void *scratch = take(rndl_scratch_bytes(n, by->tables.count));
     int32_t result = scratch ? (int32_t)rndl_take(from, found, index, n, &by->tables, scratch) : NO_MEMORY;
@@ -81,7 +74,7 @@ EXPORT(symbols) int32_t symbols(rndl_reader *from, int32_t *found, const int32_t
 
 /* The values of a dependent list. */
 EXPORT(dependent) int32_t dependent(rndl_reader *from, int32_t *found, const int32_t *index, size_t n, int32_t second,
-                                    const web_tables *by) {
+                                    const rndl_learner *by) {
     size_t before = mark();
     void *scratch = take(rndl_scratch_bytes(n, by->tables.count));
     int32_t result = scratch ? (int32_t)rndl_take_dependent(from, found, index, n, second, &by->tables, scratch) : NO_MEMORY;
@@ -90,7 +83,7 @@ EXPORT(dependent) int32_t dependent(rndl_reader *from, int32_t *found, const int
 }
 
 EXPORT(writer_matches) int32_t writer_matches(const uint8_t *bytes, size_t length, const int32_t *found,
-                                              const int32_t *index, size_t n, const web_tables *by) {
+                                              const int32_t *index, size_t n, const rndl_learner *by) {
     size_t before = mark();
     void *scratch = take(rndl_scratch_bytes(n, by->tables.count));
     rndl_writer writer;
@@ -105,88 +98,33 @@ EXPORT(writer_matches) int32_t writer_matches(const uint8_t *bytes, size_t lengt
     return same;
 }
 
-/* What a lossless tile, or a group of pictures, is coded with besides the nets. */
-typedef struct {
-    int32_t flags; /* bit c: seen colours correct colour c; NEIGHBOURS */
-    rndl_colours *colours;
-    rndl_neighbours *neighbours;
-} web_cell;
-
-enum { NEIGHBOURS = 8, BANDS = 16, BAND_MIN = 64 };
-
 static void *zeroed(size_t bytes) {
     void *memory = bytes ? take(bytes) : 0;
     return memory ? memset(memory, 0, bytes) : 0;
 }
 
-/* A fresh one; 0 where there is not enough memory. */
-EXPORT(cell) web_cell *cell(int32_t flags, size_t pictures, size_t height, size_t width, int32_t halvings, int32_t colours) {
+/* What a lossless tile, or a group of pictures, tells about itself; 0 where there is not enough memory. */
+EXPORT(cell) rndl_cell *cell(int32_t flags, size_t pictures, size_t height, size_t width, int32_t halvings, int32_t colours) {
     rndl_space space = {pictures, height, width, halvings, colours};
-    web_cell *made = zeroed(sizeof *made);
-    if (!made) return 0;
-    made->flags = flags;
-    if (flags % NEIGHBOURS) {
-        size_t pixels = pictures * (((height - 1) >> halvings) + 1) * (((width - 1) >> halvings) + 1);
-        void *memory = zeroed(rndl_colours_bytes(pixels));
-        if (!memory) return 0;
-        made->colours = rndl_colours_start(memory, pixels);
-    }
-    if (flags & NEIGHBOURS) {
-        void *memory = zeroed(rndl_neighbours_bytes(&space));
-        if (!memory) return 0;
-        made->neighbours = rndl_neighbours_start(memory, &space);
-    }
+    rndl_cell *made = take(sizeof *made);
+    void *memory = zeroed(rndl_cell_bytes(flags, &space));
+    if (!made || !memory) return 0;
+    *made = rndl_cell_start(flags, &space, memory);
     return made;
 }
 
 /* The first pixel's samples of a colour, one of each picture, within their range. */
-EXPORT(first) void first(web_cell *of, int32_t colour, const int32_t *values) {
-    if (of->neighbours) rndl_neighbours_first(of->neighbours, colour, values);
-}
-
-/* The symbols of a band under their tables as they are, plus the centres. */
-static enum rndl_result take_plain(rndl_reader *from, const rndl_band *band, const rndl_tables *tables, void *scratch) {
-    enum rndl_result result = rndl_take(from, band->values, band->index, band->n, tables, scratch);
-    int64_t low = band->colour ? -255 : -128, high = band->colour ? 255 : 127;
-    for (size_t i = 0; i < band->n && !result; i++) {
-        int64_t value = (int64_t)band->values[i] + band->centre[i];
-        if (value < low || value > high) return RNDL_BEYOND;
-        band->values[i] = (int32_t)value;
-    }
-    return result;
-}
+EXPORT(first) void first(rndl_cell *of, int32_t colour, const int32_t *values) { rndl_cell_first(of, colour, values); }
 
 /* The values of a group of n samples, from what the nets say of them. luma, co: of the same pixels, where they come
-   before the group's own colour. In a cell that learns, a group is coded in bands. */
-EXPORT(group) int32_t group(web_cell *of, rndl_reader *from, int32_t level, int32_t phase, int32_t colour, int32_t white,
+   before the group's own colour. */
+EXPORT(group) int32_t group(rndl_cell *of, rndl_reader *from, int32_t level, int32_t phase, int32_t colour, int32_t white,
                             size_t n, int32_t *values, const int32_t *mean, const int32_t *scale, const int32_t *tail,
-                            const int32_t *luma, const int32_t *co, const web_tables *by) {
-    size_t before = mark(), length = (n + BANDS - 1) / BANDS;
-    length = !of->flags ? n : length < BAND_MIN ? BAND_MIN : length;
-    int32_t *index = take(length * sizeof *index), *centre = take(length * sizeof *centre);
-    uint64_t *distances = take(length * sizeof *distances);
-    uint32_t *escaped = take(length * sizeof *escaped);
-    void *scratch = take(rndl_scratch_bytes(length, by->tables.count));
-    int32_t result = index && centre && distances && escaped && scratch ? RNDL_OK : NO_MEMORY;
-    int seen = of->colours && of->flags >> colour & 1;
-    if (!result && of->neighbours && rndl_neighbours_open(of->neighbours, level, phase, colour, white) != n)
-        result = RNDL_BEYOND;
-    for (size_t i = 0; i < n && !result; i += length) {
-        size_t count = n - i < length ? n - i : length;
-        rndl_band band = {colour, count, values + i, index, centre, luma ? luma + i : 0, co ? co + i : 0, distances, escaped};
-        if (of->neighbours)
-            result = rndl_neighbours_predict(of->neighbours, count, mean + i, scale + i, tail + i, index, centre);
-        else
-            rndl_mixture(mean + i, scale + i, tail + i, index, centre, count);
-        if (result) break;
-        result = seen ? rndl_colours_take(of->colours, from, &band, &by->tables, by->reach)
-                      : take_plain(from, &band, &by->tables, scratch);
-        if (!result && of->neighbours) rndl_neighbours_learn(of->neighbours, values + i, &by->tables, by->costs);
-    }
-    if (!result && seen) {
-        rndl_band whole = {colour, n, values, 0, 0, luma, co, 0, 0};
-        result = rndl_colours_count(of->colours, &whole);
-    }
+                            const int32_t *luma, const int32_t *co, const rndl_learner *by) {
+    size_t before = mark();
+    rndl_group asked = {level, phase, colour, white, n, values, mean, scale, tail, luma, co};
+    void *scratch = take(rndl_cell_scratch_bytes(n, by->tables.count));
+    int32_t result = scratch ? (int32_t)rndl_cell_take(of, from, &asked, by, scratch) : NO_MEMORY;
     release(before);
     return result;
 }

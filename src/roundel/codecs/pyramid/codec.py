@@ -23,7 +23,8 @@ from roundel.codecs.pyramid.modes import (
     unstored,
 )
 from roundel.codecs.pyramid.nets import Nets
-from roundel.codecs.pyramid.symbols import NEIGHBOURS, Drawn, Expected, InStep, Reading, Recording, SideBySide
+from roundel.codecs.pyramid.plain_cell import NEIGHBOURS
+from roundel.codecs.pyramid.symbols import Drawn, Expected, InStep, Reading, Recording, SideBySide
 from roundel.codecs.pyramid.walk import PASSES, Samples, Space, pass_of, walk
 from roundel.codecs.pyramid.ycocg import LUMA_CENTRE, from_ycocg, to_ycocg
 from roundel.codecs.weights import Weights

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roundel.codecs.pyramid import indices, webp
-from roundel.codecs.pyramid.symbols import NEIGHBOURS
+from roundel.codecs.pyramid.plain_cell import NEIGHBOURS
 from roundel.errors import FormatError
 
 QUICK_LEVEL = 1

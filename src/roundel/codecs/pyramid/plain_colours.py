@@ -1,6 +1,6 @@
 """Seen colours in NumPy and Python: the same bytes as the C core's, for where that is not built, and its oracle.
 
-See `colours`, and docs/format.md, "Seen colours".
+See `cell`, and docs/format.md, "Seen colours".
 """
 
 from collections.abc import Sequence
@@ -86,24 +86,14 @@ class PlainColours:
         self._cg, self._any_cg = np.zeros((256, 511, 511), np.uint8), np.zeros((511, 511), np.uint8)
         self._gains = [0.0, 0.0, 0.0]
 
-    @staticmethod
-    def writer() -> ranges.Writer:
-        """A stream to put groups and lists into."""
-        return ranges.Writer()
-
-    @staticmethod
-    def reader(data: bytes) -> ranges.Reader:
-        """A stream to take groups and lists from."""
-        return ranges.Reader(data)
-
     def gains(self) -> list[float]:
-        """See `SeenColours.gains`."""
+        """See `Cell.gains`."""
         return self._gains
 
     def put(
         self, writer: ranges.Writer, colour: int, values: Array, index: Array, centre: Array, before: Sequence[Array]
     ) -> None:
-        """See `SeenColours.put`."""
+        """Append a band of a group; arguments as of `Cell.put`."""
         band = self._predict(colour, index, centre, before)
         offsets = centre.astype(np.int64) + self._tables.offsets[index]
         slots, last = values - offsets, band.slots - 1
@@ -120,7 +110,7 @@ class PlainColours:
         self._learn_weights(colour, band, slots)
 
     def take(self, reader: ranges.Reader, colour: int, index: Array, centre: Array, before: Sequence[Array]) -> Array:
-        """See `SeenColours.take`."""
+        """The next band's values, within their range. Raises: FormatError."""
         band = self._predict(colour, index, centre, before)
         slots = np.empty(len(band.slots), np.int64)
         for i, starts in enumerate(band.starts):
@@ -138,7 +128,7 @@ class PlainColours:
         return values.astype(np.int32)
 
     def count(self, colour: int, values: Array, before: Sequence[Array]) -> None:
-        """See `SeenColours.count`."""
+        """Remember the colours of a whole group, once its bands are coded."""
         if colour == 0:
             _count(self._luma, (values + 128,))
         elif colour == 1:

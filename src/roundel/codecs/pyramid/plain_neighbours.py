@@ -1,6 +1,6 @@
 """Neighbours in NumPy: the same tables as the C core's, for where that is not built, and its oracle.
 
-See `neighbours`, and docs/format.md, "Neighbours".
+See `cell`, and docs/format.md, "Neighbours".
 """
 
 from dataclasses import dataclass, field
@@ -92,12 +92,12 @@ class PlainNeighbours:
         self._planes(1, 1)
 
     def first(self, colour: int, values: Array) -> None:
-        """See `Neighbours.first`."""
+        """See `Cell.first`."""
         self._samples[:, colour, REACH, REACH] = values
         self._known[:, colour, REACH, REACH] = True
 
     def open(self, level: int, phase: int, colour: int, white: int) -> int:
-        """See `Neighbours.open`."""
+        """Begin the next group of the walk; the number of its samples."""
         while self._level > level:
             self._next_level()
         self._inputs = inputs(phase, colour, white, self._space.colours)
@@ -118,7 +118,7 @@ class PlainNeighbours:
         return len(picture)
 
     def predict(self, predicted: Prediction) -> tuple[Array, Array]:
-        """See `Neighbours.predict`."""
+        """Table index and centre, (n,) each, of the next band of the group, from what the nets say of it."""
         n = len(predicted.mean)
         self._at = [a[:n] for a in self._rest]
         self._rest = [a[n:] for a in self._rest]
@@ -136,7 +136,7 @@ class PlainNeighbours:
         return tuple(a.astype(np.int32) for a in table_of(self._used(), self._tail, self._moved))  # type: ignore[return-value]
 
     def learn(self, values: Array) -> None:
-        """See `Neighbours.learn`."""
+        """The values (n,) of the band that was predicted last, within the range of their colour."""
         wide = values.astype(np.int64)
         self._learn_means(wide)
         self._learn_scales(wide)
@@ -147,7 +147,7 @@ class PlainNeighbours:
         self._deviations[where] = (DEVIATION[self._scale] * WIDER[self._tail] + 128) >> 8
 
     def gain(self) -> float:
-        """See `Neighbours.gain`."""
+        """See `Cell.gain`."""
         return float(self._bits[1] - self._bits[0]) / UNIT
 
     def _planes(self, height: int, width: int) -> None:

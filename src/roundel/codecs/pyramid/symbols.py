@@ -7,18 +7,15 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from roundel.codecs.pyramid.colours import SeenColours, seen_colours
+from roundel.codecs.pyramid.cell import cell
 from roundel.codecs.pyramid.distribution import UNIFORM_CHROMA, UNIFORM_LUMA, mixture_index
-from roundel.codecs.pyramid.neighbours import bands, neighbours, open_group
+from roundel.codecs.pyramid.plain_cell import NEIGHBOURS, in_range
 from roundel.codecs.pyramid.walk import PASSES, RANGES, Group, Prediction, Samples, Space
-from roundel.coding import Reader, Readers, Tables, Writer
-from roundel.errors import FormatError
+from roundel.coding import Readers, Tables
 
 Array: TypeAlias = NDArray[np.int32]
 
 TOTAL_BITS = 24
-NEIGHBOURS = 8
-"""Bit of a tile's flags: neighbours correct what the nets say. Bits 0 to 2: seen colours correct Y, Co, Cg."""
 
 
 class Told(NamedTuple):
@@ -68,38 +65,26 @@ class Recording:
 
     def corrected(self, tables: Tables, colours: int) -> tuple[list[Placed], float]:
         """Tables and centres as the nets and neighbours say, and the bits that this saves. Args: colours: 1 or 3."""
-        count, _, height, width = self._x.shape
-        stage = neighbours(Space(count, height, width, 0, colours), tables)
+        stage = cell(NEIGHBOURS, self._space(colours), tables)
         for colour in range(colours):
-            stage.first(colour, self.first(colour, count))
-        found = []
-        for group, values, predicted, _ in self._groups:
-            open_group(stage, group)
-            parts = []
-            for band in bands(len(values)):
-                parts.append(stage.predict(_of(predicted, band)))
-                stage.learn(values[band])
-            found.append(Placed(*(np.concatenate(part) for part in zip(*parts, strict=True))))
-        return found, stage.gain()
+            stage.first(colour, self.first(colour, len(self._x)))
+        placed = [Placed(*stage.place(told.group, told.values, told.predicted)) for told in self._groups]
+        return placed, stage.gain()
 
     def written(self, placed: Sequence[Placed], tables: Tables, colours: int, flags: int) -> Written:
         """The passes. Args: placed: of each group. colours: 1 or 3 are coded. flags: what the tile is coded with."""
-        count, _, height, width = self._x.shape
-        stage = seen_colours(count * height * width, tables) if flags % NEIGHBOURS else None
-        writers = [stage.writer() if stage else Writer() for _ in range(PASSES)]
+        # Neighbours have had their say, in `placed`; that they are there still decides that groups come in bands.
+        stage = cell(flags, self._space(colours), tables)
+        writers = [stage.writer() for _ in range(PASSES)]
         for colour in range(colours):
-            writers[0].put(self.first(colour, count), _uniform(colour, count), tables)
+            writers[0].put(self.first(colour, len(self._x)), _uniform(colour, len(self._x)), tables)
         for (group, values, _, before), (index, centre) in zip(self._groups, placed, strict=True):
-            writer, learned = writers[group.in_pass], stage if flags >> group.colour & 1 else None
-            for band in bands(len(values)) if flags else [slice(None)]:
-                if learned:
-                    known = [b[band] for b in before]
-                    learned.put(writer, group.colour, values[band], index[band], centre[band], known)
-                else:
-                    writer.put(values[band] - centre[band], index[band], tables)
-            if learned:
-                learned.count(group.colour, values, before)
-        return Written([writer.close() for writer in writers], stage.gains() if stage else [0.0] * colours)
+            stage.put(writers[group.in_pass], group, values, index, centre, before)
+        return Written([writer.close() for writer in writers], stage.gains())
+
+    def _space(self, colours: int) -> Space:
+        count, _, height, width = self._x.shape
+        return Space(count, height, width, 0, colours)
 
 
 class Reading:
@@ -110,44 +95,23 @@ class Reading:
     """
 
     def __init__(self, passes: Sequence[bytes], tables: Tables, beyond: Samples, *, flags: int, space: Space) -> None:
-        self._colours = seen_colours(space.pixels, tables) if flags % NEIGHBOURS else None
-        self._neighbours = neighbours(space, tables) if flags & NEIGHBOURS else None
-        self._readers = [self._colours.reader(data) if self._colours else Reader(data) for data in passes]
-        self.tables, self._beyond, self._flags = tables, beyond, flags
+        self._cell = cell(flags, space, tables)
+        self._readers = [self._cell.reader(data) for data in passes]
+        self._tables, self._beyond = tables, beyond
 
     def first(self, colour: int, count: int) -> Array:
         """See `Samples.first`. Raises: FormatError."""
         if not self._readers:
             return self._beyond.first(colour, count)
-        values = _checked(self._readers[0].take(_uniform(colour, count), self.tables), colour)
-        if self._neighbours:
-            self._neighbours.first(colour, values)
+        values = in_range(self._readers[0].take(_uniform(colour, count), self._tables), colour)
+        self._cell.first(colour, values)
         return values
 
     def next(self, group: Group, predicted: Prediction, before: Sequence[Array]) -> Array:
         """See `Samples.next`. Raises: FormatError."""
         if group.in_pass >= len(self._readers):
             return self._beyond.next(group, predicted, before)
-        learned = self._colours if self._flags >> group.colour & 1 else None
-        if self._neighbours:
-            open_group(self._neighbours, group)
-        values = np.empty(len(predicted.mean), np.int32)
-        for band in bands(len(values)) if self._flags else [slice(None)]:
-            values[band] = self._band(group, _of(predicted, band), [b[band] for b in before], learned)
-        if learned:
-            learned.count(group.colour, values, before)
-        return values
-
-    def _band(self, group: Group, predicted: Prediction, before: Sequence[Array], learned: SeenColours | None) -> Array:
-        index, centre = self._neighbours.predict(predicted) if self._neighbours else mixture_index(*predicted)
-        reader = self._readers[group.in_pass]
-        if learned:
-            values = learned.take(reader, group.colour, index, centre, before)
-        else:
-            values = _checked(reader.take(index, self.tables) + centre, group.colour)
-        if self._neighbours:
-            self._neighbours.learn(values)
-        return values
+        return self._cell.take(self._readers[group.in_pass], group, predicted, before)
 
 
 class SideBySide:
@@ -168,7 +132,7 @@ class SideBySide:
         each = len(predicted.mean) // len(self._readings)
         own = [slice(start, start + each) for start in range(0, len(predicted.mean), each)]
         parts = [
-            reading.next(group, _of(predicted, part), [colour[part] for colour in before])
+            reading.next(group, predicted.of(part), [colour[part] for colour in before])
             for reading, part in zip(self._readings, own, strict=True)
         ]
         return np.concatenate(parts)
@@ -183,12 +147,12 @@ class InStep:
 
     def first(self, colour: int, count: int) -> Array:
         """See `Samples.first`. Raises: FormatError."""
-        return _checked(self._readers[0].take(_uniform(colour, count), self._tables), colour)
+        return in_range(self._readers[0].take(_uniform(colour, count), self._tables), colour)
 
     def next(self, group: Group, predicted: Prediction, before: Sequence[Array]) -> Array:
         """See `Samples.next`. Raises: FormatError."""
         index, centre = mixture_index(*predicted)
-        return _checked(self._readers[group.in_pass].take(index, self._tables) + centre, group.colour)
+        return in_range(self._readers[group.in_pass].take(index, self._tables) + centre, group.colour)
 
 
 class Expected:
@@ -231,19 +195,6 @@ class Drawn:
         return np.clip(centre + symbol, *RANGES[colour]).astype(np.int32)
 
 
-def _of(predicted: Prediction, band: slice) -> Prediction:
-    """A part of what the nets say of a group."""
-    return Prediction(*(part[band] for part in predicted))
-
-
 def _uniform(colour: int, count: int) -> Array:
     """Tables of the first pixel's samples."""
     return np.full(count, UNIFORM_CHROMA if colour else UNIFORM_LUMA, np.int32)
-
-
-def _checked(values: Array, colour: int) -> Array:
-    """Samples as they were read. Raises: FormatError: the nets would not be exact for one of them."""
-    low, high = RANGES[colour]
-    if values.min(initial=0) < low or values.max(initial=0) > high:
-        raise FormatError("coded data holds a sample beyond its range; the file is damaged")
-    return values

@@ -69,6 +69,10 @@ class Prediction(NamedTuple):
     tail: NDArray[np.int32]
     """In 1/64; not yet clamped."""
 
+    def of(self, part: slice) -> "Prediction":
+        """The same of a part of the group."""
+        return Prediction(*(array[part] for array in self))
+
 
 class Samples(Protocol):
     """Where the walk gets samples from."""

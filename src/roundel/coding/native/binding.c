@@ -154,13 +154,6 @@ int rndl_busy(int *flag) {
 
 /* ---- Writer ---- */
 
-typedef struct {
-    PyObject_HEAD
-    rndl_writer writer;
-    size_t capacity;
-    int busy;
-} WriterObject;
-
 static PyObject *writer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
     if (!PyArg_ParseTuple(args, "") || (kwargs && PyDict_GET_SIZE(kwargs))) return NULL;
     WriterObject *self = (WriterObject *)type->tp_alloc(type, 0);
@@ -175,8 +168,7 @@ static void writer_dealloc(PyObject *object) {
     Py_DECREF(type);
 }
 
-/* Room for n more symbols and the end. */
-static int writer_reserve(WriterObject *self, size_t n) {
+int rndl_reserve(WriterObject *self, size_t n) {
     size_t needed = self->writer.length + n * RNDL_BYTES_PER_SYMBOL + 8;
     if (needed <= self->capacity) return 0;
     if (needed < 2 * self->capacity) needed = 2 * self->capacity;
@@ -198,7 +190,7 @@ static PyObject *writer_put(PyObject *object, PyTypeObject *type, PyObject *cons
     if (list_open(state, args, nargs, 0, &list)) return NULL;
     if (rndl_busy(&self->busy)) return list_close(&list), NULL;
     PyObject *answer = NULL;
-    if (!writer_reserve(self, (size_t)list.n)) {
+    if (!rndl_reserve(self, (size_t)list.n)) {
         enum rndl_result result;
         Py_BEGIN_ALLOW_THREADS
         result = list.second >= 0
@@ -218,7 +210,7 @@ static PyObject *writer_close(PyObject *object, PyObject *none) {
     (void)none;
     if (rndl_busy(&self->busy)) return NULL;
     PyObject *answer = NULL;
-    if (!writer_reserve(self, 0)) {
+    if (!rndl_reserve(self, 0)) {
         size_t length = rndl_writer_close(&self->writer);
         answer = PyBytes_FromStringAndSize((const char *)self->writer.bytes, (Py_ssize_t)length);
         rndl_writer_start(&self->writer);
@@ -344,192 +336,6 @@ static PyObject *take_each(PyObject *module, PyObject *const *args, Py_ssize_t n
     return result ? rndl_failed(state, result) : Py_NewRef(Py_None);
 }
 
-/* ---- Seen colours ---- */
-
-typedef struct {
-    PyObject_HEAD
-    rndl_colours *colours;
-    void *memory;
-    int busy;
-} ColoursObject;
-
-static PyObject *colours_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
-    Py_ssize_t pixels;
-    if (!PyArg_ParseTuple(args, "n", &pixels) || (kwargs && PyDict_GET_SIZE(kwargs))) return NULL;
-    if (pixels < 1) {
-        PyErr_SetString(PyExc_ValueError, "a tile has at least one pixel");
-        return NULL;
-    }
-    ColoursObject *self = (ColoursObject *)type->tp_alloc(type, 0);
-    if (!self) return NULL;
-    self->memory = PyMem_RawCalloc(1, rndl_colours_bytes((size_t)pixels));
-    if (!self->memory) {
-        Py_DECREF(self);
-        return PyErr_NoMemory();
-    }
-    self->colours = rndl_colours_start(self->memory, (size_t)pixels);
-    return (PyObject *)self;
-}
-
-static void colours_dealloc(PyObject *object) {
-    PyTypeObject *type = Py_TYPE(object);
-    PyMem_RawFree(((ColoursObject *)object)->memory);
-    type->tp_free(object);
-    Py_DECREF(type);
-}
-
-/* Arrays of a band or group: values, index, centre, luma, co; `first` says with which they begin. */
-typedef struct {
-    rndl_band band;
-    Py_buffer views[5];
-    int opened;
-} band_arguments;
-
-static void band_close(band_arguments *band) {
-    while (band->opened) PyBuffer_Release(&band->views[--band->opened]);
-}
-
-/* `args` are values, [index, centre,] luma and co; of the last two, what comes before `colour`. */
-static int band_open(PyObject *const *args, PyObject *colour_number, int coded, int written, band_arguments *band) {
-    static const char *names[] = {"values", "index", "centre", "luma", "co"};
-    long colour = PyLong_AsLong(colour_number);
-    memset(band, 0, sizeof *band);
-    if (colour == -1 && PyErr_Occurred()) return -1;
-    if (colour < 0 || colour > 2) {
-        PyErr_SetString(PyExc_ValueError, "a colour is 0, 1 or 2");
-        return -1;
-    }
-    const int alone = 1 + 2 * coded;
-    for (; band->opened < alone + colour; band->opened++) {
-        int i = band->opened;
-        Py_ssize_t n = rndl_items_of(args[i], &band->views[i], 4, i == 0 && written, names[i < 1 || coded ? i : i + 2]);
-        if (n < 0) return band_close(band), -1;
-        if (i && (size_t)n != band->band.n) {
-            PyErr_SetString(PyExc_ValueError, "arrays of different sizes");
-            band->opened++;
-            return band_close(band), -1;
-        }
-        band->band.n = (size_t)n;
-    }
-    band->band.colour = (int32_t)colour;
-    band->band.values = band->views[0].buf;
-    band->band.index = coded ? band->views[1].buf : NULL;
-    band->band.centre = coded ? band->views[2].buf : NULL;
-    band->band.luma = colour > 0 ? band->views[alone].buf : NULL;
-    band->band.co = colour > 1 ? band->views[alone + 1].buf : NULL;
-    if (band->band.n <= UINT32_MAX) return 0;
-    PyErr_SetString(PyExc_ValueError, "a band has fewer than 2^32 samples");
-    return band_close(band), -1;
-}
-
-/* put and take: stream, colour, values, index, centre, luma, co, tables; of the last two colours what is known. */
-static PyObject *colours_code(PyObject *object, PyTypeObject *type, PyObject *const *args, Py_ssize_t nargs, int reading) {
-    module_state *state = PyType_GetModuleState(type);
-    ColoursObject *self = (ColoursObject *)object;
-    if (nargs != 8 || Py_TYPE(args[0]) != (reading ? state->Reader : state->Writer) || Py_TYPE(args[7]) != state->Tables) {
-        PyErr_SetString(PyExc_TypeError, "expected stream, colour, values, index, centre, luma, co, tables");
-        return NULL;
-    }
-    TablesObject *tables = (TablesObject *)args[7];
-    band_arguments given;
-    void *memory = NULL;
-    PyObject *answer = NULL;
-    if (band_open(args + 2, args[1], 1, reading, &given)) return NULL;
-    rndl_band *band = &given.band;
-    for (size_t i = 0; i < band->n; i++)
-        if ((uint32_t)band->index[i] >= (uint32_t)tables->tables.count) {
-            rndl_failed(state, RNDL_BAD_INDEX);
-            goto done;
-        }
-    memory = PyMem_RawMalloc(12 * band->n + 1);
-    if (!memory) {
-        PyErr_NoMemory();
-        goto done;
-    }
-    band->distances = memory;
-    band->escaped = (uint32_t *)(band->distances + band->n);
-    int *stream_busy = reading ? &((ReaderObject *)args[0])->busy : &((WriterObject *)args[0])->busy;
-    if (rndl_busy(&self->busy)) goto done;
-    if (rndl_busy(stream_busy)) {
-        self->busy = 0;
-        goto done;
-    }
-    if (reading || !writer_reserve((WriterObject *)args[0], band->n)) {
-        enum rndl_result result;
-        Py_BEGIN_ALLOW_THREADS
-        if (reading)
-            result = rndl_colours_take(self->colours, &((ReaderObject *)args[0])->reader, band, &tables->tables, tables->reach);
-        else
-            result = rndl_colours_put(self->colours, &((WriterObject *)args[0])->writer, band, &tables->tables, tables->reach);
-        Py_END_ALLOW_THREADS
-        answer = result ? rndl_failed(state, result) : Py_NewRef(Py_None);
-    }
-    *stream_busy = self->busy = 0;
-done:
-    PyMem_RawFree(memory);
-    band_close(&given);
-    return answer;
-}
-
-static PyObject *colours_put(PyObject *object, PyTypeObject *type, PyObject *const *args, Py_ssize_t nargs, PyObject *names) {
-    (void)names;
-    return colours_code(object, type, args, nargs, 0);
-}
-
-static PyObject *colours_take(PyObject *object, PyTypeObject *type, PyObject *const *args, Py_ssize_t nargs, PyObject *names) {
-    (void)names;
-    return colours_code(object, type, args, nargs, 1);
-}
-
-static PyObject *colours_count(PyObject *object, PyTypeObject *type, PyObject *const *args, Py_ssize_t nargs, PyObject *names) {
-    ColoursObject *self = (ColoursObject *)object;
-    band_arguments given;
-    enum rndl_result result;
-    (void)names;
-    if (nargs != 4) {
-        PyErr_SetString(PyExc_TypeError, "expected colour, values, luma, co");
-        return NULL;
-    }
-    if (band_open(args + 1, args[0], 0, 0, &given)) return NULL;
-    if (rndl_busy(&self->busy)) return band_close(&given), NULL;
-    Py_BEGIN_ALLOW_THREADS
-    result = rndl_colours_count(self->colours, &given.band);
-    Py_END_ALLOW_THREADS
-    self->busy = 0;
-    band_close(&given);
-    return result ? rndl_failed(PyType_GetModuleState(type), result) : Py_NewRef(Py_None);
-}
-
-static PyObject *colours_cost(PyObject *object, PyObject *none) {
-    uint64_t cost[3][2];
-    (void)none;
-    for (int32_t colour = 0; colour < 3; colour++)
-        rndl_colours_cost(((ColoursObject *)object)->colours, colour, &cost[colour][0], &cost[colour][1]);
-    return Py_BuildValue("((KK)(KK)(KK))", (unsigned long long)cost[0][0], (unsigned long long)cost[0][1],
-                         (unsigned long long)cost[1][0], (unsigned long long)cost[1][1],
-                         (unsigned long long)cost[2][0], (unsigned long long)cost[2][1]);
-}
-
-static PyMethodDef colours_methods[] = {
-    {"put", (PyCFunction)(void (*)(void))colours_put, METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
-     "put(writer, colour, values, index, centre, luma, co, tables): append a band of a group."},
-    {"take", (PyCFunction)(void (*)(void))colours_take, METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
-     "take(reader, colour, values, index, centre, luma, co, tables): fill values with the next band."},
-    {"count", (PyCFunction)(void (*)(void))colours_count, METH_METHOD | METH_FASTCALL | METH_KEYWORDS,
-     "count(colour, values, luma, co): remember the colours of a whole group."},
-    {"cost", colours_cost, METH_NOARGS,
-     "Of each colour what was put so far cost, and would have cost without the stage, in 1/256 of a bit."},
-    {NULL, NULL, 0, NULL},
-};
-static PyType_Slot colours_slots[] = {
-    {Py_tp_doc, "Colours(pixels): what a tile of so many pixels tells about itself."},
-    {Py_tp_new, colours_new},
-    {Py_tp_dealloc, colours_dealloc},
-    {Py_tp_methods, colours_methods},
-    {0, NULL},
-};
-static PyType_Spec colours_spec = {"roundel.coding._native.Colours", sizeof(ColoursObject), 0, Py_TPFLAGS_DEFAULT, colours_slots};
-
 /* ---- Module ---- */
 
 static PyObject *mixture(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
@@ -590,8 +396,7 @@ static int execute(PyObject *m) {
     if (add_error(m, "roundel.coding._native.BadIndex", "BadIndex", &state->BadIndex)) return -1;
     if (add_error(m, "roundel.coding._native.Beyond", "Beyond", &state->Beyond)) return -1;
     if (add_type(m, &tables_spec, "Tables", &state->Tables)) return -1;
-    if (add_type(m, &colours_spec, "Colours", NULL)) return -1;
-    if (add_type(m, &rndl_neighbours_spec, "Neighbours", NULL)) return -1;
+    if (add_type(m, &rndl_cell_spec, "Cell", NULL)) return -1;
     if (add_type(m, &rndl_squares_spec, "Squares", NULL)) return -1;
     if (add_type(m, &writer_spec, "Writer", &state->Writer)) return -1;
     if (PyModule_AddFunctions(m, rndl_dependent_functions)) return -1;

@@ -187,8 +187,6 @@ rndl_neighbours *rndl_neighbours_start(void *memory, const rndl_space *space) {
     return state;
 }
 
-size_t rndl_neighbours_room(const rndl_neighbours *state) { return state->room; }
-
 /* Rows are kept column 0, 4, 8, ..., then 1, 5, ..., 2, ..., 3, ...: a group has every fourth sample of a row, whose
    neighbours on any one side then lie one after the other, too. */
 static inline size_t row_at(const rndl_neighbours *state, size_t y) { return (y + MARGIN) * 4 * state->quarter; }

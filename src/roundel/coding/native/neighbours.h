@@ -29,9 +29,6 @@ void rndl_neighbours_first(rndl_neighbours *state, int32_t colour, const int32_t
    not below `halvings`. */
 size_t rndl_neighbours_open(rndl_neighbours *state, int32_t level, int32_t phase, int32_t colour, int32_t white);
 
-/* Most samples that a band may have. */
-size_t rndl_neighbours_room(const rndl_neighbours *state);
-
 /* Table index and centre of the group's next n samples, from what the nets say of them; RNDL_BEYOND: there are fewer. */
 enum rndl_result rndl_neighbours_predict(rndl_neighbours *state, size_t n, const int32_t *mean,
                                          const int32_t *log_scale, const int32_t *tail, int32_t *index,
