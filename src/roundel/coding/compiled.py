@@ -74,14 +74,18 @@ class Reader:
         by: Sequence[NDArray[Any]],
         tables: Tables,
         place: Sequence[int],
-    ) -> bool:
-        """A group of a level's coefficients: `details.h` says what the arguments are. Raises: FormatError.
+    ) -> int:
+        """A group of a level's coefficients, its shift first: `details.h` says what the arguments are.
 
         Returns:
-            Whether no value exceeds its limit.
+            0, or 1 where a value exceeds its limit, 2 where the shift does.
+
+        Raises:
+            FormatError: the bytes are not the code of such a group.
         """
         try:
-            return bool(self.module.take_details(self.stream, said, *level, *by, tables.native, *place))
+            found: int = self.module.take_details(self.stream, said, *level, *by, tables.native, *place)
+            return found
         except (self.module.Damaged, self.module.Beyond) as error:
             raise FormatError(_damage(error)) from None
 

@@ -49,7 +49,7 @@ class Chosen(NamedTuple, Generic[W]):
     """What an encoder decided of a tile."""
 
     writing: W
-    parts: list[NDArray[np.int32]]
+    parts: list[NDArray[np.int16]]
     drawn: bool
     """Whether it looks drawn, or is better left as it is: nothing is done to it before."""
 
@@ -159,7 +159,7 @@ class WaveletModel:
         """(C,) of every part: rounding steps to a pixel value."""
         return [np.float32(UNITS) / m.astype(np.float32) for m in self.stored.multipliers(self.tuning, quality)]
 
-    def unfiltered(self, parts: Sequence[NDArray[np.int32]], quality: int) -> synthesis.Drawn:
+    def unfiltered(self, parts: Sequence[NDArray[np.int16]], quality: int) -> synthesis.Drawn:
         """What a tile's symbols alone decode to, before the filter."""
         latents = fold(parts, self.stored.multipliers(self.tuning, quality), self.tuning)
         return synthesis.draw(synthesis.synthesis(unfold(latents)))
@@ -288,9 +288,9 @@ def _squared(x: NDArray[np.float32]) -> float:
     return float(np.dot(flat, flat))
 
 
-def _crc(settings: int, parts: Sequence[NDArray[np.int32]]) -> int:
+def _crc(settings: int, parts: Sequence[NDArray[np.int16]]) -> int:
     """CRC-32 of a tile's settings byte and symbols, part after part, each in order as little-endian int16."""
     crc = zlib.crc32(bytes([settings]))
     for part in parts:
-        crc = zlib.crc32(part.astype("<i2").tobytes(), crc)
+        crc = zlib.crc32(part.astype("<i2", copy=False).data, crc)
     return crc

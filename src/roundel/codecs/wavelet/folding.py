@@ -14,15 +14,14 @@ LATENTS = COLOURS + DETAILS * ((4**LEVELS - 1) // 3) + 1
 
 
 def fold(
-    parts: Sequence[NDArray[np.int32]], multipliers: Sequence[NDArray[np.int32]], settings: int
+    parts: Sequence[NDArray[np.int16]], multipliers: Sequence[NDArray[np.int32]], settings: int
 ) -> NDArray[np.int16]:
     """Coefficients of the symbols (h, w, 3) and (2^k·h, 2^k·w, 9) of some parts: (3 + 9·(1 + 4 + …) + 1, h, w).
 
     Those of absent levels are 0; the last channel is `settings`.
     """
     height, width = parts[0].shape[:2]
-    out = np.zeros((LATENTS, height, width), np.int16)
-    out[-1] = settings
+    out = np.empty((LATENTS, height, width), np.int16)
     start = 0
     native = compiled.native()
     for part, own in zip(parts, multipliers, strict=False):
@@ -34,6 +33,7 @@ def fold(
             cells = dequantize(part, own).reshape(height, side, width, side, channels).transpose(4, 1, 3, 0, 2)
             out[start:end] = cells.reshape(-1, height, width)
         start = end
+    out[start:-1], out[-1] = 0, settings
     return out
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from roundel.coding import compiled
 from roundel.engine import Graph
 
 Bytes = NDArray[np.uint8]
@@ -64,6 +65,16 @@ class Contexts(NamedTuple):
     """(3, STAGES): scale indices of the low band."""
 
 
+def _cells(x: Bytes, out: Bytes, height: int, width: int, *, back: bool) -> Bytes:
+    """Pixels (height, width, 3) to cells of 4 × 4, or back."""
+    native = compiled.native()
+    if native:
+        native.cells(np.ascontiguousarray(x), out, height, width, back)
+        return out
+    shape = (height // 4, width // 4, 4, 12) if back else (height // 4, 4, width // 4, 12)
+    return np.ascontiguousarray(x.reshape(shape).transpose(0, 2, 1, 3)).reshape(out.shape)
+
+
 class Filter(NamedTuple):
     """Makes better pictures of decoded ones, or better ones to code, at a quality."""
 
@@ -74,10 +85,9 @@ class Filter(NamedTuple):
     def corrections(self, pixels: Bytes) -> Bytes:
         """Of pixels (H, W, 3), sides multiples of 8: (H, W, 3) with zero point 128, in units of `gain`."""
         height, width, _ = pixels.shape
-        cells = pixels.reshape(height // 4, 4, width // 4, 12).transpose(0, 2, 1, 3)
-        (out,) = self.graph.run(pixels=np.ascontiguousarray(cells).reshape(1, height // 4, width // 4, 48))
-        back = out.reshape(height // 4, width // 4, 4, 12).transpose(0, 2, 1, 3)
-        return np.ascontiguousarray(back).reshape(height, width, 3)
+        cells = _cells(pixels, np.empty((1, height // 4, width // 4, 48), np.uint8), height, width, back=False)
+        (out,) = self.graph.run(pixels=cells)
+        return _cells(out, np.empty(pixels.shape, np.uint8), height, width, back=True)
 
     def change(self, pixels: Bytes) -> NDArray[np.float32]:
         """The same in pixel values."""

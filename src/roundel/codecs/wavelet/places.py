@@ -46,6 +46,8 @@ def _shifted() -> NDArray[np.int32]:
 
 SHIFTED = _shifted()
 """(2·SHIFT_MAX + 1, FLAG_TABLES): what a table becomes when its scale index is moved; index 0 stays what it is."""
+MOVED = np.ascontiguousarray(SHIFTED[:, TABLE_OF])
+"""(2·SHIFT_MAX + 1, INDICES, SKEWS): `TABLE_OF` when scale indices are moved."""
 SHIFT_TABLE = int(TABLE_OF[SHIFT_INDEX, NO_SKEW])
 """The table that codes shifts."""
 

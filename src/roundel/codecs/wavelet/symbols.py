@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from roundel.codecs.wavelet.feedback import Feedback
 from roundel.codecs.wavelet.places import (
+    MOVED,
     RUN,
     SECOND,
     SHIFT_MAX,
     SHIFT_TABLE,
     SHIFTED,
-    TABLE_OF,
     Places,
     flag_table,
 )
@@ -25,6 +25,7 @@ from roundel.errors import FormatError
 
 SYMBOL_MAX = 2**15 - 1
 _BEYOND = "a coefficient is beyond what pictures have; the file is damaged"
+_MOVED = f"scales are moved by more than {SHIFT_MAX}, which is the most; the file is damaged"
 
 
 class Decided(NamedTuple):
@@ -152,10 +153,11 @@ class Reading(Symbols):
             return
         first, count = group.channels.start, group.channels.stop - group.channels.start
         limits = self._limits[group.part][group.channels]
-        place = (*said.shape[:2], first, count, group.fields, flag_table(group.part, group.channels), SECOND)
-        table_of = SHIFTED[SHIFT_MAX + self._shift(group)].take(TABLE_OF)
-        if not coder.take_details(said, level, (table_of, limits, MAGNITUDES), self._tables, place):
-            raise FormatError(_BEYOND)
+        flags = flag_table(group.part, group.channels)
+        place = (*said.shape[:2], first, count, group.fields, flags, SECOND, SHIFT_TABLE)
+        wrong = coder.take_details(said, level, (MOVED, limits, MAGNITUDES), self._tables, place)
+        if wrong:
+            raise FormatError(_BEYOND if wrong == 1 else _MOVED)
 
     def next(self, group: Group, places: Places, guess: NDArray[np.int32] | int) -> NDArray[np.int32]:
         """See `walk.Symbols.next`. Raises: FormatError."""
@@ -181,7 +183,7 @@ class Reading(Symbols):
         """How far the scale indices of a group are moved, with which it begins."""
         shift = int(self._readers[group.part - 1].take(np.array([SHIFT_TABLE], np.int32), self._tables)[0])
         if abs(shift) > SHIFT_MAX:
-            raise FormatError(f"scales are moved by {shift}, at most {SHIFT_MAX} are known; the file is damaged")
+            raise FormatError(_MOVED)
         return shift
 
 

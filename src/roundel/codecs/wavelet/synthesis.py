@@ -34,7 +34,7 @@ GREEN_MAGENTA = 6689
 """1/√3, 1/√2 and 1/√6: opponent colours to RGB."""
 
 
-def dequantize(symbols: NDArray[np.int32], multipliers: NDArray[np.int32]) -> NDArray[np.int16]:
+def dequantize(symbols: NDArray[np.int16], multipliers: NDArray[np.int32]) -> NDArray[np.int16]:
     """Coefficients of symbols (…, C) within `LIMIT`; multipliers (C,)."""
     scaled = symbols * multipliers + (1 << (MULTIPLIER_SHIFT - 1))
     return np.clip(scaled >> MULTIPLIER_SHIFT, -(2**15), 2**15 - 1).astype(np.int16)

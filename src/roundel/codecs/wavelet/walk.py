@@ -53,7 +53,7 @@ class Group(NamedTuple):
 class Level(NamedTuple):
     """What is known of a level so far: zeros in the beginning."""
 
-    values: NDArray[np.int32]
+    values: NDArray[np.int16]
     """(h, w, 9)."""
     luma: NDArray[np.uint8]
     known: NDArray[np.uint8]
@@ -63,7 +63,7 @@ class Level(NamedTuple):
     def blank(cls, height: int, width: int) -> "Level":
         """A level of which nothing is known."""
         luma, known = (np.zeros((1, height, width, filled(2 * count)), np.uint8) for count in (BANDS, DETAILS))
-        return cls(np.zeros((height, width, DETAILS), np.int32), luma, known)
+        return cls(np.zeros((height, width, DETAILS), np.int16), luma, known)
 
     def put(self, group: Group, values: NDArray[np.int32]) -> None:
         """Take the values (N, C) of a group in."""
@@ -93,15 +93,15 @@ class Symbols(Protocol):
         ...
 
 
-def walk(contexts: Contexts, symbols: Symbols, height: int, width: int, levels: int) -> list[NDArray[np.int32]]:
+def walk(contexts: Contexts, symbols: Symbols, height: int, width: int, levels: int) -> list[NDArray[np.int16]]:
     """The low band (height, width, 3) and the details of the first `levels` levels, (2^k·height, 2^k·width, 9) each.
 
     Args:
         contexts: at a quality and a tuning. height, width: of the low band.
     """
     low, residual = _low_band(contexts, symbols, height, width)
-    parts = [low]
-    known, features = signed(residual), None
+    parts = [low.astype(np.int16)]
+    known, features = signed(residual.clip(-255, 255).astype(np.int16)), None
     luma, colours = slice(0, BANDS), slice(BANDS, DETAILS)
     for number, level in enumerate(contexts.levels[:levels], 1):
         features, said = level.white(known, features)
@@ -155,7 +155,7 @@ def filled(channels: int) -> int:
 
 
 def signed(
-    values: NDArray[np.int32], channels: int | None = None, out: NDArray[np.uint8] | None = None
+    values: NDArray[np.int16], channels: int | None = None, out: NDArray[np.uint8] | None = None
 ) -> NDArray[np.uint8]:
     """Integers (h, w, C) to what nets see of the first of their channels, (1, h, w, 2·channels and zeros).
 
@@ -200,12 +200,12 @@ def _low_band(
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """The low band and what was coded of it, (height, width, 3)."""
     low = np.zeros((height, width, COLOURS), np.int32)
+    tables = TABLE_OF[contexts.low_index, NO_SKEW]
     residual = np.zeros_like(low)
     for stage in interpolation.stages(height, width):
         fields = (stage.rows, stage.columns)
         guess = interpolation.predict(low, stage)
-        scale = np.broadcast_to(contexts.low_index[:, stage.kind], guess.shape)
-        places = Places.of(scale, np.full_like(scale, NO_SKEW))
+        places = Places(np.tile(tables[:, stage.kind], len(guess)), np.zeros(guess.size, np.uint8))
         values = symbols.next(Group(0, slice(0, COLOURS), fields), places, guess)
         low[fields], residual[fields] = values, values - guess
     return low, residual

@@ -19,7 +19,7 @@ typedef struct {
 
 /* What is known of a level; all 0 in the beginning. */
 typedef struct {
-    int32_t *values; /* (h, w, 9) */
+    int16_t *values; /* (h, w, 9) */
     uint8_t *luma;   /* (h, w, 8): signed magnitudes of luma */
     uint8_t *known;  /* (h, w, 20): of all */
 } rndl_level;

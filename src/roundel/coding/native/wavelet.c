@@ -99,15 +99,38 @@ void rndl_merge(const int16_t *low, const int16_t *details, int16_t *out, size_t
 
 /* ---- Pixels ---- */
 
-WIDE void rndl_rgb(const int16_t *opponent, int16_t *samples, uint8_t *pixels, size_t n) {
+enum { BLOCK = 256 }; /* pixels at a time */
+
+/* Colours that are opposites to red, green and blue, a block after the other. */
+WIDE static void opposites(const int16_t *restrict luma, const int16_t *restrict orange, const int16_t *restrict green,
+                           int16_t *restrict rgb, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        int32_t grey = opponent[i] * LUMA, orange = opponent[n + i] * ORANGE_BLUE, green = opponent[2 * n + i] * GREEN_MAGENTA;
-        int32_t rgb[3] = {grey + orange - green, grey + 2 * green, grey - orange - green};
-        for (int c = 0; c < 3; c++) {
-            int16_t sample = saturated((rgb[c] + HALF) >> FRACTION);
-            samples[3 * i + c] = sample;
-            pixels[3 * i + c] = byte((sample + GREY + 16) >> 5);
-        }
+        int32_t l = luma[i] * LUMA, o = orange[i] * ORANGE_BLUE, g = green[i] * GREEN_MAGENTA;
+        rgb[i] = saturated((l + o - g + HALF) >> FRACTION);
+        rgb[BLOCK + i] = saturated((l + 2 * g + HALF) >> FRACTION);
+        rgb[2 * BLOCK + i] = saturated((l - o - g + HALF) >> FRACTION);
+    }
+}
+
+WIDE static void in_turn(const int16_t *restrict rgb, int16_t *restrict samples, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        samples[3 * i] = rgb[i];
+        samples[3 * i + 1] = rgb[BLOCK + i];
+        samples[3 * i + 2] = rgb[2 * BLOCK + i];
+    }
+}
+
+WIDE static void whole(const int16_t *restrict samples, uint8_t *restrict pixels, size_t n) {
+    for (size_t i = 0; i < n; i++) pixels[i] = byte((samples[i] + GREY + 16) >> 5);
+}
+
+void rndl_rgb(const int16_t *opponent, int16_t *samples, uint8_t *pixels, size_t n) {
+    int16_t rgb[3 * BLOCK];
+    for (size_t i = 0; i < n; i += BLOCK) {
+        size_t own = n - i < BLOCK ? n - i : BLOCK;
+        opposites(opponent + i, opponent + n + i, opponent + 2 * n + i, rgb, own);
+        in_turn(rgb, samples + 3 * i, own);
+        whole(samples + 3 * i, pixels + 3 * i, 3 * own);
     }
 }
 
@@ -118,13 +141,13 @@ WIDE void rndl_repair(const int16_t *samples, const uint8_t *corrections, int32_
 
 /* ---- Arrangement ---- */
 
-void rndl_fold(const int32_t *symbols, const int32_t *multipliers, int16_t *out, size_t h, size_t w, size_t c, size_t s) {
+void rndl_fold(const int16_t *symbols, const int32_t *multipliers, int16_t *out, size_t h, size_t w, size_t c, size_t s) {
     size_t cells = (h / s) * (w / s), across = w / s;
     for (size_t y = 0; y < h; y++)
         for (size_t j = 0; j < s; j++)
             for (size_t k = 0; k < c; k++) {
                 int16_t *to = out + ((k * s + y % s) * s + j) * cells + (y / s) * across;
-                const int32_t *from = symbols + (y * w + j) * c + k;
+                const int16_t *from = symbols + (y * w + j) * c + k;
                 int32_t multiplier = multipliers[k];
                 for (size_t x = 0; x < across; x++) to[x] = saturated((from[x * s * c] * multiplier + 128) >> 8);
             }
@@ -140,9 +163,18 @@ void rndl_unfold(const int16_t *cells, int16_t *out, size_t h, size_t w, size_t 
             }
 }
 
+void rndl_cells(const uint8_t *from, uint8_t *to, size_t h, size_t w, int back) {
+    enum { SIDE = 4, RUN = 3 * SIDE };
+    for (size_t y = 0; y < h; y++)
+        for (size_t x = 0; x < w / SIDE; x++) {
+            size_t pixel = (y * w + x * SIDE) * 3, cell = ((y / SIDE * (w / SIDE) + x) * SIDE + y % SIDE) * RUN;
+            memcpy(to + (back ? pixel : cell), from + (back ? cell : pixel), RUN);
+        }
+}
+
 /* ---- Contexts ---- */
 
-void rndl_signed(const int32_t *values, const uint8_t *table, uint8_t *out, size_t n, size_t c, size_t stride, size_t wide) {
+void rndl_signed(const int16_t *values, const uint8_t *table, uint8_t *out, size_t n, size_t c, size_t stride, size_t wide) {
     uint8_t positive[511] = {0}, negative[511] = {0};
     for (int size = 1; size < 256; size++) {
         positive[255 + size] = table[size];

@@ -107,7 +107,7 @@ static PyObject *fold(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     if (numbers(args, nargs, 3, 4, n)) return NULL;
     if (!n[3] || n[0] % n[3] || n[1] % n[3]) return PyErr_Format(PyExc_ValueError, "sides are not whole cells");
     Py_ssize_t total = n[0] * n[1] * n[2], sizes[] = {total, n[2], total};
-    if (open_all(args, v, 3, sizes, (const int[]){4, 4, 2}, 2)) return NULL;
+    if (open_all(args, v, 3, sizes, (const int[]){2, 4, 2}, 2)) return NULL;
     Py_BEGIN_ALLOW_THREADS
     rndl_fold(v[0].buf, v[1].buf, v[2].buf, (size_t)n[0], (size_t)n[1], (size_t)n[2], (size_t)n[3]);
     Py_END_ALLOW_THREADS
@@ -129,6 +129,21 @@ static PyObject *unfold(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     Py_RETURN_NONE;
 }
 
+static PyObject *cells(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Py_ssize_t n[3]; /* h, w, back */
+    Py_buffer v[MOST];
+    (void)self;
+    if (numbers(args, nargs, 2, 3, n)) return NULL;
+    if (n[0] % 4 || n[1] % 4) return PyErr_Format(PyExc_ValueError, "sides are not whole cells");
+    Py_ssize_t total = 3 * n[0] * n[1], sizes[] = {total, total};
+    if (open_all(args, v, 2, sizes, (const int[]){1, 1}, 1)) return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    rndl_cells(v[0].buf, v[1].buf, (size_t)n[0], (size_t)n[1], n[2] != 0);
+    Py_END_ALLOW_THREADS
+    close_all(v, 2);
+    Py_RETURN_NONE;
+}
+
 static PyObject *signed_(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Py_ssize_t n[4]; /* places, c, stride, wide */
     Py_buffer v[MOST];
@@ -136,7 +151,7 @@ static PyObject *signed_(PyObject *self, PyObject *const *args, Py_ssize_t nargs
     if (numbers(args, nargs, 3, 4, n)) return NULL;
     if (n[1] > n[2] || 2 * n[1] > n[3]) return PyErr_Format(PyExc_ValueError, "channels do not fit");
     Py_ssize_t sizes[] = {n[0] * n[2], 256, n[0] * n[3]};
-    if (open_all(args, v, 3, sizes, (const int[]){4, 1, 1}, 2)) return NULL;
+    if (open_all(args, v, 3, sizes, (const int[]){2, 1, 1}, 2)) return NULL;
     Py_BEGIN_ALLOW_THREADS
     rndl_signed(v[0].buf, v[1].buf, v[2].buf, (size_t)n[0], (size_t)n[1], (size_t)n[2], (size_t)n[3]);
     Py_END_ALLOW_THREADS
@@ -269,6 +284,7 @@ PyMethodDef rndl_wavelet_functions[] = {
     {"repair", (PyCFunction)(void (*)(void))repair, METH_FASTCALL, "repair(samples, corrections, pixels, gain, n)"},
     {"fold", (PyCFunction)(void (*)(void))fold, METH_FASTCALL, "fold(symbols, multipliers, out, h, w, c, s)"},
     {"unfold", (PyCFunction)(void (*)(void))unfold, METH_FASTCALL, "unfold(cells, out, h, w, c, s)"},
+    {"cells", (PyCFunction)(void (*)(void))cells, METH_FASTCALL, "cells(pixels, out, h, w, back)"},
     {"signed", (PyCFunction)(void (*)(void))signed_, METH_FASTCALL, "signed(values, table, out, n, c, stride, wide)"},
     {"places", (PyCFunction)(void (*)(void))places, METH_FASTCALL, "places(said, table, index, turned, h, w, c, fields)"},
     {NULL, NULL, 0, NULL},

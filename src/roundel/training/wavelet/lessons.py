@@ -108,6 +108,7 @@ def lesson(model: WaveletModel, pixels: NDArray[np.uint8], quality: int) -> Less
     prefilter = None if chosen.drawn else model.stored.prefilter(model.tuning, quality)
     prepared = np.zeros(pixels.shape, np.float32) if prefilter is None else prefilter.change(pixels)
     odd = chosen.writing.odd
+    low, *levels = (part.astype(np.int32) for part in chosen.parts)
     return Lesson(
         pixels=_first(pixels),
         decoded=_first(decoded.pixels),
@@ -116,8 +117,8 @@ def lesson(model: WaveletModel, pixels: NDArray[np.uint8], quality: int) -> Less
         quality=torch.tensor([quality], dtype=torch.int16),
         tuning=torch.tensor([model.tuning], dtype=torch.int16),
         untouched=torch.tensor([prefilter is None]),
-        low=_first(chosen.parts[0]),
-        values=tuple(_first(2 * own + which) for own, which in zip(chosen.parts[1:], odd, strict=True)),
+        low=_first(low),
+        values=tuple(_first(2 * own + which) for own, which in zip(levels, odd, strict=True)),
     )
 
 
