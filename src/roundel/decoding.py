@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import gcd
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +20,7 @@ from roundel.tiling import Grid, Patch, Rect, combine_crcs, join_latents
 TOGETHER_PX, TOGETHER_TILES = 5 << 16, 4096
 """Of the tiles that are decoded together, at their level, at most: more gain nothing."""
 STRIP_PX = 1 << 20
-"""Tiles of so many pixels are held at once, or a row of them."""
+"""Tiles of so many pixels are held at once, or a row of them; by several threads, so many times more at most."""
 PART_PX = 1 << 19
 """So many pixels are drawn at once, or a tile: larger parts have less halo, and take more memory."""
 
@@ -184,6 +185,7 @@ class Decoding:
         grid = self.grid
         across = sum(1 for _ in grid.touching(wanted._replace(height=1)))
         rows = max(1, STRIP_PX // (across * grid.side**2))
+        rows *= self.codec.jobs // gcd(rows * across, self.codec.jobs)  # no thread waits for the last tile of a strip
         strips = []
         for row in range(wanted.top // grid.side, -(-wanted.bottom // grid.side), rows):
             strip = Rect(row * grid.side, 0, rows * grid.side, grid.width).intersect(wanted)

@@ -60,6 +60,16 @@ def test_tiles_are_shared_out_evenly(decoding: Decoding) -> None:
     assert sorted(map(len, runs)) == [1, 1, 1, 1, 1, 2, 2, 5, 5, 6]
 
 
+@pytest.mark.parametrize(("jobs", "tiles"), [(1, [5] * 5), (2, [10, 10, 5]), (3, [15, 10]), (5, [5] * 5), (6, [25])])
+def test_strips_leave_no_thread_without_a_tile(
+    decoding: Decoding, jobs: int, tiles: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("roundel.decoding.STRIP_PX", 1)
+    shared = Decoding.of(decoding.file, codec_of(decoding.file.header, jobs=jobs))
+    strips = shared._strips(shared.grid.bounds)
+    assert [sum(1 for _ in shared.grid.touching(strip)) for strip, _ in strips] == tiles
+
+
 def test_what_is_kept_is_not_decoded_again(decoding: Decoding) -> None:
     kept: Kept[tuple[int, int], object] = Kept(1 << 20)
     reduced = Decoding.of(decoding.file, decoding.codec, level=2, kept=kept)
