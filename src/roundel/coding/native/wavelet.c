@@ -141,16 +141,28 @@ WIDE void rndl_repair(const int16_t *samples, const uint8_t *corrections, int32_
 
 /* ---- Arrangement ---- */
 
+enum { CHUNK = 16 }; /* cells at a time */
+
+WIDE static void scaled(const int16_t *restrict from, const int32_t *restrict by, int16_t *restrict to, size_t n) {
+    for (size_t i = 0; i < n; i++) to[i] = saturated((from[i] * by[i] + 128) >> 8);
+}
+
 void rndl_fold(const int16_t *symbols, const int32_t *multipliers, int16_t *out, size_t h, size_t w, size_t c, size_t s) {
-    size_t cells = (h / s) * (w / s), across = w / s;
+    size_t cells = (h / s) * (w / s), across = w / s, run = s * c;
+    int32_t by[RNDL_CELL_ROW];
+    int16_t own[CHUNK][RNDL_CELL_ROW];
+    for (size_t i = 0; i < run; i++) by[i] = multipliers[i % c];
     for (size_t y = 0; y < h; y++)
-        for (size_t j = 0; j < s; j++)
-            for (size_t k = 0; k < c; k++) {
-                int16_t *to = out + ((k * s + y % s) * s + j) * cells + (y / s) * across;
-                const int16_t *from = symbols + (y * w + j) * c + k;
-                int32_t multiplier = multipliers[k];
-                for (size_t x = 0; x < across; x++) to[x] = saturated((from[x * s * c] * multiplier + 128) >> 8);
-            }
+        for (size_t x = 0; x < across; x += CHUNK) {
+            size_t n = across - x < CHUNK ? across - x : CHUNK;
+            int16_t *to = out + y % s * s * cells + y / s * across + x;
+            for (size_t i = 0; i < n; i++) scaled(symbols + (y * w + (x + i) * s) * c, by, own[i], run);
+            for (size_t j = 0; j < s; j++)
+                for (size_t k = 0; k < c; k++) {
+                    int16_t *at = to + (k * s * s + j) * cells;
+                    for (size_t i = 0; i < n; i++) at[i] = own[i][j * c + k];
+                }
+        }
 }
 
 void rndl_unfold(const int16_t *cells, int16_t *out, size_t h, size_t w, size_t c, size_t s) {

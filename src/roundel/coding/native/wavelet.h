@@ -16,6 +16,8 @@ void rndl_rgb(const int16_t *opponent, int16_t *samples, uint8_t *pixels, size_t
 /* Samples (n) plus corrections times gain, to pixels. */
 void rndl_repair(const int16_t *samples, const uint8_t *corrections, int32_t gain, uint8_t *pixels, size_t n);
 
+enum { RNDL_CELL_ROW = 16 * 9 }; /* the most of s * c below */
+
 /* Symbols (h, w, c) times multipliers to coefficients (c, s, s, h/s, w/s): cells of s x s come apart. */
 void rndl_fold(const int16_t *symbols, const int32_t *multipliers, int16_t *out, size_t h, size_t w, size_t c, size_t s);
 

@@ -105,7 +105,7 @@ static PyObject *fold(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Py_buffer v[MOST];
     (void)self;
     if (numbers(args, nargs, 3, 4, n)) return NULL;
-    if (!n[3] || n[0] % n[3] || n[1] % n[3]) return PyErr_Format(PyExc_ValueError, "sides are not whole cells");
+    if (!n[3] || n[0] % n[3] || n[1] % n[3] || n[2] > RNDL_CELL_ROW / n[3]) return PyErr_Format(PyExc_ValueError, "sides are not whole cells");
     Py_ssize_t total = n[0] * n[1] * n[2], sizes[] = {total, n[2], total};
     if (open_all(args, v, 3, sizes, (const int[]){2, 4, 2}, 2)) return NULL;
     Py_BEGIN_ALLOW_THREADS
