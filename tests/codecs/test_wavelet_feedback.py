@@ -6,7 +6,7 @@ from skimage import data
 
 from roundel.codecs import zoo
 from roundel.codecs.protocol import Window
-from roundel.codecs.wavelet.analysis import analysis, linear_synthesis, pulled
+from roundel.codecs.wavelet.analysis import analysis, joined, pulled
 from roundel.codecs.wavelet.codec import UNITS, WaveletModel
 from roundel.codecs.wavelet.feedback import LENGTHS, Feedback
 from roundel.codecs.wavelet.walk import ALL, Group
@@ -29,19 +29,24 @@ def parts(side: int, seed: int) -> list[np.ndarray]:
     return found
 
 
+def synthesis(found: list[np.ndarray]) -> np.ndarray:
+    """Opponent colours (3, H, W) of coefficients; levels that are not there are 0."""
+    low = np.ascontiguousarray(found[0].transpose(2, 0, 1))
+    for number in range(1, LEVELS + 1):
+        low = joined(low, found[number] if number < len(found) else None)
+    return low
+
+
 def test_the_adjoint_is_the_transpose_of_the_synthesis() -> None:
-    e, g = parts(256, 0), np.random.default_rng(1).normal(size=(3, 256, 256)).astype(np.float32)
-    e[0][...] = 0
-    forth = float((linear_synthesis(e, LEVELS) * g).sum())
-    back = sum(float((a * pulled(g, LEVELS, number)).sum()) for number, a in enumerate(e[1:], 1))
-    assert forth == pytest.approx(back, rel=1e-4)
+    details, x = parts(256, 0)[-1], np.random.default_rng(1).normal(size=(3, 256, 256)).astype(np.float32)
+    forth = float((joined(np.zeros((3, 128, 128), np.float32), details) * x).sum())
+    assert forth == pytest.approx(float((details * pulled(x)).sum()), rel=1e-4)
 
 
 def test_the_synthesis_is_the_inverse_of_the_analysis() -> None:
     pixels = smooth_picture(64, 64).astype(np.float32)
-    again = analysis(pixels, LEVELS)
     energy = np.square(pixels - 127.5).sum()
-    assert np.square(linear_synthesis(again, LEVELS)).sum() == pytest.approx(energy, rel=1e-5)
+    assert np.square(synthesis(analysis(pixels, LEVELS))).sum() == pytest.approx(energy, rel=1e-5)
 
 
 @pytest.mark.parametrize(("height", "width"), [(8, 8), (16, 40), (56, 24)])
@@ -53,35 +58,36 @@ def test_the_c_core_rounds_as_numpy_does(monkeypatch: pytest.MonkeyPatch, height
     for coder in ("", "plain"):
         monkeypatch.setenv("ROUNDEL_CODER", coder)
         parts = analysis(pixels, LEVELS)
-        drawn = linear_synthesis(parts[:-1], LEVELS)
-        found.append([*parts, drawn, *(pulled(drawn, LEVELS, number) for number in range(1, LEVELS + 1))])
+        drawn = synthesis(parts[:-1])
+        found.append([*parts, drawn, pulled(drawn)])
     for own, other in zip(*found, strict=True):
         np.testing.assert_array_equal(own, other)
 
 
 def test_lengths_are_those_of_the_synthesis() -> None:
-    """Of the two finest levels of five, which the last two of three are as well."""
-    for part, known in ((LEVELS, LENGTHS[5]), (LEVELS - 1, LENGTHS[4])):
-        for band in range(3):
-            one = [np.zeros_like(p) for p in parts(256, 0)]
-            middle = one[part].shape[0] // 2
-            one[part][middle, middle, band] = 1
-            assert np.square(linear_synthesis(one, LEVELS)).sum() == pytest.approx(known[band], rel=1e-3)
+    for band, length in enumerate(LENGTHS):
+        one = np.zeros((64, 64, 9), np.float32)
+        one[32, 32, band] = 1
+        drawn = joined(np.zeros((3, 64, 64), np.float32), one)
+        assert np.square(drawn).sum() == pytest.approx(length, rel=1e-3)
 
 
-def test_targets_take_a_part_of_the_errors_back() -> None:
+@pytest.mark.parametrize("every", [False, True])
+def test_targets_take_a_part_of_the_errors_back(every: bool) -> None:
     """An error of the coarsest level alone: with the targets of the others the picture is nearer."""
     y = parts(256, 2)
-    steps = [np.ones(p.shape[2], np.float32) for p in y]
-    feedback = Feedback(y, steps, every=False, lengths=LENGTHS[5 - LEVELS :])
-    group = Group(1, slice(0, 9), ALL)
-    feedback.target(group)
-    error = np.round(3 * parts(256, 3)[1])
-    feedback.coded(group, (y[1] + error).reshape(-1, 9))
-    finer = [feedback.target(Group(n, slice(0, 9), ALL)).reshape(y[n].shape) - y[n] for n in (2, 3)]
-    zeros = np.zeros_like(y[0])
-    plain = np.square(linear_synthesis([zeros, error], LEVELS)).sum()
-    assert np.square(linear_synthesis([zeros, error, *finer], LEVELS)).sum() < 0.99 * plain
+    feedback = Feedback(y, [np.ones(p.shape[2], np.float32) for p in y], every=every)
+    error, nothing = np.round(3 * parts(256, 3)[1]), np.zeros_like(y[0])
+    for part, wrong in enumerate((nothing, error)):
+        group = Group(part, slice(0, y[part].shape[2]), ALL)
+        feedback.target(group)
+        feedback.coded(group, (y[part] + wrong).reshape(-1, y[part].shape[2]))
+    finer = []
+    for part in (2, 3):
+        finer.append(feedback.targets(part) - y[part])
+        feedback.coded(Group(part, slice(0, 9), ALL), (y[part] + finer[-1]).reshape(-1, 9))
+    plain = np.square(synthesis([nothing, error])).sum()
+    assert np.square(synthesis([nothing, error, *finer])).sum() < 0.99 * plain
 
 
 def test_effort_lowers_error_and_bits_together() -> None:

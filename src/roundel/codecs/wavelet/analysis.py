@@ -4,7 +4,6 @@ The C core does each level where it is built, with the same roundings.
 """
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,8 +58,9 @@ def split(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float
     """One level: (3, H, W) to the low band (3, H/2, W/2) and details (H/2, W/2, 9)."""
     native = compiled.native()
     if native:
-        low, details = _halves(x)
-        native.split(np.ascontiguousarray(x), low, details, _LOW_SCALE, *low.shape[1:])
+        height, width = x.shape[1] // 2, x.shape[2] // 2
+        low, details = np.empty((3, height, width), np.float32), np.empty((height, width, 9), np.float32)
+        native.split(np.ascontiguousarray(x), low, details, _LOW_SCALE, height, width)
         return low, details
     left, right = _forward(x[:, :, 0::2], x[:, :, 1::2], 2)
     low, vertical = _forward(left[:, 0::2], left[:, 1::2], 1)
@@ -94,44 +94,23 @@ def _around(x: NDArray[np.float32], axis: int, step: int) -> NDArray[np.float32]
     return out
 
 
-def linear_synthesis(parts: Sequence[NDArray[np.float32]], levels: int) -> NDArray[np.float32]:
-    """The inverse of `analysis` but for the grey: opponent colours (3, H, W) of coefficients in pixel values.
-
-    Args:
-        parts: the low band and the details of some of the `levels` levels; those of the others are 0.
-    """
-    low = np.ascontiguousarray(parts[0].transpose(2, 0, 1))
-    for number in range(levels):
-        low = _joined(low, parts[number + 1] if number + 1 < len(parts) else None)
-    return low
-
-
-def pulled(x: NDArray[np.float32], levels: int, number: int) -> NDArray[np.float32]:
-    """Of the transpose of `linear_synthesis`, but for the borders, the details (h, w, 9) of one of the levels.
-
-    Args:
-        x: opponent colours (3, H, W). number: of the level, the coarsest is 1.
-    """
+def pulled(x: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Of the transpose of `joined`, but for the borders, the details (h, w, 9). Args: x: (3, H, W)."""
     native = compiled.native()
-    details = np.empty(0, np.float32)
-    for level in range(levels, number - 1, -1):
-        if native:
-            low, details = _halves(x)
-            native.pulled(np.ascontiguousarray(x), low, details, _LOW_SCALE, *low.shape[1:], level == number)
-        else:
-            low, details = _pulled(x)
-        x = low
-    return details
+    if native:
+        height, width = x.shape[1] // 2, x.shape[2] // 2
+        details = np.empty((height, width, 9), np.float32)
+        native.pulled(np.ascontiguousarray(x), details, height, width)
+        return details
+    left, right = _transposed(x[:, :, 0::2], x[:, :, 1::2], 2)
+    _, vertical = _transposed(left[:, 0::2], left[:, 1::2], 1)
+    horizontal, diagonal = _transposed(right[:, 0::2], right[:, 1::2], 1)
+    found = np.stack([horizontal, vertical, diagonal], 1).reshape(9, *vertical.shape[1:])
+    return np.ascontiguousarray(found.transpose(1, 2, 0))
 
 
-def _halves(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Room for a level's low band and details."""
-    height, width = x.shape[1] // 2, x.shape[2] // 2
-    return np.empty((3, height, width), np.float32), np.empty((height, width, 9), np.float32)
-
-
-def _joined(low: NDArray[np.float32], details: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """The inverse of `split`; None for details that are 0."""
+def joined(low: NDArray[np.float32], details: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    """The inverse of `split`: the low band (3, h, w) and details (h, w, 9), None for zeros, to (3, 2h, 2w)."""
     height, width = low.shape[1:]
     native = compiled.native()
     if native:
@@ -144,14 +123,6 @@ def _joined(low: NDArray[np.float32], details: NDArray[np.float32] | None) -> ND
     bands = details.transpose(2, 0, 1).reshape(3, 3, height, width)
     left, right = _inverse(low / _LOW_SCALE, bands[:, 1], 1), _inverse(bands[:, 0], bands[:, 2], 1)
     return _inverse(left, right, 2)
-
-
-def _pulled(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    left, right = _transposed(x[:, :, 0::2], x[:, :, 1::2], 2)
-    low, vertical = _transposed(left[:, 0::2], left[:, 1::2], 1)
-    horizontal, diagonal = _transposed(right[:, 0::2], right[:, 1::2], 1)
-    details = np.stack([horizontal, vertical, diagonal], 1).reshape(9, *low.shape[1:])
-    return low / _LOW_SCALE, np.ascontiguousarray(details.transpose(1, 2, 0))
 
 
 def _inverse(low: NDArray[np.float32], high: NDArray[np.float32], axis: int) -> NDArray[np.float32]:

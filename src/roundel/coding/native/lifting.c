@@ -81,13 +81,11 @@ void rndl_split(const float *x, float *low, float *details, float scale, size_t 
     }
 }
 
-void rndl_pulled(const float *x, float *low, float *details, float scale, size_t h, size_t w, void *scratch) {
+void rndl_pulled(const float *x, float *details, size_t h, size_t w, void *scratch) {
     float *left = scratch, *right = left + 2 * h * w;
     for (size_t plane = 0; plane < COLOURS; plane++) {
         apart(PULL, x + plane * 4 * h * w, left, right, h, w);
-        for (size_t y = 0; y < h; y++)
-            for (size_t i = 0; i < w; i++) low[(plane * h + y) * w + i] = left[2 * y * w + i] / scale;
-        if (details) details_of(left, right, details + 3 * plane, h, w);
+        details_of(left, right, details + 3 * plane, h, w);
     }
 }
 

@@ -17,7 +17,7 @@ void rndl_split(const float *x, float *low, float *details, float scale, size_t 
 /* The inverse: low, divided by `scale` first, and details to x; they are 0 where they are NULL. */
 void rndl_joined(const float *low, const float *details, float *x, float scale, size_t h, size_t w, void *scratch);
 
-/* The transpose of rndl_joined; details may be NULL where they are not wanted. */
-void rndl_pulled(const float *x, float *low, float *details, float scale, size_t h, size_t w, void *scratch);
+/* Of the transpose of rndl_joined, x (3, 2h, 2w) to details. */
+void rndl_pulled(const float *x, float *details, size_t h, size_t w, void *scratch);
 
 #endif

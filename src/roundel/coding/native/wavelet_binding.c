@@ -228,18 +228,20 @@ static PyObject *split(PyObject *self, PyObject *const *args, Py_ssize_t nargs) 
 static PyObject *pulled(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Py_ssize_t n[2];
     Py_buffer v[MOST];
-    float scale;
-    void *scratch;
     (void)self;
-    if (nargs != 7) return PyErr_Format(PyExc_TypeError, "expected 7 arguments");
-    int wanted = PyObject_IsTrue(args[6]);
-    if (wanted < 0 || open_level(args, nargs, (const int[]){12, 3, 9}, 1, v, &scale, n, &scratch)) return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    rndl_pulled(v[0].buf, v[1].buf, wanted ? v[2].buf : NULL, scale, (size_t)n[0], (size_t)n[1], scratch);
-    Py_END_ALLOW_THREADS
+    if (numbers(args, nargs, 2, 2, n)) return NULL;
+    Py_ssize_t area = n[0] * n[1], sizes[] = {12 * area, 9 * area};
+    if (!area || area > 1 << 28) return PyErr_Format(PyExc_ValueError, "a size is out of range");
+    if (open_all(args, v, 2, sizes, (const int[]){4, 4}, 1)) return NULL;
+    void *scratch = PyMem_RawMalloc(rndl_lifting_bytes((size_t)n[0], (size_t)n[1]));
+    if (scratch) {
+        Py_BEGIN_ALLOW_THREADS
+        rndl_pulled(v[0].buf, v[1].buf, (size_t)n[0], (size_t)n[1], scratch);
+        Py_END_ALLOW_THREADS
+    }
     PyMem_RawFree(scratch);
-    close_all(v, 3);
-    Py_RETURN_NONE;
+    close_all(v, 2);
+    return scratch ? Py_NewRef(Py_None) : PyErr_NoMemory();
 }
 
 static PyObject *joined(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
@@ -277,7 +279,7 @@ static PyObject *opponent(PyObject *self, PyObject *const *args, Py_ssize_t narg
 PyMethodDef rndl_wavelet_functions[] = {
     {"opponent", (PyCFunction)(void (*)(void))opponent, METH_FASTCALL, "opponent(pixels, matrix, out, grey, n)"},
     {"split", (PyCFunction)(void (*)(void))split, METH_FASTCALL, "split(x, low, details, scale, h, w)"},
-    {"pulled", (PyCFunction)(void (*)(void))pulled, METH_FASTCALL, "pulled(x, low, details, scale, h, w, wanted)"},
+    {"pulled", (PyCFunction)(void (*)(void))pulled, METH_FASTCALL, "pulled(x, details, h, w)"},
     {"joined", (PyCFunction)(void (*)(void))joined, METH_FASTCALL, "joined(low, details or None, x, scale, h, w)"},
     {"merge", (PyCFunction)(void (*)(void))merge, METH_FASTCALL, "merge(low, details, out, h, w)"},
     {"rgb", (PyCFunction)(void (*)(void))rgb, METH_FASTCALL, "rgb(opponent, samples, pixels, n)"},
