@@ -55,8 +55,13 @@ class Group(NamedTuple):
         row, column = PHASES[self.phase]
         s = 1 << self.level
         phase = x[:, self.colour, row * s :: 2 * s, column * s :: 2 * s]
-        inside = _inside(*phase.shape[1:], self.white)
-        return phase.reshape(len(x), -1).take(inside, 1).astype(np.int32).ravel()
+        count, h, w = phase.shape
+        if w % 2:
+            return phase.reshape(count, -1).take(_inside(h, w, self.white), 1).astype(np.int32).ravel()
+        values = np.empty((count, h, w // 2), np.int32)  # quicker, where all rows have as many
+        values[:, ::2] = phase[:, ::2, self.white :: 2]
+        values[:, 1::2] = phase[:, 1::2, 1 - self.white :: 2]
+        return values.ravel()
 
 
 class Prediction(NamedTuple):

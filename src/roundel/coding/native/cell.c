@@ -92,6 +92,7 @@ enum rndl_result rndl_cell_place(const rndl_cell *cell, const rndl_group *group,
         if (rndl_neighbours_predict(cell->neighbours, count, group->mean + i, group->log_scale + i, group->tail + i,
                                     index + i, centre + i))
             return RNDL_BEYOND;
+        rndl_neighbours_measure(cell->neighbours, group->values + i, &by->tables, by->costs);
         rndl_neighbours_learn(cell->neighbours, group->values + i, &by->tables, by->costs);
     }
     return RNDL_OK;

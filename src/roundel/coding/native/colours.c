@@ -47,13 +47,28 @@ struct rndl_colours {
     uint32_t lines_used, capacity_bits;
     entry *entries;              /* hash table of lines, at most half full; it grows, so that it stays in the caches */
     uint32_t *keys;              /* of the lines */
-    uint8_t (*lines)[WINDOW];    /* counts hC of 64 neighbouring Cg of one Y and Co; line 0 stays empty */
-    uint8_t luma[ROW];           /* counts hY */
-    uint8_t co[256][ROW];        /* counts hCo of Co by Y */
+    uint8_t (*lines)[WINDOW];    /* hC, as `seen` has them, of 64 neighbouring Cg of one Y and Co; line 0 stays empty */
+    uint8_t luma[ROW];           /* hY, likewise */
+    uint8_t co[256][ROW];        /* hCo of Co by Y, likewise */
     uint8_t any_co[512], any_co_class[ROW];        /* counts hO of Co, and their classes */
     uint8_t cg[511][512], cg_class[511][ROW];      /* counts hG of Cg by Co, and their classes */
     uint8_t nothing[ROW];
+    uint8_t next[256];           /* what follows a count, as `seen` has them */
 };
+
+/* Counts that only their class is asked of come as 32 times the class, and how far they are within it. Classes 1 to 7
+   begin at 1, 2, 3, 5, 9, 17, 49; the last counts no further. */
+#define SEEN_BITS 5
+static const uint8_t SEEN_WIDTHS[8] = {1, 1, 1, 2, 4, 8, 32, 1};
+
+static void fill_next(uint8_t *next) {
+    for (int class = 0; class < 8; class++)
+        for (int i = 0; i < SEEN_WIDTHS[class]; i++) {
+            int further = class << SEEN_BITS | (i + 1);
+            next[class << SEEN_BITS | i] =
+                (uint8_t)(i + 1 < SEEN_WIDTHS[class] ? further : (class < 7 ? class + 1 : 7) << SEEN_BITS);
+        }
+}
 
 static size_t lines_of(size_t pixels) { return (pixels < (1u << 20) ? pixels : (1u << 20)) + 1; }
 
@@ -81,6 +96,7 @@ rndl_colours *rndl_colours_start(void *memory, size_t pixels) {
     colours->lines = (uint8_t(*)[WINDOW])(rest + (-(uintptr_t)rest & 63));
     colours->lines_used = 1;
     colours->room = pixels;
+    fill_next(colours->next);
     for (int colour = 0; colour < 3; colour++)
         for (int context = 0; context < CONTEXTS; context++)
             for (int k = 0; k < CLASSES; k++)
@@ -189,9 +205,7 @@ typedef uint8_t bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
 static inline bytes16 classes_of(uint8_t *classes, const uint8_t *counts, const uint8_t *others, extent window, int place) {
     const bytes16 steps = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
     bytes16 n = *(const bytes16 *)counts, at = steps + (uint8_t)place;
-    bytes16 seen = (bytes16)(n >= 1) + (bytes16)(n >= 2) + (bytes16)(n >= 3) + (bytes16)(n >= 5) + (bytes16)(n >= 9) +
-                   (bytes16)(n >= 17) + (bytes16)(n >= 49); /* true is -1 */
-    bytes16 found = (*(const bytes16 *)others & (bytes16)(n == 0)) - seen;
+    bytes16 found = (*(const bytes16 *)others & (bytes16)(n == 0)) | n >> SEEN_BITS;
     bytes16 not = (bytes16)(at < (uint8_t)window.low) | (bytes16)(at >= (uint8_t)window.high);
     bytes16 beyond = (bytes16)(at >= (uint8_t)window.length);
     found = (found & ~not) | (not & (uint8_t)(CLASSES - 1));
@@ -216,9 +230,7 @@ typedef uint8_t bytes16;
 static inline bytes16 classes_of(uint8_t *classes, const uint8_t *counts, const uint8_t *others, extent window, int place) {
     uint8_t any = 0;
     for (int i = 0; i < 16; i++) {
-        uint8_t n = counts[i];
-        uint8_t seen = (uint8_t)((n >= 1) + (n >= 2) + (n >= 3) + (n >= 5) + (n >= 9) + (n >= 17) + (n >= 49));
-        uint8_t found = n ? seen : others[i];
+        uint8_t n = counts[i], found = n ? n >> SEEN_BITS : others[i];
         if (place + i < window.low || place + i >= window.high) found = CLASSES - 1;
         classes[i] = place + i < window.length ? found : BEYOND;
         any |= place + i < window.length ? found : 0;
@@ -447,7 +459,7 @@ static inline uint8_t class_beside(uint8_t n) { return (uint8_t)(n ? 8 + (n >= 3
 static void count_luma(rndl_colours *colours, const rndl_band *group) {
     for (size_t i = 0; i < group->n; i++) {
         uint8_t *n = &colours->luma[group->values[i] + 256 + MARGIN];
-        *n = next_count(*n);
+        *n = colours->next[*n];
     }
 }
 
@@ -455,7 +467,7 @@ static void count_co(rndl_colours *colours, const rndl_band *group) {
     for (size_t i = 0; i < group->n; i++) {
         int32_t v = group->values[i];
         uint8_t *n = &colours->co[group->luma[i] + 128][v + 256 + MARGIN], *any = &colours->any_co[v + 256];
-        *n = next_count(*n);
+        *n = colours->next[*n];
         *any = next_count(*any);
         colours->any_co_class[v + 256 + MARGIN] = class_beside(*any);
     }
@@ -474,7 +486,7 @@ static void count_cg(rndl_colours *colours, const rndl_band *group) {
         if (i + AHEAD / 4 < group->n) FETCH(colours->lines[find_line(colours, key_of(group, i + AHEAD / 4))]);
         uint32_t o = (uint32_t)(group->co[i] + 255), u = (uint32_t)(group->values[i] + 256);
         uint8_t *n = &make_line(colours, key_of(group, i))[u & 63], *any = &colours->cg[o][u];
-        *n = next_count(*n);
+        *n = colours->next[*n];
         *any = next_count(*any);
         colours->cg_class[o][u + MARGIN] = class_beside(*any);
     }

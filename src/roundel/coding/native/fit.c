@@ -19,16 +19,19 @@ void rndl_packing_fill(rndl_packing packing) {
     }
 }
 
-/* Puts 8 numbers: the chosen ones, and then any. */
+/* Puts 8 numbers of each row: the chosen ones, and then any. */
 #if defined(__GNUC__) && !defined(__clang__)
 typedef uint8_t bytes16 __attribute__((vector_size(16), aligned(1), may_alias));
 
-static inline void pack(int16_t *to, const int16_t *from, const uint8_t *order) {
-    *(bytes16 *)to = __builtin_shuffle(*(const bytes16 *)from, *(const bytes16 *)order);
+static inline void pack_rows(int16_t *to, size_t to_apart, const int16_t *from, size_t apart, const uint8_t *order) {
+    bytes16 by = *(const bytes16 *)order;
+    for (int i = 0; i < RNDL_FIT_ROWS; i++, to += to_apart, from += apart)
+        *(bytes16 *)to = __builtin_shuffle(*(const bytes16 *)from, by);
 }
 #else
-static inline void pack(int16_t *to, const int16_t *from, const uint8_t *order) {
-    for (int i = 0; i < 8; i++) to[i] = from[order[2 * i] / 2];
+static inline void pack_rows(int16_t *to, size_t to_apart, const int16_t *from, size_t apart, const uint8_t *order) {
+    for (int row = 0; row < RNDL_FIT_ROWS; row++, to += to_apart, from += apart)
+        for (int i = 0; i < 8; i++) to[i] = from[order[2 * i] / 2];
 }
 #endif
 
@@ -59,42 +62,52 @@ static inline void add_products(rndl_fit *fit, int inputs, const int16_t *rows, 
     fit->size += sums[3];
 }
 
-WIDE static size_t add_block(rndl_fit *fit, int inputs, const int16_t *rows, size_t apart, const uint8_t *classes,
-                             int chosen, size_t n, rndl_packing packing) {
-    enum { GROUPS = RNDL_FIT_BLOCK / 8, APART = RNDL_FIT_BLOCK + RNDL_FIT_STEP };
-    uint8_t choice[GROUPS];
-    uint16_t to[GROUPS];
-    int16_t packed[RNDL_FIT_ROWS][APART];
-    size_t count = 0, groups = (n + 7) / 8;
-    for (size_t g = 0; g < groups; g++) {
-        int bits = 0, found = 0;
+/* Eights of samples of which some are chosen: which they are, and where the first of them goes. */
+typedef struct {
+    uint32_t from[RNDL_FIT_BLOCK];
+    uint16_t to[RNDL_FIT_BLOCK];
+    uint8_t choice[RNDL_FIT_BLOCK];
+    int eights;
+    size_t count;
+} block;
+
+/* The next block of chosen samples, from `from` on; where the search for more goes on. */
+static inline size_t next_block(block *found, const uint8_t *classes, int chosen, size_t from, size_t n) {
+    found->eights = 0, found->count = 0;
+    for (; from < n && found->count + 8 <= RNDL_FIT_BLOCK; from += 8) {
+        unsigned bits = 0, some = 0;
         for (size_t i = 0; i < 8; i++) {
-            int is = 8 * g + i < n && classes[8 * g + i] == chosen;
-            bits |= is << i, found += is;
+            unsigned is = from + i < n && classes[from + i] == chosen;
+            bits |= is << i, some += is;
         }
-        choice[g] = (uint8_t)bits, to[g] = (uint16_t)count;
-        count += (size_t)found;
+        found->from[found->eights] = (uint32_t)from;
+        found->to[found->eights] = (uint16_t)found->count;
+        found->choice[found->eights] = (uint8_t)bits;
+        found->eights += some > 0;
+        found->count += some;
     }
-    if (!count) return 0;
-    if (count == n && n % RNDL_FIT_STEP == 0) {
-        add_products(fit, inputs, rows, apart, n);
-        return count;
-    }
-    size_t whole = (count + RNDL_FIT_STEP - 1) & ~(size_t)(RNDL_FIT_STEP - 1);
-    for (int i = 0; i < RNDL_FIT_ROWS; i++) {
-        for (size_t g = 0; g < groups; g++) pack(packed[i] + to[g], rows + (size_t)i * apart + 8 * g, packing[choice[g]]);
-        for (size_t k = count; k < whole; k++) packed[i][k] = 0;
-    }
-    add_products(fit, inputs, packed[0], APART, whole);
-    return count;
+    return from;
 }
 
-size_t rndl_fit_add(rndl_fit *fit, int inputs, const int16_t *rows, size_t apart, const uint8_t *classes, int chosen,
-                    size_t n, rndl_packing packing) {
+WIDE size_t rndl_fit_add(rndl_fit *fit, int inputs, const int16_t *rows, size_t apart, const uint8_t *classes, int chosen,
+                         size_t n, rndl_packing packing) {
+    enum { APART = RNDL_FIT_BLOCK + RNDL_FIT_STEP };
+    int16_t packed[RNDL_FIT_ROWS][APART];
+    block found;
     size_t count = 0;
-    for (size_t from = 0; from < n; from += RNDL_FIT_BLOCK) {
-        size_t length = n - from < RNDL_FIT_BLOCK ? n - from : RNDL_FIT_BLOCK;
-        count += add_block(fit, inputs, rows + from, apart, classes + from, chosen, length, packing);
+    for (size_t from = 0, begin = 0; from < n; begin = from) {
+        from = next_block(&found, classes, chosen, from, n);
+        count += found.count;
+        if (found.count == from - begin && found.count % RNDL_FIT_STEP == 0) { /* all there are */
+            add_products(fit, inputs, rows + begin, apart, found.count);
+            continue;
+        }
+        size_t whole = (found.count + RNDL_FIT_STEP - 1) & ~(size_t)(RNDL_FIT_STEP - 1);
+        for (int g = 0; g < found.eights; g++)
+            pack_rows(packed[0] + found.to[g], APART, rows + found.from[g], apart, packing[found.choice[g]]);
+        for (int i = 0; i < RNDL_FIT_ROWS; i++)
+            for (size_t k = found.count; k < whole; k++) packed[i][k] = 0;
+        if (whole) add_products(fit, inputs, packed[0], APART, whole);
     }
     return count;
 }

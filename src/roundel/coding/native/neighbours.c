@@ -393,16 +393,52 @@ WIDE static void look_around(rndl_neighbours *state) {
         }
 }
 
-/* Their ratio, in 16 bins of 3/8 octaves. */
-static inline int32_t bin_of(int32_t found, int32_t expected) {
-    int32_t ratio = log2_of((uint64_t)found) - log2_of((uint64_t)expected) + SPREAD_BIN * SPREAD_BINS / 2 + SPREAD_BIN / 2;
-    int32_t bin = ratio < 0 ? 0 : ratio / SPREAD_BIN;
-    return bin < SPREAD_BINS ? bin : SPREAD_BINS - 1;
+/* log2(x) in 1/256 without its fraction, and LOG2's number of that, for 0 < x < 2^24: of such, doubles and halves of the
+   same number, floats have eight bits behind the first, as they are. */
+WIDE static void begin_logarithms(int32_t *x, size_t n) {
+    typedef union {
+        float number;
+        int32_t bits;
+    } parts;
+    for (size_t k = 0; k < n; k++) {
+        parts of = {(float)x[k]};
+        x[k] = (of.bits >> 15) - (127 << 8);
+    }
+}
+
+static inline int32_t logarithm(int32_t begun) { return (begun & ~255) + LOG2[begun & 255]; }
+
+/* The ratio of what was found to what was expected, in 16 bins of 3/8 octaves. */
+static void find_bins(rndl_neighbours *state) {
+    const int32_t *found = state->found, *expected = state->expected;
+    uint8_t *restrict bin = state->bin;
+    begin_logarithms(state->found, state->n);
+    begin_logarithms(state->expected, state->n);
+    for (size_t k = 0, n = state->n; k < n; k++) {
+        int32_t ratio = logarithm(found[k]) - logarithm(expected[k]) + SPREAD_BIN * SPREAD_BINS / 2 + SPREAD_BIN / 2;
+        ratio = ratio < 0 ? 0 : ratio < SPREAD_BIN * SPREAD_BINS ? ratio : SPREAD_BIN * SPREAD_BINS - 1;
+        bin[k] = (uint8_t)((uint32_t)ratio / SPREAD_BIN);
+    }
 }
 
 static inline int32_t stepped(int32_t scale, int32_t steps) {
     scale += steps;
     return scale < 0 ? 0 : scale >= RNDL_SCALES ? RNDL_SCALES - 1 : scale;
+}
+
+/* Scales that are used, and with them tables and centres. */
+static void find_tables(rndl_neighbours *state) {
+    const memory_of_key *now = state->now;
+    const uint8_t *scale = state->scale, *bin = state->bin, *tail = state->tail;
+    const int32_t *moved = state->moved;
+    int32_t *restrict table = state->table, *restrict centre = state->centre;
+    uint8_t *restrict used = state->used;
+    for (size_t k = 0, n = state->n; k < n; k++) {
+        int32_t own = scale[k], steps = now->by_scale[own].steps + now->by_spread[class_of(own)][bin[k]].steps;
+        int32_t stepped_to = stepped(own, steps);
+        used[k] = (uint8_t)stepped_to;
+        table[k] = rndl_table_of(&state->grid, stepped_to, tail[k], moved[k], centre + k);
+    }
 }
 
 WIDE static void begin_band(rndl_neighbours *state, const int32_t *mean, const int32_t *log_scale, const int32_t *tail) {
@@ -428,15 +464,9 @@ enum rndl_result rndl_neighbours_predict(rndl_neighbours *state, size_t n, const
     foretell(state);
     move_means(state);
     look_around(state);
-    const memory_of_key *now = state->now;
-    for (size_t k = 0; k < n; k++) {
-        int32_t bin = bin_of(state->found[k], state->expected[k]), scale = state->scale[k];
-        int32_t used = stepped(scale, now->by_scale[scale].steps + now->by_spread[class_of(scale)][bin].steps);
-        state->bin[k] = (uint8_t)bin;
-        state->used[k] = (uint8_t)used;
-        state->table[k] = index[k] = rndl_table_of(&state->grid, used, state->tail[k], state->moved[k], centre + k);
-        state->centre[k] = centre[k];
-    }
+    find_bins(state);
+    find_tables(state);
+    for (size_t k = 0; k < n; k++) index[k] = state->table[k], centre[k] = state->centre[k];
     return RNDL_OK;
 }
 
@@ -508,12 +538,18 @@ static void learn_scales(rndl_neighbours *state, const int32_t *values, const rn
         int32_t narrower = cost_of(state, tables, costs, stepped(used, -1), tail, mean, value) - cost;
         scale_cell *cells[2] = {&now->by_scale[scale], &now->by_spread[class_of(scale)][state->bin[k]]};
         for (int i = 0; i < 2; i++) cells[i]->wider += wider, cells[i]->narrower += narrower;
-        state->cost[0] += (uint64_t)cost;
-        state->cost[1] += (uint64_t)cost_of(state, tables, costs, scale, tail, state->mean[k], value);
     }
     for (int i = 0; i < RNDL_SCALES; i++) step(&now->by_scale[i]);
     for (int i = 0; i < CLASSES; i++)
         for (int j = 0; j < SPREAD_BINS; j++) step(&now->by_spread[i][j]);
+}
+
+static inline void narrowed(int16_t *restrict to, const int32_t *restrict values, size_t n) {
+    for (size_t k = 0; k < n; k++) to[k] = (int16_t)values[k];
+}
+
+static inline void errors_of(int16_t *restrict to, const int32_t *restrict values, const int32_t *restrict moved, size_t n) {
+    for (size_t k = 0; k < n; k++) to[k] = (int16_t)within(16 * values[k] - moved[k], INPUT_MOST);
 }
 
 /* What neighbours to come will see. */
@@ -521,11 +557,10 @@ WIDE static void remember(rndl_neighbours *state, const int32_t *values) {
     for (const run *r = state->run; r < state->run + state->runs; r++) {
         size_t own = r->at + (size_t)away(state, (int)r->odd, state->colour, 0, 0), from = r->from;
         int16_t *sample = state->samples + own, *error = state->errors + own, *deviation = state->deviations + own;
-        for (size_t k = 0; k < r->count; k++) {
-            sample[k] = (int16_t)values[from + k];
-            error[k] = (int16_t)within(16 * values[from + k] - state->moved[from + k], INPUT_MOST);
-            deviation[k] = state->deviation[state->scale[from + k]][state->tail[from + k]];
-        }
+        narrowed(sample, values + from, r->count);
+        errors_of(error, values + from, state->moved + from, r->count);
+        const uint8_t *scale = state->scale + from, *tail = state->tail + from;
+        for (size_t k = 0; k < r->count; k++) deviation[k] = state->deviation[scale[k]][tail[k]];
     }
 }
 
@@ -535,6 +570,15 @@ void rndl_neighbours_learn(rndl_neighbours *state, const int32_t *values, const 
     learn_scales(state, values, tables, costs);
     remember(state, values);
     state->n = 0;
+}
+
+void rndl_neighbours_measure(rndl_neighbours *state, const int32_t *values, const rndl_tables *tables,
+                             const uint16_t *costs) {
+    for (size_t k = 0; k < state->n; k++) {
+        int32_t scale = state->scale[k], tail = state->tail[k];
+        state->cost[0] += (uint64_t)cost_in(tables, costs, state->table[k], state->centre[k], values[k]);
+        state->cost[1] += (uint64_t)cost_of(state, tables, costs, scale, tail, state->mean[k], values[k]);
+    }
 }
 
 void rndl_neighbours_cost(const rndl_neighbours *state, uint64_t *with_stage, uint64_t *without) {

@@ -42,7 +42,11 @@ void rndl_neighbours_costs(const rndl_tables *tables, uint16_t *costs);
 void rndl_neighbours_learn(rndl_neighbours *state, const int32_t *values, const rndl_tables *tables,
                            const uint16_t *costs);
 
-/* Bits, in 1/256, that the samples so far cost with the stage and would have cost without, escapes aside. */
+/* Adds up what those values cost, escapes aside; before they are learned from. */
+void rndl_neighbours_measure(rndl_neighbours *state, const int32_t *values, const rndl_tables *tables,
+                             const uint16_t *costs);
+
+/* Bits, in 1/256, that the samples measured so far cost with the stage and would have cost without, escapes aside. */
 void rndl_neighbours_cost(const rndl_neighbours *state, uint64_t *with_stage, uint64_t *without);
 
 #endif
