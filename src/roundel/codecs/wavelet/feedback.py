@@ -50,6 +50,13 @@ class Feedback:
             return
         put(self._errors, group, (values - pick(self._y[group.part], group)).astype(np.float32))
 
+    def taken(self, group: Group, values: NDArray[np.number[Any]]) -> None:
+        """The same, of the values (h, w, C) of its part so far."""
+        if self._every:
+            self.coded(group, pick(values, group))
+        elif group.part < len(self._y) - 1 and group.channels.stop == values.shape[2]:
+            self._errors = (values - self._y[group.part]).astype(np.float32, copy=False)
+
     def _follow(self, part: int) -> None:
         steps = self._steps[part]
         if part != self._part:

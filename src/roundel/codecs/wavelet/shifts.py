@@ -12,10 +12,23 @@ from roundel.coding.dependent import Path
 REACH = 40
 """Larger symbols count as so large."""
 SYMBOLS = 2 * REACH + 1
+SAMPLE, BLOCK = 4096, 64
+"""The shift is found by so many values at least, where there are as many, in blocks of neighbours."""
 BEYOND_BITS = 6.0
 """Of an escape, besides its slot, about."""
 WORTH = 0.002
 """A shift that saves a smaller part of the bits is not worth that the encoder decides anew."""
+
+
+def sample(table: NDArray[np.int32]) -> NDArray[np.intp]:
+    """Which values to find the shift by: of a few thousand all, else blocks here and there.
+
+    Args:
+        table: (N,) of all; those of table 0, which no shift moves, are left out.
+    """
+    at = np.flatnonzero(table)
+    apart = max(at.size // SAMPLE, 1)
+    return at[np.arange(at.size) // BLOCK % apart == 0]
 
 
 def best_shift(path: Path, table: NDArray[np.int32], tables: Tables) -> int:
@@ -31,13 +44,13 @@ def best_shift(path: Path, table: NDArray[np.int32], tables: Tables) -> int:
     found = np.flatnonzero(counts)
     row, symbol = np.divmod(found, SYMBOLS)
     odd, own = np.divmod(row, FLAG_TABLES)
-    bits, shift_bits = _bits(tables)
-    cost = bits[odd, SHIFTED[:, own], symbol] @ counts[found] + shift_bits
+    bits, shifts = shift_bits(tables)
+    cost = bits[odd, SHIFTED[:, own], symbol] @ counts[found] + shifts
     return int(cost.argmin()) - SHIFT_MAX if cost.min() < (1 - WORTH) * cost[SHIFT_MAX] else 0
 
 
 @lru_cache(maxsize=4)
-def _bits(tables: Tables) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def shift_bits(tables: Tables) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(2, FLAG_TABLES, SYMBOLS) bits of symbols in the tables of both quantisers, and those of each shift."""
     symbols = np.arange(-REACH, REACH + 1)
     table = np.stack([np.arange(FLAG_TABLES), SECOND + np.arange(FLAG_TABLES)])[:, :, None]

@@ -1,6 +1,7 @@
 """The ends of a walk over wavelet coefficients: values decided and written, or read."""
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
@@ -14,11 +15,12 @@ from roundel.codecs.wavelet.places import (
     SHIFT_MAX,
     SHIFT_TABLE,
     SHIFTED,
+    TABLE_OF,
     Places,
     flag_table,
 )
-from roundel.codecs.wavelet.shifts import best_shift
-from roundel.codecs.wavelet.walk import MAGNITUDES, Group, Level, Symbols, pick
+from roundel.codecs.wavelet.shifts import BLOCK, SAMPLE, WORTH, best_shift, sample, shift_bits
+from roundel.codecs.wavelet.walk import ALL, MAGNITUDES, WHITE, Group, Level, Symbols, pick
 from roundel.coding import Reader, Tables, Writer, compiled
 from roundel.coding.dependent import Path, decide
 from roundel.errors import FormatError
@@ -65,6 +67,34 @@ class Writing(Symbols):
         self._bit_price, self._maps = bit_price, maps
         self._writers = [Writer() for _ in range(len(y) - 1)]
 
+    def details(self, group: Group, said: NDArray[np.uint8], level: Level) -> None:
+        """See `walk.Symbols.details`; in one go where the C core is built."""
+        native = compiled.native()
+        if native is None or not isinstance(group.fields, int):
+            super().details(group, said, level)
+            return
+        y = self._feedback.targets(group.part) if self._feedback else self._y[group.part]
+        self.put(group, self._decided(native, group, said, level, y))
+        if self._feedback:
+            self._feedback.taken(group, level.values)
+
+    def _decided(
+        self, native: ModuleType, group: Group, said: NDArray[np.uint8], level: Level, y: NDArray[np.float32]
+    ) -> Decided:
+        """A group, decided by the C core and taken into its level: `decide.h` says what the arguments are."""
+        (height, width, both), first = said.shape, group.channels.start
+        places = both // 2 * ((height * width + (group.fields == WHITE)) // (1 if group.fields == ALL else 2))
+        values, table = np.empty((2, places), np.int32)
+        odd, held, flags = np.empty(places, np.uint8), np.empty(places, np.bool_), np.empty(places // RUN + 1, np.int32)
+        map_ = None if self._maps is None else np.ascontiguousarray(self._maps[group.part - 1])
+        shift, n, runs = native.decide_details(
+            said, y, map_, TABLE_OF, self._limits[group.part][group.channels], MAGNITUDES, self._tables.prices,
+            SHIFTED, *shift_bits(self._tables), level.values, level.luma, level.known, values, table, odd, held, flags,
+            self._tables.native, self._bit_price, WORTH, height, width, first, both // 2, group.fields,
+            flag_table(group.part, group.channels), SECOND, SAMPLE, BLOCK,
+        )  # fmt: skip
+        return Decided(shift, flags[:runs], held, Path(values[:n], odd[:n]), table[:n])
+
     def next(self, group: Group, places: Places, guess: NDArray[np.int32] | int) -> NDArray[np.int32]:
         """See `walk.Symbols.next`."""
         y = self._feedback.target(group) if self._feedback else pick(self._y[group.part], group)
@@ -89,11 +119,11 @@ class Writing(Symbols):
         table, turned = places.table[held], places.turned[held]
         values = np.zeros(held.size, np.int32)
         own, wanted = worth[held] if worth.size > 1 else worth, y.ravel()[held]
+        at = sample(table)
+        tried = decide(wanted[at], turned[at], table[at], own[at] if own.size > 1 else own, SECOND, self._tables)
+        shift = best_shift(_turned(tried, turned[at]), table[at], self._tables)
+        table = SHIFTED[SHIFT_MAX + shift].take(table)
         path = decide(wanted, turned, table, own, SECOND, self._tables)
-        shift = best_shift(_turned(path, turned), table, self._tables)
-        if shift:
-            table = SHIFTED[SHIFT_MAX + shift].take(table)
-            path = decide(wanted, turned, table, own, SECOND, self._tables)
         values[held] = path.values
         self.put(group, Decided(shift, flags, held, _turned(path, turned), table))
         return values

@@ -399,6 +399,7 @@ static int execute(PyObject *m) {
     if (add_type(m, &rndl_cell_spec, "Cell", NULL)) return -1;
     if (add_type(m, &rndl_squares_spec, "Squares", NULL)) return -1;
     if (add_type(m, &writer_spec, "Writer", &state->Writer)) return -1;
+    if (PyModule_AddFunctions(m, rndl_decide_functions)) return -1;
     if (PyModule_AddFunctions(m, rndl_dependent_functions)) return -1;
     if (PyModule_AddFunctions(m, rndl_details_functions)) return -1;
     if (PyModule_AddFunctions(m, rndl_indices_functions)) return -1;

@@ -46,6 +46,7 @@ int rndl_reserve(WriterObject *self, size_t n);
 /* Takes an object for a thread; -1 with an exception set where another one has it. */
 int rndl_busy(int *flag);
 
+extern PyMethodDef rndl_decide_functions[];    /* decide_binding.c */
 extern PyMethodDef rndl_dependent_functions[]; /* dependent_binding.c */
 extern PyMethodDef rndl_details_functions[];   /* details_binding.c */
 extern PyMethodDef rndl_indices_functions[];   /* indices_binding.c */

@@ -4,7 +4,7 @@
 
 #include "dependent.h"
 
-enum { RUN = 32, TURNED = 1 << 15 };
+enum { RUN = RNDL_RUN, TURNED = 1 << 15 };
 
 /* Working memory: lists, one after the other. Where in the level's values is a number times 2, plus 1 where the sign is
    turned. */
@@ -116,19 +116,10 @@ static size_t sort(size_t silent, size_t n, int32_t count, memory *m) {
 }
 
 static void put(uint32_t place, int64_t value, const rndl_group *group, const rndl_level *level, int *beyond) {
-    size_t at = place / 2, pixel = at / RNDL_DETAILS, channel = at % RNDL_DETAILS;
-    size_t size = (size_t)(value < 0 ? -value : value);
+    size_t at = place / 2, size = (size_t)(value < 0 ? -value : value);
     if (!size) return;
-    if (size > INT16_MAX || size > (size_t)group->limits[channel - group->first]) {
-        *beyond = 1;
-        return;
-    }
-    if (place & 1) value = -value;
-    level->values[at] = (int16_t)value;
-    uint8_t seen = group->magnitudes[size > 255 ? 255 : size];
-    level->known[pixel * RNDL_SEEN + channel + (value < 0 ? RNDL_DETAILS : 0)] = seen;
-    if (channel < RNDL_LUMA_BANDS)
-        level->luma[pixel * RNDL_LUMA_SEEN + channel + (value < 0 ? RNDL_LUMA_BANDS : 0)] = seen;
+    if (size > INT16_MAX || size > (size_t)group->limits[at % RNDL_DETAILS - group->first]) *beyond = 1;
+    else rndl_level_put(level, at, (int32_t)(place & 1 ? -value : value), group->magnitudes);
 }
 
 enum rndl_result rndl_take_details(rndl_reader *reader, const uint8_t *said, const rndl_group *group,

@@ -4,7 +4,8 @@
 
 #include "coder.h"
 
-enum { RNDL_DETAILS = 9, RNDL_LUMA_BANDS = 3, RNDL_LUMA_SEEN = 8, RNDL_SEEN = 20, RNDL_INDICES = 64, RNDL_SKEWS = 7 };
+enum { RNDL_DETAILS = 9, RNDL_LUMA_BANDS = 3, RNDL_LUMA_SEEN = 8, RNDL_SEEN = 20, RNDL_INDICES = 64, RNDL_SKEWS = 7,
+       RNDL_RUN = 32 /* places of table 0 share a flag */ };
 
 /* Where a group stands in its level, and how it is coded. */
 typedef struct {
@@ -23,6 +24,17 @@ typedef struct {
     uint8_t *luma;   /* (h, w, 8): signed magnitudes of luma */
     uint8_t *known;  /* (h, w, 20): of all */
 } rndl_level;
+
+/* Takes a value within 16 bits in; at: in the level's values. */
+static inline void rndl_level_put(const rndl_level *level, size_t at, int32_t value, const uint8_t *magnitudes) {
+    size_t pixel = at / RNDL_DETAILS, channel = at % RNDL_DETAILS, size = (size_t)(value < 0 ? -value : value);
+    uint8_t seen = magnitudes[size > 255 ? 255 : size];
+    if (!size) return;
+    level->values[at] = (int16_t)value;
+    level->known[pixel * RNDL_SEEN + channel + (value < 0 ? RNDL_DETAILS : 0)] = seen;
+    if (channel < RNDL_LUMA_BANDS)
+        level->luma[pixel * RNDL_LUMA_SEEN + channel + (value < 0 ? RNDL_LUMA_BANDS : 0)] = seen;
+}
 
 /* Places of a group, at most h*w*9. */
 size_t rndl_group_places(const rndl_group *group);
