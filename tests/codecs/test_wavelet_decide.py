@@ -71,7 +71,8 @@ def test_the_c_core_decides_as_numpy_does(height: int, width: int, mapped: bool)
         reading.details(group, words, again)
     np.testing.assert_array_equal(again.values, levels[0].values)
     if height == 48:
-        assert any(d.flags.any() for d in own.found) and any(d.shift for d in own.found)
+        assert any(d.flags.any() for d in own.found)
+        assert any(d.shift for d in own.found)
 
 
 def test_paths_of_the_c_core_cost_no_more_than_those_of_numpy() -> None:

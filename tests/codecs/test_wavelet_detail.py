@@ -7,7 +7,7 @@ from skimage import data
 
 from roundel.codecs import zoo
 from roundel.codecs.protocol import Window
-from roundel.codecs.wavelet import codec, detail, harm
+from roundel.codecs.wavelet import detail, harm, trial
 from roundel.codecs.wavelet.codec import WaveletModel
 
 
@@ -27,10 +27,12 @@ def photo() -> np.ndarray:
 
 def test_detail_is_found_where_it_is() -> None:
     flat = np.full((300, 520, 3), 90, np.uint8)
-    assert detail.detailed(flat[:256, :256]) == [Window(0, 0, 256, 256)]  # too small to choose from
+    assert detail.detailed(flat[:256, :256], 4) == [Window(0, 0, 256, 256)]  # too small to choose from
     flat[128:256, 384:512] = np.random.default_rng(0).integers(0, 256, (128, 128, 3))
     flat[0:128, 128:256, 1] += np.arange(128, dtype=np.uint8)
-    assert detail.detailed(flat) == [Window(128, 384, 128, 128), Window(0, 128, 128, 128)]
+    assert (
+        detail.detailed(flat, 4) == detail.detailed(flat, 8) == [Window(128, 384, 128, 128), Window(0, 128, 128, 128)]
+    )
 
 
 @pytest.mark.parametrize(("pixels", "harmed"), [(photo(), False), (page(), True)])
@@ -41,7 +43,7 @@ def test_the_pre_filter_harms_letters_alone(monkeypatch: pytest.MonkeyPatch, pix
     assert prefilter is not None
     per_step = model._per_step(harm.LOOK_QUALITY)
     assert harm.harms(pixels, prefilter, per_step) == harmed
-    monkeypatch.setattr(harm, "detailed", lambda tile: [Window(0, 0, *tile.shape[:2])])
+    monkeypatch.setattr(harm, "detailed", lambda tile, part: [Window(0, 0, *tile.shape[:2])])
     assert harm.harms(pixels, prefilter, per_step) == harmed
 
 
@@ -53,5 +55,16 @@ def test_parts_decide_of_the_filter_as_the_whole_does(
     assert isinstance(model, WaveletModel)
     own, window = model.tuned(tuning).at_effort(0), Window(0, 0, *pixels.shape[:2])
     passes = own.encode(pixels, window, quality).passes
-    monkeypatch.setattr(codec, "detailed", lambda tile: [Window(0, 0, *tile.shape[:2])])
+    monkeypatch.setattr(trial, "detailed", lambda tile, part: [Window(0, 0, *tile.shape[:2])])
     assert own.encode(pixels, window, quality).passes == passes
+
+
+@pytest.mark.parametrize("tuning", ["psnr", "ssimulacra2"])
+def test_what_is_far_from_a_tile_does_not_matter(tuning: str) -> None:
+    model = zoo.get("photo-wavelet")
+    assert isinstance(model, WaveletModel)
+    own, window = model.tuned(tuning), Window(192, 224, 64, 32)
+    near = data.astronaut()[:416, :448].copy()
+    far = near.copy()
+    far[:64] = far[:, :96] = far[-32:] = far[:, -64:] = 255
+    assert own.encode(near, window, 50) == own.encode(far, window, 50)

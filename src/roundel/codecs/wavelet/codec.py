@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 from roundel.codecs.drawn import is_drawn
 from roundel.codecs.protocol import Decoded, Encoded, Window
 from roundel.codecs.wavelet import analysis, harm, stored, synthesis
-from roundel.codecs.wavelet.detail import cut, detailed
+from roundel.codecs.wavelet.detail import cut
 from roundel.codecs.wavelet.feedback import Feedback
 from roundel.codecs.wavelet.folding import LATENTS, fold, unfold
 from roundel.codecs.wavelet.masking import price_maps
 from roundel.codecs.wavelet.places import LEVELS
 from roundel.codecs.wavelet.reduced import REACH, ReducedWavelet
 from roundel.codecs.wavelet.symbols import Reading, Writing
+from roundel.codecs.wavelet.trial import helps
 from roundel.codecs.wavelet.walk import walk
 from roundel.codecs.weights import Weights
 from roundel.container import Kind
@@ -33,11 +34,10 @@ FILTER_PX = 8
 """Sides of what the filter sees are multiples of this."""
 FILTERED = 16
 """Of a tile's settings byte: its filter is on; the tuning's number is below."""
-EDGE_PX, NEAR = 16, 0.02
-"""What does not count at the edges of the parts that the filter is tried on, and how near to the limit the whole tile
-decides: both say the same within 0.05, half of the time within 0.01."""
+PREPARED_PX = 64
+"""How far around a tile the pre-filter is in what its coefficients see."""
 ALLOWED_FOR_THE_EYE = 1.3
-"""Times the squared error without it: a filter trained for the eye draws texture that squared error does not like."""
+"""Times the squared error without it."""
 UNITS = float(synthesis.UNIT << synthesis.MULTIPLIER_SHIFT)
 """Of a multiplier, to a pixel value."""
 
@@ -103,6 +103,7 @@ class WaveletModel:
 
     def encode(self, pixels: np.ndarray, window: Window, quality: int) -> Encoded:
         """See `Model.encode`."""
+        pixels, window = self._near(pixels, window)
         chosen = self.chosen(pixels, window, quality, Writing)
         settings = self.tuning | (FILTERED if self._filter_helps(chosen, pixels, window, quality) else 0)
         passes = chosen.writing.passes()
@@ -137,7 +138,11 @@ class WaveletModel:
         x = padded.astype(np.float32)
         prefilter = self.stored.prefilter(self.tuning, quality) if prepared else None
         if prefilter:
-            x += prefilter.change(padded)
+            near = tuple(
+                slice(max(start - PREPARED_PX, 0), start + length + PREPARED_PX)
+                for start, length in ((window.top, window.height), (window.left, window.width))
+            )
+            x[near] += prefilter.change(padded[near])
         found = analysis.analysis(x, self.passes)
         top, left = window.top // cell, window.left // cell
         rows, columns = -(-window.height // cell), -(-window.width // cell)
@@ -147,6 +152,13 @@ class WaveletModel:
             own = part[top * scale : (top + rows) * scale, left * scale : (left + columns) * scale]
             parts.append(own * steps)
         return parts
+
+    def _near(self, pixels: np.ndarray, window: Window) -> tuple[np.ndarray, Window]:
+        """The pixels that a tile's coefficients depend on, and the tile in them."""
+        reach = -(-REACH * (self.latent_px - 1) // self.latent_px) * self.latent_px
+        top, left = max(window.top - reach, 0), max(window.left - reach, 0)
+        rows, columns = window.top + window.height + reach, window.left + window.width + reach
+        return pixels[top:rows, left:columns], window._replace(top=window.top - top, left=window.left - left)
 
     def _harms(self, pixels: np.ndarray) -> bool:
         """Whether the tuning's pre-filter, if there is one, is better left out."""
@@ -169,7 +181,7 @@ class WaveletModel:
         power = self.stored.masking(self.tuning)
         if not power:
             return None
-        maps, own = price_maps(self._padded(pixels).astype(np.float32), power), []
+        maps, own = price_maps(self._padded(pixels), power), []
         rows, columns = -(-window.height // self.latent_px), -(-window.width // self.latent_px)
         for level, found in enumerate(maps):
             scale = 2**level
@@ -234,35 +246,10 @@ class WaveletModel:
         return data[0]
 
     def _filter_helps(self, chosen: "Chosen[Writing]", pixels: np.ndarray, window: Window, quality: int) -> bool:
-        """Whether the filter brings a tile nearer to what it should be, or, for the eye, does not lead far away."""
+        """Whether the filter is worth it; one for the eye may draw texture that squared error does not like."""
         decoded, wanted = self.unfiltered(chosen.parts, quality), cut(pixels, window).astype(np.float32)
         allowed = ALLOWED_FOR_THE_EYE if self.stored.masking(self.tuning) and not chosen.drawn else 1.0
-        windows = detailed(wanted)
-        if len(windows) > 1 and not chosen.drawn:
-            share = self._filtered_share(decoded, wanted, windows, quality)
-            if abs(share / allowed - 1) > NEAR:
-                return share < allowed
-        whole = Window(0, 0, window.height, window.width)
-        without, with_it = (self._finished(decoded, whole, self.tuning | on, quality) - wanted for on in (0, FILTERED))
-        if chosen.drawn and np.abs(with_it).max() > np.abs(without).max():
-            return False  # a speck on a plain surface is seen
-        return _squared(with_it) <= allowed * _squared(without)
-
-    def _filtered_share(
-        self, decoded: synthesis.Drawn, wanted: NDArray[np.float32], windows: Sequence[Window], quality: int
-    ) -> float:
-        """About the squared error with the filter to that without it, in parts of a tile.
-
-        The filter sees nothing around them; their edges do not count.
-        """
-        repair, inner = self.stored.filter(self.tuning, quality), slice(EDGE_PX, -EDGE_PX)
-        lost = [0.0, 0.0]
-        for window in windows:
-            samples, plain, own = (cut(part, window) for part in (*decoded, wanted))
-            filtered = synthesis.repaired(samples, repair.corrections(plain), repair.gain)
-            for k, found in enumerate((plain, filtered)):
-                lost[k] += _squared((found - own)[inner, inner])
-        return lost[1] / max(lost[0], 1e-9)
+        return helps(self.stored.filter(self.tuning, quality), decoded, wanted, allowed, drawn=chosen.drawn)
 
 
 def _alike(settings: np.ndarray, window: Window, cell_px: int) -> Iterator[tuple[Window, int]]:
@@ -281,11 +268,6 @@ def _alike(settings: np.ndarray, window: Window, cell_px: int) -> Iterator[tuple
             height = min((top + last) * cell_px, window.top + window.height) - above
             width = min((left + end) * cell_px, window.left + window.width) - before
             yield Window(above, before, height, width), int(own[first, start])
-
-
-def _squared(x: NDArray[np.float32]) -> float:
-    flat = np.ascontiguousarray(x).ravel()
-    return float(np.dot(flat, flat))
 
 
 def _crc(settings: int, parts: Sequence[NDArray[np.int16]]) -> int:

@@ -14,9 +14,9 @@ LOOK_QUALITY = 20
 HARM = 1.6
 """The pre-filter is left out where at that quality squared error with it is so many times that without it: photographs
 measured came to 1.02 … 1.44, screens with letters to 1.76 … 4.6."""
-UNSURE = 0.9, 1.2
-"""Times `HARM`: between these the whole tile is asked, else the parts with the most detail, which came to 0.93 to 1.19
-times as much."""
+PART, UNSURE = 8, (0.85, 1.3)
+"""The parts with the most detail are asked, one in so many; they came to 0.97 to 1.21 times as much as the whole tile,
+which is asked between these times `HARM`."""
 DEAD_ZONE = 0.6
 """Below so many steps a coefficient counts as rounded to 0, about as the encoder chooses."""
 
@@ -28,7 +28,7 @@ def harms(x: NDArray[np.uint8], prefilter: Filter, per_step: Sequence[NDArray[np
         x: (H, W, 3) in 0 … 255, sides multiples of 2^LEVELS. prefilter: at `LOOK_QUALITY`.
         per_step: (C,) of every part: rounding steps to a pixel value at that quality.
     """
-    parts = [cut(x, window) for window in detailed(x)]
+    parts = [cut(x, window) for window in detailed(x, PART)]
     share = _share(parts, prefilter, per_step)
     if UNSURE[0] < share / HARM < UNSURE[1] and len(parts) > 1:
         share = _share([x], prefilter, per_step)

@@ -4,7 +4,7 @@ By measures of structure an error counts relative to the contrast around it: tex
 Decoders know nothing of it.
 """
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,18 +23,18 @@ _LONG_MIDDLE = ((0.30, 0.622, 0.078), (0.23, 0.692, 0.078))
 _BIAS = 0.0037930732552754493
 
 
-def price_maps(pixels: NDArray[np.float32], power: float) -> list[NDArray[np.float32]]:
+def price_maps(pixels: NDArray[np.uint8], power: float) -> list[NDArray[np.float32]]:
     """Factors of a bit's price (h, w) for the details of every level, coarsest first.
 
     Args:
-        pixels: (H, W, 3) in 0 … 255, sides multiples of 2^LEVELS.
+        pixels: (H, W, 3), sides multiples of 2^LEVELS.
         power: of the contrast; 0 makes all factors 1.
     """
-    means, found = pixels, []
+    sums, found = pixels.astype(np.uint16), []
     for halvings in range(1, COARSEST + 1):
-        means = _halved(means)
+        sums = _halved(sums)
         if halvings in HALVINGS:
-            found.append(_factors(means / np.float32(255), power))
+            found.append(_factors(_light(4**halvings).take(sums), power))
     fine, coarse = found
     height, width = pixels.shape[:2]
     maps = []
@@ -45,23 +45,29 @@ def price_maps(pixels: NDArray[np.float32], power: float) -> list[NDArray[np.flo
     return maps
 
 
-def _halved(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Means of 2 × 2: of whole numbers they are exact, in any order."""
+def _halved(x: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """Sums of 2 × 2."""
     rows = x[0::2] + x[1::2]
-    return (rows[:, 0::2] + rows[:, 1::2]) * np.float32(0.25)
+    return rows[:, 0::2] + rows[:, 1::2]
 
 
-def _factors(means: NDArray[np.float32], power: float) -> NDArray[np.float32]:
-    y = _y(means)
+@lru_cache(maxsize=len(HALVINGS))
+def _light(count: int) -> NDArray[np.float32]:
+    """(255·count + 1,) linear light of the mean of so many samples, by their sum."""
+    srgb = np.arange(255 * count + 1, dtype=np.float32) / np.float32(255 * count)
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
+def _factors(light: NDArray[np.float32], power: float) -> NDArray[np.float32]:
+    y = _y(light)
     mean = _box(y)
     variance = np.maximum(_box(y * y) - mean * mean, 0)
     weight = 1 / (2 * variance + CONTRAST)
     return np.clip((weight / weight.mean()) ** -power, *RANGE).astype(np.float32)
 
 
-def _y(srgb: NDArray[np.floating]) -> NDArray[np.floating]:
+def _y(light: NDArray[np.floating]) -> NDArray[np.floating]:
     """Y of XYB: what the eye's cones say of lightness."""
-    light = np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
     cones = np.cbrt(np.maximum(light @ np.array(_LONG_MIDDLE).T + _BIAS, 0)) - np.cbrt(_BIAS)
     return cones.mean(2)
 
@@ -71,11 +77,9 @@ def _box(x: NDArray[np.floating]) -> NDArray[np.floating]:
     for axis in (0, 1):
         pad = [(0, 0), (0, 0)]
         pad[axis] = (_REACH, _REACH)
-        wide, size = np.pad(x, pad, "symmetric"), x.shape[axis]
-        parts: Sequence[NDArray[np.floating]] = [
-            np.take(wide, range(start, start + size), axis) for start in range(2 * _REACH + 1)
-        ]
-        x = sum(parts[1:], parts[0]) / len(parts)
+        wide = np.moveaxis(np.pad(x, pad, "symmetric"), axis, 0)
+        parts = [wide[start : start + x.shape[axis]] for start in range(2 * _REACH + 1)]
+        x = np.moveaxis(sum(parts[1:], parts[0]) / len(parts), 0, axis)
     return x
 
 

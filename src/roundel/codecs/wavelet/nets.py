@@ -91,4 +91,5 @@ class Filter(NamedTuple):
 
     def change(self, pixels: Bytes) -> NDArray[np.float32]:
         """The same in pixel values."""
-        return (self.corrections(pixels).astype(np.float32) - 128) * np.float32(self.gain / 4096)
+        values = (np.arange(256, dtype=np.float32) - 128) * np.float32(self.gain / 4096)
+        return values.take(self.corrections(pixels))

@@ -6,6 +6,7 @@
 
 #include "colours.h"
 #include "dependent.h"
+#include "memory.h"
 #include "mixture.h"
 #include "neighbours.h"
 
@@ -392,6 +393,7 @@ static int add_error(PyObject *m, const char *full, const char *name, PyObject *
 
 static int execute(PyObject *m) {
     module_state *state = PyModule_GetState(m);
+    rndl_keep_memory();
     if (add_error(m, "roundel.coding._native.Damaged", "Damaged", &state->Damaged)) return -1;
     if (add_error(m, "roundel.coding._native.BadIndex", "BadIndex", &state->BadIndex)) return -1;
     if (add_error(m, "roundel.coding._native.Beyond", "Beyond", &state->Beyond)) return -1;

@@ -203,7 +203,7 @@ class WaveletNet(nn.Module):
     @staticmethod
     def price_maps(x: Tensor, tuning: Tensor) -> list[Tensor]:
         """Factors of a bit's price (B, 1, h, w) for the details of each level, by pictures (B, 3, H, W) in [0, 1]."""
-        pictures = x.detach().float().mul(255).permute(0, 2, 3, 1).contiguous().cpu().numpy()
+        pictures = x.detach().float().mul(255).round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
         powers = [TUNINGS[number].masking for number in tuning.tolist()]
         each = [price_maps(picture, power) for picture, power in zip(pictures, powers, strict=True)]
         return [torch.from_numpy(np.stack(level))[:, None].to(x.device) for level in zip(*each, strict=True)]
