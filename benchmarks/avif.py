@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import roundel
-from benchmarks.lossy import photo
+from benchmarks.photo import photo
 from benchmarks.timing import fastest_s
 from roundel.measure import baselines
 

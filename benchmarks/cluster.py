@@ -13,7 +13,7 @@ import numpy as np
 import ray
 from PIL import Image
 
-from benchmarks.lossy import photo
+from benchmarks.photo import photo
 from roundel.cluster.items import Reading
 from roundel.cluster.manifest import Manifest
 from roundel.cluster.part import Job

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 import roundel
-from benchmarks.lossy import photo
+from benchmarks.photo import photo
 from benchmarks.timing import fastest_s
 from roundel.codecs import zoo
 from roundel.container import Kind

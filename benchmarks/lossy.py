@@ -2,13 +2,11 @@
 
 CompressAI is measured where it is installed (`pip install --no-deps compressai einops requests` is enough: what it
 imports besides and does not need here is stood in for). Its weights are random, so its coder has less to do than after
-training, which is in its favour; it is a model for squared errors, as `--tune psnr` is. Set ROUNDEL_PHOTO to a picture
-of one's own; the default is a crop of scikit-image's.
+training, which is in its favour; it is a model for squared errors, as `--tune psnr` is.
 """
 
 import importlib.abc
 import importlib.machinery
-import os
 import statistics
 import sys
 import time
@@ -19,6 +17,7 @@ import numpy as np
 import torch
 
 import roundel
+from benchmarks.photo import photo
 
 THREADS = 1
 ROUNDS = 3
@@ -39,18 +38,6 @@ class _StandIn(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
     def exec_module(self, module) -> None:  # type: ignore[no-untyped-def]
         pass
-
-
-def photo() -> np.ndarray:
-    """uint8 (512, 768, 3)."""
-    if "ROUNDEL_PHOTO" in os.environ:
-        from PIL import Image
-
-        with Image.open(os.environ["ROUNDEL_PHOTO"]) as file:
-            return np.asarray(file.convert("RGB").resize((768, 512)))
-    from skimage import data
-
-    return np.ascontiguousarray(np.tile(data.astronaut(), (1, 2, 1))[:, :768])
 
 
 def peers(pixels: np.ndarray) -> Iterator[tuple[str, Callable[[], object], Callable[[], object]]]:

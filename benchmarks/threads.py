@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import roundel
-from benchmarks.lossy import photo
+from benchmarks.photo import photo
 from benchmarks.whole import tiled
 from roundel.codecs import zoo
 from roundel.codecs.protocol import Model

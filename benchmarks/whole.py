@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 import roundel
-from benchmarks.lossy import photo
+from benchmarks.photo import photo
 from benchmarks.timing import fastest_s
 from roundel.container import Kind
 

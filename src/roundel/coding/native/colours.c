@@ -286,18 +286,13 @@ typedef struct {
     uint8_t touched[CONTEXTS];
 } band_memory;
 
-/* Mass of each class in a window, in four parts side by side: each addition waits for few others. */
-static inline void weigh(distribution *d, uint32_t *mass) {
-    uint32_t inside = d->before[d->first + d->length] - d->before[d->first];
+typedef uint32_t parts[4][LANES];
+
+/* Adds up the mass of each class of a window, in four parts side by side: each addition waits for few others. */
+static inline void weigh(distribution *d, parts part) {
     d->same = 1;
     for (int32_t i = 0; i < d->length; i += 16) d->same &= all_same(d->classes + i, d->classes[0]);
-    if (d->same) {
-        for (int k = 0; k < LANES; k++) mass[k] = 0;
-        mass[d->classes[0]] = inside;
-        mass[0] += ONE - inside;
-        return;
-    }
-    uint32_t part[4][LANES];
+    if (d->same) return;
     for (int k = 0; k < LANES; k++) part[0][k] = part[1][k] = part[2][k] = part[3][k] = 0;
     const uint32_t *f = d->f + d->first; /* what lies behind the window goes to BEYOND */
     for (int32_t i = 0; i < d->length; i += 8) {
@@ -310,8 +305,18 @@ static inline void weigh(distribution *d, uint32_t *mass) {
         part[2][d->classes[i + 6]] += f[i + 6];
         part[3][d->classes[i + 7]] += f[i + 7];
     }
-    for (int k = 0; k < LANES; k++) mass[k] = part[0][k] + part[1][k] + part[2][k] + part[3][k];
-    mass[BEYOND] = 0;
+}
+
+/* Mass of each class, that of the values around the window included. */
+static inline void sum_up(const distribution *d, parts part, uint32_t *restrict mass) {
+    uint32_t inside = d->before[d->first + d->length] - d->before[d->first];
+    if (d->same) {
+        for (int k = 0; k < LANES; k++) mass[k] = 0;
+        mass[d->classes[0]] = inside;
+    } else {
+        for (int k = 0; k < LANES; k++) mass[k] = part[0][k] + part[1][k] + part[2][k] + part[3][k];
+        mass[BEYOND] = 0;
+    }
     mass[0] += ONE - inside;
 }
 
@@ -336,10 +341,14 @@ static inline void expect(uint64_t *restrict expected, const uint32_t *restrict 
     for (int k = 0; k < LANES; k++) expected[k] += (uint64_t)weighted[k] * scale >> 26;
 }
 
+/* One step after the other for all: sums are read when they have long been written. */
 WIDE static void correct(distribution *d, int count, band_memory *band) {
     uint32_t mass[AHEAD][LANES];
+    parts part[AHEAD];
     for (int k = 0; k < count; k++)
-        if (d[k].corrected) weigh(d + k, mass[k]);
+        if (d[k].corrected) weigh(d + k, part[k]);
+    for (int k = 0; k < count; k++)
+        if (d[k].corrected) sum_up(d + k, part[k], mass[k]);
     for (int k = 0; k < count; k++, d++) {
         uint32_t weighted[LANES];
         if (!d->corrected) continue;
