@@ -23,7 +23,7 @@
 #define NARROW 2368  /* tables before it: scale below 0.7; before WIDER: below 2; from UNIFORM on: no window */
 #define WIDER 2816
 #define UNIFORM 3288
-#define FEWEST_BITS 10 /* log2 of the entries that a hash table has at first */
+#define FEWEST_BITS 7  /* log2 of the buckets that a hash table has at first */
 #define AHEAD 32     /* samples whose memory is fetched before they are coded */
 
 /* Weights to start with, log2 in 1/16: context by the amount unseen, class. */
@@ -36,16 +36,17 @@ static const int8_t FIRST_WEIGHTS[6][CLASSES] = {
     {-21, 16, 14, 15, 15, 15, 15, 21, -3, 7, 10, 10, -56},
 };
 
+/* Eight places of the hash table, filled from the first on: all are looked at together. */
 typedef struct {
-    uint32_t key, line; /* key + 1; 0 is free */
-} entry;
+    uint32_t keys[8], lines[8]; /* key + 1; 0 is free */
+} bucket;
 
 struct rndl_colours {
     int32_t weights[3][CONTEXTS][CLASSES]; /* log2 in 1/256 */
     uint64_t cost[3][2];
     size_t room;                 /* samples of Cg that are still to come, at most */
-    uint32_t lines_used, capacity_bits;
-    entry *entries;              /* hash table of lines, at most half full; it grows, so that it stays in the caches */
+    uint32_t lines_used, bucket_bits;
+    bucket *buckets;             /* hash table of lines, at most half full; it grows, so that it stays in the caches */
     uint32_t *keys;              /* of the lines */
     uint8_t (*lines)[WINDOW];    /* hC, as `seen` has them, of 64 neighbouring Cg of one Y and Co; line 0 stays empty */
     uint8_t luma[ROW];           /* hY, likewise */
@@ -72,25 +73,25 @@ static void fill_next(uint8_t *next) {
 
 static size_t lines_of(size_t pixels) { return (pixels < (1u << 20) ? pixels : (1u << 20)) + 1; }
 
-static uint32_t capacity_of(size_t pixels) {
+static uint32_t bucket_bits_of(size_t pixels) {
     uint32_t bits = FEWEST_BITS;
-    while ((size_t)1 << bits < 2 * lines_of(pixels)) bits++;
+    while ((size_t)8 << bits < 2 * lines_of(pixels)) bits++;
     return bits;
 }
 
 static size_t aligned(size_t bytes) { return (bytes + 63) & ~(size_t)63; }
 
 size_t rndl_colours_bytes(size_t pixels) {
-    return aligned(sizeof(rndl_colours)) + (sizeof(entry) << capacity_of(pixels)) +
+    return aligned(sizeof(rndl_colours)) + (sizeof(bucket) << bucket_bits_of(pixels)) +
            (WINDOW + sizeof(uint32_t)) * lines_of(pixels) + 128;
 }
 
 rndl_colours *rndl_colours_start(void *memory, size_t pixels) {
     rndl_colours *colours = memory;
     uint8_t *rest = (uint8_t *)memory + aligned(sizeof(rndl_colours));
-    colours->capacity_bits = FEWEST_BITS;
-    colours->entries = (entry *)rest;
-    rest += sizeof(entry) << capacity_of(pixels);
+    colours->bucket_bits = FEWEST_BITS;
+    colours->buckets = (bucket *)rest;
+    rest += sizeof(bucket) << bucket_bits_of(pixels);
     colours->keys = (uint32_t *)rest;
     rest += sizeof(uint32_t) * lines_of(pixels);
     colours->lines = (uint8_t(*)[WINDOW])(rest + (-(uintptr_t)rest & 63));
@@ -134,15 +135,42 @@ static inline void memory_copy(uint8_t *to, const uint8_t *from) {
 static inline uint32_t line_key(uint32_t y, uint32_t o, uint32_t block) { return (y << 9 | o) << 3 | block; }
 
 static inline uint32_t hash_of(const rndl_colours *colours, uint32_t key) {
-    return (key * 2654435761u) >> (32 - colours->capacity_bits);
+    return (key * 2654435761u) >> (32 - colours->bucket_bits);
 }
 
+/* The line of a key in a bucket, or 0. */
+#if defined(__GNUC__)
+typedef uint32_t words4 __attribute__((vector_size(16), may_alias));
+typedef uint64_t pair __attribute__((vector_size(16), may_alias));
+
+static inline uint32_t line_in(const bucket *from, uint32_t key) {
+    const words4 *keys = (const words4 *)from->keys, *lines = (const words4 *)from->lines;
+    pair found = (pair)(((words4)(keys[0] == key) & lines[0]) | ((words4)(keys[1] == key) & lines[1]));
+    uint64_t both = found[0] | found[1];
+    return (uint32_t)both | (uint32_t)(both >> 32);
+}
+#else
+static inline uint32_t line_in(const bucket *from, uint32_t key) {
+    uint32_t line = 0;
+    for (int i = 0; i < 8; i++) line |= from->keys[i] == key ? from->lines[i] : 0;
+    return line;
+}
+#endif
+
 static inline uint32_t find_line(const rndl_colours *colours, uint32_t key) {
-    uint32_t mask = (1u << colours->capacity_bits) - 1;
-    for (uint32_t at = hash_of(colours, key);; at = (at + 1) & mask) {
-        if (colours->entries[at].key == key + 1) return colours->entries[at].line;
-        if (!colours->entries[at].key) return 0;
-    }
+    uint32_t mask = (1u << colours->bucket_bits) - 1, line;
+    for (uint32_t at = hash_of(colours, key); !(line = line_in(&colours->buckets[at], key + 1)); at = (at + 1) & mask)
+        if (!colours->buckets[at].keys[7]) return 0;
+    return line;
+}
+
+static void add_line(rndl_colours *colours, uint32_t line) {
+    uint32_t mask = (1u << colours->bucket_bits) - 1, at = hash_of(colours, colours->keys[line]);
+    int i = 0;
+    while (colours->buckets[at].keys[i])
+        if (++i == 8) i = 0, at = (at + 1) & mask;
+    colours->buckets[at].keys[i] = colours->keys[line] + 1;
+    colours->buckets[at].lines[i] = line;
 }
 
 static uint8_t *make_line(rndl_colours *colours, uint32_t key) {
@@ -150,19 +178,14 @@ static uint8_t *make_line(rndl_colours *colours, uint32_t key) {
     if (line) return colours->lines[line];
     line = colours->lines_used++;
     colours->keys[line] = key;
-    uint32_t first = line;
-    if (2 * (size_t)line >= (size_t)1 << colours->capacity_bits) { /* twice as large; all lines find a new place */
-        colours->capacity_bits++;
-        for (size_t at = 0; at < (size_t)1 << colours->capacity_bits; at++) colours->entries[at].key = 0;
-        first = 1;
+    if (2 * (size_t)line < (size_t)8 << colours->bucket_bits) {
+        add_line(colours, line);
+        return colours->lines[line];
     }
-    uint32_t mask = (1u << colours->capacity_bits) - 1;
-    for (; first <= line; first++) {
-        uint32_t at = hash_of(colours, colours->keys[first]);
-        while (colours->entries[at].key) at = (at + 1) & mask;
-        colours->entries[at].key = colours->keys[first] + 1;
-        colours->entries[at].line = first;
-    }
+    colours->bucket_bits++; /* twice as large; all lines find a new place */
+    for (size_t at = 0; at < (size_t)1 << colours->bucket_bits; at++)
+        for (int i = 0; i < 8; i++) colours->buckets[at].keys[i] = 0;
+    for (uint32_t other = 1; other <= line; other++) add_line(colours, other);
     return colours->lines[line];
 }
 
@@ -216,12 +239,10 @@ static inline bytes16 classes_of(uint8_t *classes, const uint8_t *counts, const 
 /* Whether 16 classes are all `one`, those beyond a window aside. */
 static inline int all_same(const uint8_t *classes, uint8_t one) {
     bytes16 n = *(const bytes16 *)classes, other = (bytes16)(n != one) & (bytes16)(n != BEYOND);
-    typedef uint64_t pair __attribute__((vector_size(16), may_alias));
     return !(((pair)other)[0] | ((pair)other)[1]);
 }
 
 static inline int is_zero(bytes16 x) {
-    typedef uint64_t pair __attribute__((vector_size(16), may_alias));
     return !(((pair)x)[0] | ((pair)x)[1]);
 }
 #else
@@ -491,7 +512,7 @@ static inline uint32_t key_of(const rndl_band *group, size_t i) {
 static void count_cg(rndl_colours *colours, const rndl_band *group) {
     colours->room -= group->n;
     for (size_t i = 0; i < group->n; i++) {
-        if (i + AHEAD < group->n) FETCH(&colours->entries[hash_of(colours, key_of(group, i + AHEAD))]);
+        if (i + AHEAD < group->n) FETCH(&colours->buckets[hash_of(colours, key_of(group, i + AHEAD))]);
         if (i + AHEAD / 4 < group->n) FETCH(colours->lines[find_line(colours, key_of(group, i + AHEAD / 4))]);
         uint32_t o = (uint32_t)(group->co[i] + 255), u = (uint32_t)(group->values[i] + 256);
         uint8_t *n = &make_line(colours, key_of(group, i))[u & 63], *any = &colours->cg[o][u];
@@ -528,7 +549,7 @@ static void fetch(const rndl_colours *colours, const rndl_band *band, size_t fir
         int32_t u = window_base(band, i, reach) + 256;
         for (int32_t part = 0; part < 2; part++) {
             uint32_t key = line_key(y, o, (uint32_t)((u >> 6) + part) & 7);
-            FETCH(&colours->entries[hash_of(colours, key)]);
+            FETCH(&colours->buckets[hash_of(colours, key)]);
         }
         FETCH(&colours->cg_class[o][u + MARGIN]);
     }

@@ -20,7 +20,7 @@ typedef struct rndl_colours rndl_colours;
 /* Bytes of memory, all zero, that the state of a tile (or of a group of pictures) of so many pixels needs. */
 size_t rndl_colours_bytes(size_t pixels);
 
-/* Makes a fresh state of such memory, aligned to 8 bytes. */
+/* Makes a fresh state of such memory, aligned to 64 bytes. */
 rndl_colours *rndl_colours_start(void *memory, size_t pixels);
 
 /* How far the stage looks on both sides of the centre, for each table; the last two tables get RNDL_SEEN_NOWHERE. */
