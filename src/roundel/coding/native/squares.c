@@ -1,5 +1,7 @@
 #include "squares.h"
 
+#include <string.h>
+
 #define RESIDUAL_MAX 127
 #define RESIDUAL_ZERO 128
 #define MEAN_BITS 4 /* means come in sixteenths */
@@ -39,8 +41,13 @@ static inline line line_of(const rndl_squares *squares, int white, size_t pictur
                   (picture * (squares->height + 2) + y + 1) * stride_of(squares) + 1 + first};
 }
 
-static inline void copied(uint8_t *restrict to, const uint8_t *restrict from, size_t n) {
-    for (size_t i = 0; i < n; i++) to[i] = from[i];
+/* Rows of one length, each a copy of every second position's features and then zeros; with lengths that the compiler
+   knows, whole registers. */
+static inline void fill(uint8_t *rows, const uint8_t *from, size_t count, size_t features, size_t row_bytes) {
+    for (size_t x = 0; x < count; x++, from += 2 * features, rows += row_bytes) {
+        memcpy(rows, from, features);
+        memset(rows + features, 0, row_bytes - features);
+    }
 }
 
 void rndl_squares_rows(const rndl_squares *squares, int white, const uint8_t *features, uint8_t *rows) {
@@ -49,10 +56,10 @@ void rndl_squares_rows(const rndl_squares *squares, int white, const uint8_t *fe
         for (size_t y = 0; y < squares->height; y++) {
             line at = line_of(squares, white, picture, y);
             const uint8_t *from = features + at.feature * n;
-            for (size_t x = 0; x < at.count; x++, from += 2 * n, rows += squares->row_bytes) {
-                copied(rows, from, n);
-                for (size_t i = n; i < squares->row_bytes; i++) rows[i] = 0;
-            }
+            if (n == 64 && squares->row_bytes == 96) fill(rows, from, at.count, 64, 96);
+            else if (n == 32 && squares->row_bytes == 64) fill(rows, from, at.count, 32, 64);
+            else fill(rows, from, at.count, n, squares->row_bytes);
+            rows += at.count * squares->row_bytes;
         }
 }
 
@@ -66,7 +73,7 @@ void rndl_squares_around(const rndl_squares *squares, int group, uint8_t *rows) 
             line at = line_of(squares, group & 1, picture, y);
             for (size_t x = 0; x < at.count; x++, rows += squares->row_bytes) {
                 size_t own = at.residual + 2 * x;
-                for (size_t dy = 0; dy < 3; dy++) copied(rows + 6 * dy, pairs + 2 * (own + dy * stride - stride - 1), 6);
+                for (size_t dy = 0; dy < 3; dy++) memcpy(rows + 6 * dy, pairs + 2 * (own + dy * stride - stride - 1), 6);
                 if (group < RNDL_GROUPS - 1) continue;
                 rows[18] = cg[own - stride], rows[19] = cg[own - 1], rows[20] = cg[own + 1], rows[21] = cg[own + stride];
             }
