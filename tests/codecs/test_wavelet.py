@@ -17,7 +17,7 @@ from roundel.codecs import zoo
 from roundel.codecs.protocol import Window
 from roundel.codecs.wavelet import analysis, stored, synthesis
 from roundel.codecs.wavelet.codec import FILTERED, UNITS, WaveletModel
-from roundel.codecs.wavelet.folding import LATENTS, fold, unfold
+from roundel.codecs.wavelet.folding import LATENTS, fold, planar, unfold
 from roundel.codecs.wavelet.places import FLAG_TABLES, RUN, TABLE_OF, TILTS, Places
 from roundel.codecs.wavelet.symbols import SYMBOL_MAX, Reading, Writing
 from roundel.codecs.wavelet.walk import ALL, BLACK, WHITE, Group, Level, Symbols, pick, put, signed
@@ -209,6 +209,8 @@ def test_folding_keeps_every_coefficient() -> None:
     found = unfold(latents)
     assert all(np.array_equal(a, b.transpose(1, 2, 0)) for a, b in zip(parts, found, strict=False))
     assert not any(part.any() for part in found[4:])
+    for a, b in zip(planar([p.astype(np.int16) for p in parts], multipliers), found, strict=False):
+        np.testing.assert_array_equal(a, b)
 
 
 @pytest.mark.parametrize("shape", [(4, 6), (3, 5), (1, 1)])

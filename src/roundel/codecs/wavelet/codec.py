@@ -14,7 +14,7 @@ from roundel.codecs.protocol import Decoded, Encoded, Window
 from roundel.codecs.wavelet import analysis, harm, stored, synthesis
 from roundel.codecs.wavelet.detail import cut
 from roundel.codecs.wavelet.feedback import Feedback
-from roundel.codecs.wavelet.folding import LATENTS, fold, unfold
+from roundel.codecs.wavelet.folding import LATENTS, fold, planar, unfold
 from roundel.codecs.wavelet.masking import price_maps
 from roundel.codecs.wavelet.places import LEVELS
 from roundel.codecs.wavelet.reduced import REACH, ReducedWavelet
@@ -173,8 +173,8 @@ class WaveletModel:
 
     def unfiltered(self, parts: Sequence[NDArray[np.int16]], quality: int) -> synthesis.Drawn:
         """What a tile's symbols alone decode to, before the filter."""
-        latents = fold(parts, self.stored.multipliers(self.tuning, quality), self.tuning)
-        return synthesis.draw(synthesis.synthesis(unfold(latents)))
+        planes = planar(parts, self.stored.multipliers(self.tuning, quality))
+        return synthesis.draw(synthesis.synthesis(planes))
 
     def price_maps(self, pixels: np.ndarray, window: Window) -> list[NDArray[np.float32]] | None:
         """Factors of a bit's price in a tile for the details of every level, see `masking`; None for 1 everywhere."""
@@ -192,6 +192,8 @@ class WaveletModel:
     def _padded(self, pixels: np.ndarray) -> NDArray[np.uint8]:
         """Pixels up to whole cells, the last ones repeated."""
         cell, (height, width) = self.latent_px, pixels.shape[:2]
+        if height % cell == width % cell == 0:
+            return pixels
         return np.pad(pixels, ((0, -height % cell), (0, -width % cell), (0, 0)), mode="edge")
 
     def decode(self, passes: Sequence[bytes], height: int, width: int, quality: int) -> Decoded:

@@ -23,18 +23,32 @@ def fold(
     height, width = parts[0].shape[:2]
     out = np.empty((LATENTS, height, width), np.int16)
     start = 0
-    native = compiled.native()
     for part, own in zip(parts, multipliers, strict=False):
         channels, side = part.shape[2], part.shape[0] // height
         end = start + channels * side**2
-        if native:
-            native.fold(part, own, out[start:end], *part.shape, side)
-        else:
-            cells = dequantize(part, own).reshape(height, side, width, side, channels).transpose(4, 1, 3, 0, 2)
-            out[start:end] = cells.reshape(-1, height, width)
+        _apart(part, own, out[start:end], side)
         start = end
     out[start:-1], out[-1] = 0, settings
     return out
+
+
+def planar(parts: Sequence[NDArray[np.int16]], multipliers: Sequence[NDArray[np.int32]]) -> list[NDArray[np.int16]]:
+    """What `unfold` makes of `fold`, without the way through cells."""
+    planes = [np.empty((part.shape[2], *part.shape[:2]), np.int16) for part in parts]
+    for part, own, plane in zip(parts, multipliers, planes, strict=True):
+        _apart(part, own, plane, 1)
+    return planes
+
+
+def _apart(part: NDArray[np.int16], multipliers: NDArray[np.int32], out: NDArray[np.int16], side: int) -> None:
+    """Symbols (h, w, C) to coefficients (C·side², h/side, w/side)."""
+    native = compiled.native()
+    if native:
+        native.fold(part, multipliers, out, *part.shape, side)
+        return
+    height, width, channels = part.shape
+    cells = dequantize(part, multipliers).reshape(height // side, side, width // side, side, channels)
+    out[...] = cells.transpose(4, 1, 3, 0, 2).reshape(out.shape)
 
 
 def unfold(latents: NDArray[np.int16], levels: int = LEVELS) -> list[NDArray[np.int16]]:
