@@ -12,7 +12,7 @@ from roundel.coding.dependent import Path
 REACH = 40
 """Larger symbols count as so large."""
 SYMBOLS = 2 * REACH + 1
-SAMPLE, BLOCK = 4096, 64
+SAMPLE, BLOCK = 4096, 16
 """The shift is found by so many values at least, where there are as many, in blocks of neighbours."""
 BEYOND_BITS = 6.0
 """Of an escape, besides its slot, about."""
