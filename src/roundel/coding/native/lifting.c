@@ -9,7 +9,7 @@ static const float ALPHA = -1.586134342059924f, BETA = -0.052980118572961f, GAMM
 enum { COLOURS = 3, DETAILS = 9 };
 
 /* to[i] += c * (from[i] + its neighbour), mirrored at the end: n rows of m numbers, `apart` from one to the next. */
-WIDE static void step_rows(float *to, const float *from, int ahead, float c, size_t n, size_t m, size_t apart) {
+WIDEST static void step_rows(float *to, const float *from, int ahead, float c, size_t n, size_t m, size_t apart) {
     for (size_t i = 0; i < n; i++) {
         size_t other = ahead ? (i + 1 < n ? i + 1 : i) : (i ? i - 1 : i);
         const float *a = from + i * apart, *b = from + other * apart;
@@ -19,7 +19,7 @@ WIDE static void step_rows(float *to, const float *from, int ahead, float c, siz
 }
 
 /* The same along one row. */
-WIDE static void step_row(float *restrict to, const float *restrict from, int ahead, float c, size_t n) {
+WIDEST static void step_row(float *restrict to, const float *restrict from, int ahead, float c, size_t n) {
     if (ahead) {
         for (size_t i = 0; i + 1 < n; i++) to[i] += c * (from[i] + from[i + 1]);
         to[n - 1] += c * (from[n - 1] + from[n - 1]);
@@ -114,7 +114,7 @@ void rndl_joined(const float *low, const float *details, float *x, float scale, 
     }
 }
 
-WIDE void rndl_opponent(const float *pixels, const float *m, float grey, float *out, size_t n) {
+WIDEST void rndl_opponent(const float *pixels, const float *m, float grey, float *out, size_t n) {
     for (size_t i = 0; i < n; i++) {
         float r = pixels[3 * i] - grey, g = pixels[3 * i + 1] - grey, b = pixels[3 * i + 2] - grey;
         for (int c = 0; c < COLOURS; c++) out[c * n + i] = r * m[3 * c] + g * m[3 * c + 1] + b * m[3 * c + 2];

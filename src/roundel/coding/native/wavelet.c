@@ -2,12 +2,7 @@
 
 #include <string.h>
 
-/* The same code for processors with wider registers, chosen when the library is loaded. */
-#if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__)
-#define WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define WIDE
-#endif
+#include "wide.h"
 
 enum { ALPHA = 9604, BETA = 868, GAMMA = 1918, DELTA = 7266, LOW_GAIN = 24793, HALF = 1 << 13, FRACTION = 14 };
 enum { LUMA = 9459, ORANGE_BLUE = 11585, GREEN_MAGENTA = 6689, GREY = 32 * 255 / 2 };
@@ -23,7 +18,7 @@ static inline uint8_t byte(int32_t x) { return (uint8_t)(x < 0 ? 0 : x > 255 ? 2
 size_t rndl_merge_scratch(size_t h, size_t w) { return 2 * 2 * h * w * sizeof(int16_t) + 8 * w * sizeof(int32_t); }
 
 /* Halves (h, w) along columns to rows (2h, w). A row of `low` is scaled first where `gain` is set. */
-WIDE static void columns(const int16_t *low, const int16_t *high, int16_t *out, size_t h, size_t w, int gain, int32_t *rows) {
+WIDEST static void columns(const int16_t *low, const int16_t *high, int16_t *out, size_t h, size_t w, int gain, int32_t *rows) {
     int32_t *even0[2] = {rows, rows + w}, *odd0[2] = {rows + 2 * w, rows + 3 * w}, *even1[2] = {rows + 4 * w, rows + 5 * w};
     for (size_t i = 0; i < h + 2; i++) {
         int32_t *e = even0[i & 1];
@@ -61,7 +56,7 @@ WIDE static void columns(const int16_t *low, const int16_t *high, int16_t *out, 
 }
 
 /* Halves (w) of one row to a row (2w). */
-WIDE static void row(const int16_t *low, const int16_t *high, int16_t *out, size_t w, int32_t *even, int32_t *odd) {
+WIDEST static void row(const int16_t *low, const int16_t *high, int16_t *out, size_t w, int32_t *even, int32_t *odd) {
     even[0] = low[0] - times(2 * (int32_t)high[0], DELTA);
     for (size_t x = 1; x < w; x++) even[x] = low[x] - times((int32_t)high[x] + high[x - 1], DELTA);
     for (size_t x = 0; x + 1 < w; x++) {
@@ -102,7 +97,7 @@ void rndl_merge(const int16_t *low, const int16_t *details, int16_t *out, size_t
 enum { BLOCK = 256 }; /* pixels at a time */
 
 /* Colours that are opposites to red, green and blue, a block after the other. */
-WIDE static void opposites(const int16_t *restrict luma, const int16_t *restrict orange, const int16_t *restrict green,
+WIDEST static void opposites(const int16_t *restrict luma, const int16_t *restrict orange, const int16_t *restrict green,
                            int16_t *restrict rgb, size_t n) {
     for (size_t i = 0; i < n; i++) {
         int32_t l = luma[i] * LUMA, o = orange[i] * ORANGE_BLUE, g = green[i] * GREEN_MAGENTA;
@@ -112,7 +107,7 @@ WIDE static void opposites(const int16_t *restrict luma, const int16_t *restrict
     }
 }
 
-WIDE static void in_turn(const int16_t *restrict rgb, int16_t *restrict samples, size_t n) {
+WIDEST static void in_turn(const int16_t *restrict rgb, int16_t *restrict samples, size_t n) {
     for (size_t i = 0; i < n; i++) {
         samples[3 * i] = rgb[i];
         samples[3 * i + 1] = rgb[BLOCK + i];
@@ -120,7 +115,7 @@ WIDE static void in_turn(const int16_t *restrict rgb, int16_t *restrict samples,
     }
 }
 
-WIDE static void whole(const int16_t *restrict samples, uint8_t *restrict pixels, size_t n) {
+WIDEST static void whole(const int16_t *restrict samples, uint8_t *restrict pixels, size_t n) {
     for (size_t i = 0; i < n; i++) pixels[i] = byte((samples[i] + GREY + 16) >> 5);
 }
 
@@ -134,7 +129,7 @@ void rndl_rgb(const int16_t *opponent, int16_t *samples, uint8_t *pixels, size_t
     }
 }
 
-WIDE void rndl_repair(const int16_t *samples, const uint8_t *corrections, int32_t gain, uint8_t *pixels, size_t n) {
+WIDEST void rndl_repair(const int16_t *samples, const uint8_t *corrections, int32_t gain, uint8_t *pixels, size_t n) {
     for (size_t i = 0; i < n; i++)
         pixels[i] = byte(((samples[i] + GREY) * 128 + (corrections[i] - 128) * gain + (1 << 11)) >> 12);
 }
@@ -143,7 +138,7 @@ WIDE void rndl_repair(const int16_t *samples, const uint8_t *corrections, int32_
 
 enum { CHUNK = 16 }; /* cells at a time */
 
-WIDE static void scaled(const int16_t *restrict from, const int32_t *restrict by, int16_t *restrict to, size_t n) {
+WIDEST static void scaled(const int16_t *restrict from, const int32_t *restrict by, int16_t *restrict to, size_t n) {
     for (size_t i = 0; i < n; i++) to[i] = saturated((from[i] * by[i] + 128) >> 8);
 }
 
