@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from math import gcd
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ TOGETHER_PX, TOGETHER_TILES = 5 << 16, 4096
 """Of the tiles that are decoded together, at their level, at most: more gain nothing."""
 STRIP_PX = 1 << 20
 """Tiles of so many pixels are held at once, or a row of them; by several threads, so many times more at most."""
-PART_PX = 1 << 19
+PART_PX = 3 << 18
 """So many pixels are drawn at once, or a tile: larger parts have less halo, and take more memory."""
 
 
@@ -193,19 +194,25 @@ class Decoding:
         return strips
 
     def _parts(self, strip: Rect) -> list[Rect]:
-        """A strip's tiles, or, where that leaves work for every thread, rectangles of some of them.
+        """A strip's tiles, or rectangles of some of them, so that each thread draws as little as can be.
 
-        Those halos that would be drawn for both of two neighbours are drawn once.
+        Halos that would be drawn for both of two neighbours are drawn once.
         """
-        grid = self.grid
-        tiles = [grid.tile(index).intersect(strip) for index in grid.touching(strip)]
-        across = len({tile.left for tile in tiles})
-        beside = min(across // self.codec.jobs, PART_PX // (grid.side * strip.height))
-        if not self.decoder.halo_px or beside == 0 or (beside == 1 and self.codec.jobs > 1):
-            return tiles
-        starts = sorted({tile.left for tile in tiles})[::beside]
-        ends = [*starts[1:], strip.right]
-        return [strip._replace(left=left, width=right - left) for left, right in zip(starts, ends, strict=True)]
+        side, halo, jobs = self.grid.side, self.decoder.halo_px, self.codec.jobs
+        rows, columns = (
+            [(every, _spans(start, end, side * every)) for every in range(1, -(-end // side) - start // side + 1)]
+            for start, end in ((strip.top, strip.bottom), (strip.left, strip.right))
+        )
+        best, least = (rows[0][1], columns[0][1]), float("inf")
+        for tall, down in rows:
+            for wide, across in columns:
+                if halo and (tall * wide == 1 or tall * wide * side**2 <= PART_PX):
+                    # The largest part with its halo, as often as a thread draws one.
+                    drawn = _longest(down, halo, self.grid.height) * _longest(across, halo, self.grid.width)
+                    drawn *= -(-len(down) * len(across) // jobs)
+                    if drawn < least:
+                        best, least = (down, across), drawn
+        return [Rect(top, left, bottom - top, right - left) for top, bottom in best[0] for left, right in best[1]]
 
     def _tiles(self, indices: Sequence[int]) -> Iterator[tuple[int, _Tile]]:
         """Tiles, decoded or remembered, in any order."""
@@ -279,3 +286,14 @@ class Decoding:
         if pixels.shape[2] == 1:
             cut = ((cut.sum(axis=2, dtype=np.uint16, keepdims=True) + 1) // 3).astype(np.uint8)
         pixels[goal.rows, goal.columns] = cut
+
+
+def _spans(start: int, end: int, length: int) -> list[tuple[int, int]]:
+    """(first, last + 1) of the multiples of `length` between two places."""
+    inner = range((start // length + 1) * length, end, length)
+    return list(pairwise([start, *inner, end]))
+
+
+def _longest(spans: Sequence[tuple[int, int]], halo: int, size: int) -> int:
+    """The greatest of their lengths with halos, which end where the picture does."""
+    return max(min(last + halo, size) - max(first - halo, 0) for first, last in spans)
