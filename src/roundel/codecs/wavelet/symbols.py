@@ -194,8 +194,7 @@ class Reading(Symbols):
         limits = self._limits[group.part][group.channels]
         if group.part == 0:
             found = self._readers[0].take(places.table, self._tables).reshape(-1, len(limits))
-            within(found, 2 * SYMBOL_MAX)
-            values = found + guess
+            values = found + np.asarray(guess, np.int64)
         else:
             reader = self._readers[group.part - 1]
             places = places.shifted(self._shift(group))
@@ -204,10 +203,9 @@ class Reading(Symbols):
             found = reader.take_dependent(places.table[held], SECOND, self._tables)
             within(found, SYMBOL_MAX)
             values = _spread(found, held, places.turned, len(limits))
-        extremes = int(values.max(initial=0)), -int(values.min(initial=0))
-        if max(extremes) > limits.min() and (np.abs(values) > limits).any():
+        if (np.abs(values) > limits).any():
             raise FormatError(_BEYOND)
-        return values
+        return values.astype(np.int32, copy=False)
 
     def _shift(self, group: Group) -> int:
         """How far the scale indices of a group are moved, with which it begins."""
