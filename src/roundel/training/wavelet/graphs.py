@@ -103,15 +103,11 @@ def _said(b: Builder, f: str, head: Narrow, together: int) -> list[NDArray[np.in
 
 def _shuffled(b: Builder, x: str, finer: int, channels: int) -> str:
     """See `subbands.shuffle`, channels last."""
-    shape = b.node("Shape", [x])
-    height, width = (b.node("Slice", [shape, b.store([i], np.int64), b.store([i + 1], np.int64)]) for i in (1, 2))
-    cell = b.store([finer, finer * channels], np.int64)
-    cells = b.node("Reshape", [x, b.node("Concat", [height, width, cell], axis=0)])
-    rows = b.transpose(cells, (0, 2, 1, 3))
-    two = b.store([finer], np.int64)
-    size = [b.node("Mul", [n, two]) for n in (height, width)]
+    cells = b.node("Reshape", [x, b.store([0, 0, 0, finer, finer * channels], np.int64)])
+    rows = b.transpose(cells, (0, 1, 3, 2, 4))
+    sides = b.node("Mul", [b.node("Shape", [x], start=1, end=3), b.store([finer], np.int64)])
     one, last = b.store([1], np.int64), b.store([channels], np.int64)
-    return b.node("Reshape", [rows, b.node("Concat", [one, *size, last], axis=0)])
+    return b.node("Reshape", [rows, b.node("Concat", [one, sides, last], axis=0)])
 
 
 def filter_graph(own: Filter) -> tuple[bytes, NDArray[np.int64]]:
