@@ -24,13 +24,15 @@ def helps(repair: Filter, decoded: Drawn, wanted: NDArray[np.float32], allowed: 
         decoded: a tile before the filter, up to whole cells. wanted: (H, W, 3) what it should be.
         drawn: whether it looks drawn: then the whole is asked, and no pixel may come out worse than the worst without.
     """
+    lost, seen = np.zeros(2), 0
     for part, near in () if drawn else TRIALS:
         windows = detailed(wanted, part)
         if len(windows) == 1:
             break
-        share = _share(repair, decoded, wanted, windows)
+        lost += _lost(repair, decoded, wanted, windows[seen:])  # those with the most detail come first
+        share, seen = lost[1] / max(lost[0], 1e-9), len(windows)
         if abs(share / allowed - 1) > near:
-            return share < allowed
+            return bool(share < allowed)
     height, width = wanted.shape[:2]
     changes = repair.corrections(decoded.pixels)[:height, :width]
     with_it = repaired(decoded.samples[:height, :width], changes, repair.gain) - wanted
@@ -40,19 +42,20 @@ def helps(repair: Filter, decoded: Drawn, wanted: NDArray[np.float32], allowed: 
     return _squared(with_it) <= allowed * _squared(without)
 
 
-def _share(repair: Filter, decoded: Drawn, wanted: NDArray[np.float32], windows: Sequence[Window]) -> float:
-    """About the squared error with the filter to that without it, in parts of a tile.
+def _lost(
+    repair: Filter, decoded: Drawn, wanted: NDArray[np.float32], windows: Sequence[Window]
+) -> NDArray[np.float64]:
+    """About the squared error without the filter and that with it, in parts of a tile.
 
     The filter sees nothing around them; their edges do not count.
     """
-    inner = slice(EDGE_PX, -EDGE_PX)
-    lost = [0.0, 0.0]
+    inner, lost = slice(EDGE_PX, -EDGE_PX), np.zeros(2)
     for window in windows:
         samples, plain, own = (cut(part, window) for part in (*decoded, wanted))
         filtered = repaired(samples, repair.corrections(plain), repair.gain)
         for k, found in enumerate((plain, filtered)):
             lost[k] += _squared((found - own)[inner, inner])
-    return lost[1] / max(lost[0], 1e-9)
+    return lost
 
 
 def _squared(x: NDArray[np.float32]) -> float:
