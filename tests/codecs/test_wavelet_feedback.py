@@ -72,22 +72,40 @@ def test_lengths_are_those_of_the_synthesis() -> None:
         assert np.square(drawn).sum() == pytest.approx(length, rel=1e-3)
 
 
-@pytest.mark.parametrize("every", [False, True])
-def test_targets_take_a_part_of_the_errors_back(every: bool) -> None:
+def test_targets_take_a_part_of_the_errors_back() -> None:
     """An error of the coarsest level alone: with the targets of the others the picture is nearer."""
     y = parts(256, 2)
-    feedback = Feedback(y, [np.ones(p.shape[2], np.float32) for p in y], every=every)
+    feedback = Feedback(y, [np.ones(p.shape[2], np.float32) for p in y])
     error, nothing = np.round(3 * parts(256, 3)[1]), np.zeros_like(y[0])
-    for part, wrong in enumerate((nothing, error)):
-        group = Group(part, slice(0, y[part].shape[2]), ALL)
-        feedback.target(group)
-        feedback.coded(group, (y[part] + wrong).reshape(-1, y[part].shape[2]))
+    feedback.low(Group(0, slice(0, 3), ALL), y[0].reshape(-1, 3))
+    first = Group(1, slice(0, 9), ALL)
+    np.testing.assert_array_equal(feedback.targets(first), y[1])
+    feedback.taken(first, y[1] + error)
     finer = []
     for part in (2, 3):
-        finer.append(feedback.targets(part) - y[part])
-        feedback.coded(Group(part, slice(0, 9), ALL), (y[part] + finer[-1]).reshape(-1, 9))
+        group = Group(part, slice(0, 9), ALL)
+        finer.append(feedback.targets(group) - y[part])
+        feedback.taken(group, y[part] + finer[-1])
     plain = np.square(synthesis([nothing, error])).sum()
     assert np.square(synthesis([nothing, error, *finer])).sum() < 0.99 * plain
+
+
+def test_black_fields_take_a_part_of_the_errors_of_white_ones_back() -> None:
+    y = parts(64, 4)
+    feedback = Feedback(y, [np.ones(p.shape[2], np.float32) for p in y])
+    feedback.low(Group(0, slice(0, 3), ALL), y[0].reshape(-1, 3))
+    white, black, colours = (Group(1, slice(*c), fields) for c, fields in (((0, 3), 0), ((0, 3), 1), ((3, 9), ALL)))
+    error = np.zeros_like(y[1])
+    error[..., :3] = np.round(3 * parts(64, 5)[1][..., :3])
+    on = np.indices(error.shape[:2]).sum(0) % 2 == 0
+    error[~on] = 0
+    assert np.array_equal(feedback.targets(white), y[1])
+    feedback.taken(white, np.where(on[..., None], y[1] + error, 77))  # what is not coded yet does not count
+    change = np.where(on[..., None], 0, feedback.targets(black) - y[1])
+    feedback.taken(black, y[1] + error + change)
+    assert np.array_equal(feedback.targets(colours)[..., 3:], y[1][..., 3:])
+    low = np.zeros((3, *error.shape[:2]), np.float32)
+    assert np.square(joined(low, error + change)).sum() < 0.99 * np.square(joined(low, error)).sum()
 
 
 def test_effort_lowers_error_and_bits_together() -> None:
@@ -95,11 +113,11 @@ def test_effort_lowers_error_and_bits_together() -> None:
     assert isinstance(model, WaveletModel)
     pixels, window, quality = data.astronaut()[:256, 100:356], Window(0, 0, 256, 256), 60
     costs = []
-    for effort in (0, 1, 5):
+    for effort in (0, 1):
         own = model.tuned("psnr").at_effort(effort)
         passes = own.encode(pixels, window, quality).passes
         decoded = own.render(own.decode(passes, 256, 256, quality).latents, window, quality)
         step_px = own.stored.multipliers(own.tuning, quality)[-1][0] / UNITS
         worth = own.stored.bit_price(own.tuning) * step_px**2
         costs.append(np.square(decoded - pixels.astype(float)).sum() + worth * 8 * sum(map(len, passes)))
-    assert costs[0] > costs[1] > costs[2]
+    assert costs[0] > costs[1]

@@ -95,32 +95,33 @@ def _around(x: NDArray[np.float32], axis: int, step: int) -> NDArray[np.float32]
 
 
 def pulled(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of the transpose of `joined`, but for the borders, the details (h, w, 9). Args: x: (3, H, W)."""
-    native = compiled.native()
+    """Of the transpose of `joined`, but for the borders, the details (h, w, 3·C). Args: x: (C, H, W)."""
+    native, planes = compiled.native(), len(x)
     if native:
         height, width = x.shape[1] // 2, x.shape[2] // 2
-        details = np.empty((height, width, 9), np.float32)
-        native.pulled(np.ascontiguousarray(x), details, height, width)
+        details = np.empty((height, width, 3 * planes), np.float32)
+        native.pulled(np.ascontiguousarray(x), details, height, width, planes)
         return details
     left, right = _transposed(x[:, :, 0::2], x[:, :, 1::2], 2)
     _, vertical = _transposed(left[:, 0::2], left[:, 1::2], 1)
     horizontal, diagonal = _transposed(right[:, 0::2], right[:, 1::2], 1)
-    found = np.stack([horizontal, vertical, diagonal], 1).reshape(9, *vertical.shape[1:])
+    found = np.stack([horizontal, vertical, diagonal], 1).reshape(3 * planes, *vertical.shape[1:])
     return np.ascontiguousarray(found.transpose(1, 2, 0))
 
 
 def joined(low: NDArray[np.float32], details: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """The inverse of `split`: the low band (3, h, w) and details (h, w, 9), None for zeros, to (3, 2h, 2w)."""
-    height, width = low.shape[1:]
+    """The inverse of `split`, of C colours: the low band (C, h, w) and details (h, w, 3·C), None for zeros, to
+    (C, 2h, 2w)."""
+    planes, height, width = low.shape
     native = compiled.native()
     if native:
-        out = np.empty((3, 2 * height, 2 * width), np.float32)
+        out = np.empty((planes, 2 * height, 2 * width), np.float32)
         own = None if details is None else np.ascontiguousarray(details)
-        native.joined(low, own, out, _LOW_SCALE, height, width)
+        native.joined(low, own, out, _LOW_SCALE, height, width, planes)
         return out
     if details is None:
-        details = np.zeros((height, width, 9), np.float32)
-    bands = details.transpose(2, 0, 1).reshape(3, 3, height, width)
+        details = np.zeros((height, width, 3 * planes), np.float32)
+    bands = details.transpose(2, 0, 1).reshape(planes, 3, height, width)
     left, right = _inverse(low / _LOW_SCALE, bands[:, 1], 1), _inverse(bands[:, 0], bands[:, 2], 1)
     return _inverse(left, right, 2)
 

@@ -27,9 +27,6 @@ from roundel.errors import FormatError, ModelError
 
 USUAL_EFFORT = 1
 """Effort 0 looks for the nearest values, from 1 on for the best by rate and distortion."""
-FEEDBACK_EFFORT, OFTEN_EFFORT = 2, 5
-"""From these on, levels make up for the errors of those before them, and groups for those of the groups before. A
-tuning without a pre-filter, which is for squared error, does the first at the usual effort already."""
 FILTER_PX = 8
 """Sides of what the filter sees are multiples of this."""
 FILTERED = 16
@@ -117,10 +114,8 @@ class WaveletModel:
         price, maps = stored.bit_price(tuning), None if drawn else self.price_maps(pixels, window)
         y = self.coefficients(pixels, window, quality, prepared=not drawn)
         feedback = None
-        prepares = stored.prefilter(tuning, quality) is not None
-        if self.effort >= (FEEDBACK_EFFORT if prepares else USUAL_EFFORT):
-            steps = [np.float32(1) / per_step for per_step in self._per_step(quality)]
-            feedback = Feedback(y, steps, every=self.effort >= OFTEN_EFFORT)
+        if self.effort:
+            feedback = Feedback(y, [np.float32(1) / per_step for per_step in self._per_step(quality)])
         own = writing(y, stored.limits(tuning, quality), stored.tables, price if self.effort else 0.0, maps, feedback)
         height, width = y[0].shape[:2]
         return Chosen(own, walk(stored.contexts(tuning, quality), own, height, width, self.passes), drawn)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from roundel.codecs.wavelet.analysis import joined, pulled
-from roundel.codecs.wavelet.walk import Group, pick, put
+from roundel.codecs.wavelet.walk import BANDS, BLACK, DETAILS, WHITE, Group, pick, put
 
 LENGTHS = (1.0227, 1.0227, 0.6198)
 """Squared lengths of what a unit coefficient of a level's bands adds to the picture that the level makes."""
@@ -22,46 +22,47 @@ LENGTHS = (1.0227, 1.0227, 0.6198)
 class Feedback:
     """Targets that follow the errors of what is coded.
 
+    Luma on black fields follows that on white ones, and each level those before it; colours do not see each other.
+
     Args:
         y: coefficients in steps, (h, w, C) for each part. steps: (C,) of each part, in pixel values.
-        every: whether each group of a level follows what was coded just before; else only each level does.
     """
 
-    def __init__(self, y: Sequence[NDArray[np.float32]], steps: Sequence[NDArray[np.float32]], *, every: bool) -> None:
-        self._y, self._steps, self._every = y, steps, every
+    def __init__(self, y: Sequence[NDArray[np.float32]], steps: Sequence[NDArray[np.float32]]) -> None:
+        self._y, self._steps = y, steps
         self._part, self._target, self._errors = 0, y[0], np.zeros_like(y[0])
         """The part that is coded, what to code of it, and its errors so far."""
         self._low: NDArray[np.float32] = np.empty(0, np.float32)
         """The errors of all parts before in pixel values, as opponent colours (3, h, w) of this part's size."""
 
-    def target(self, group: Group) -> NDArray[np.float32]:
-        """What to code instead of a group's own coefficients, (N, C)."""
-        return pick(self.targets(group.part), group)
-
-    def targets(self, part: int) -> NDArray[np.float32]:
-        """What to code instead of a part's coefficients, (h, w, C), where no group of it is coded yet."""
-        if part and (self._every or part != self._part):
-            self._follow(part)
-        return self._target
-
-    def coded(self, group: Group, values: NDArray[np.number[Any]]) -> None:
-        """Take note of what was chosen of a group, (N, C), unless nothing follows that could make up for it."""
-        if not self._every and group.part == len(self._y) - 1:
-            return
-        put(self._errors, group, (values - pick(self._y[group.part], group)).astype(np.float32))
-
-    def taken(self, group: Group, values: NDArray[np.number[Any]]) -> None:
-        """The same, of the values (h, w, C) of its part so far."""
-        if self._every:
-            self.coded(group, pick(values, group))
-        elif group.part < len(self._y) - 1 and group.channels.stop == values.shape[2]:
-            self._errors = (values - self._y[group.part]).astype(np.float32, copy=False)
-
-    def _follow(self, part: int) -> None:
-        steps = self._steps[part]
-        if part != self._part:
+    def targets(self, group: Group) -> NDArray[np.float32]:
+        """What to code instead of a part's coefficients, (h, w, C), where a group of it comes next."""
+        if group.part != self._part:
             wrong = self._errors * self._steps[self._part]
             self._low = joined(self._low, wrong) if self._part else np.ascontiguousarray(wrong.transpose(2, 0, 1))
-            self._part, self._errors = part, np.zeros_like(self._y[part])
-        wrong = joined(self._low, self._errors * steps if self._every else None)
-        self._target = self._y[part] - pulled(wrong) / (steps * np.tile(np.array(LENGTHS, np.float32), 3))
+            self._part, y = group.part, self._y[group.part]
+            self._target = y - self._pulled(joined(self._low, None))
+        elif group.fields == BLACK:
+            wrong = self._errors * self._steps[self._part][:BANDS]
+            y = self._y[self._part][..., :BANDS]
+            self._target[..., :BANDS] = y - self._pulled(joined(self._low[:1], wrong))
+        return self._target
+
+    def low(self, group: Group, values: NDArray[np.number[Any]]) -> None:
+        """Take note of what was chosen of the low band: the values (N, 3) of a group."""
+        put(self._errors, group, (values - pick(self._y[0], group)).astype(np.float32))
+
+    def taken(self, group: Group, values: NDArray[np.number[Any]]) -> None:
+        """The same of details: the values (h, w, 9) of a group's part so far."""
+        y = self._y[group.part]
+        if group.channels.stop == DETAILS:
+            if group.part < len(self._y) - 1:  # else nothing follows
+                self._errors = (values - y).astype(np.float32, copy=False)
+        elif group.fields == WHITE:
+            self._errors = (values[..., :BANDS] - y[..., :BANDS]).astype(np.float32, copy=False)
+            self._errors[0::2, 1::2] = self._errors[1::2, 0::2] = 0
+
+    def _pulled(self, wrong: NDArray[np.float32]) -> NDArray[np.float32]:
+        """What errors of pictures (C, H, W) are to the coefficients of the part, in their steps."""
+        planes = len(wrong)
+        return pulled(wrong) / (self._steps[self._part][: BANDS * planes] * np.tile(np.array(LENGTHS, np.float32), planes))

@@ -72,11 +72,14 @@ class Writing(Symbols):
         native = compiled.native()
         if native is None or not isinstance(group.fields, int):
             super().details(group, said, level)
-            return
-        y = self._feedback.targets(group.part) if self._feedback else self._y[group.part]
-        self.put(group, self._decided(native, group, said, level, y))
+        else:
+            self.put(group, self._decided(native, group, said, level, self._targets(group)))
         if self._feedback:
             self._feedback.taken(group, level.values)
+
+    def _targets(self, group: Group) -> NDArray[np.float32]:
+        """What to code of the part of a group, (h, w, C)."""
+        return self._feedback.targets(group) if self._feedback else self._y[group.part]
 
     def _decided(
         self, native: ModuleType, group: Group, said: NDArray[np.uint8], level: Level, y: NDArray[np.float32]
@@ -97,18 +100,18 @@ class Writing(Symbols):
 
     def next(self, group: Group, places: Places, guess: NDArray[np.int32] | int) -> NDArray[np.int32]:
         """See `walk.Symbols.next`."""
-        y = self._feedback.target(group) if self._feedback else pick(self._y[group.part], group)
+        y = pick(self._targets(group), group)
         limit = self._limits[group.part][group.channels]
         if group.part == 0:
             values = np.clip(np.rint(y).astype(np.int32), -limit, limit)
             self._writers[0].put((values - guess).ravel(), places.table, self._tables)
+            if self._feedback:
+                self._feedback.low(group, values)
         else:
             room = np.maximum(limit - 2, 0).astype(np.float32)  # values are within 2 of their coefficients
             if max(y.max(initial=0), -y.min(initial=0)) > room.min():
                 y = np.clip(y, -room, room)
             values = self._details(group, places, y).reshape(y.shape)
-        if self._feedback:
-            self._feedback.coded(group, values)
         return values
 
     def _details(self, group: Group, places: Places, y: NDArray[np.float32]) -> NDArray[np.int32]:

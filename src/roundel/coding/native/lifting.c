@@ -6,7 +6,7 @@
 static const float ALPHA = -1.586134342059924f, BETA = -0.052980118572961f, GAMMA = 0.882911075530934f,
                    DELTA = 0.443506852043971f;
 
-enum { COLOURS = 3, DETAILS = 9 };
+enum { COLOURS = 3, BANDS = 3 };
 
 /* to[i] += c * (from[i] + its neighbour), mirrored at the end: n rows of m numbers, `apart` from one to the next. */
 WIDEST static void step_rows(float *to, const float *from, int ahead, float c, size_t n, size_t m, size_t apart) {
@@ -63,11 +63,12 @@ static void apart(const lifting *by, const float *x, float *left, float *right, 
     lift_rows(by, right, h, w);
 }
 
-static void details_of(const float *left, const float *right, float *details, size_t h, size_t w) {
+/* Bands of a plane to details, which lie `stride` apart. */
+static void details_of(const float *left, const float *right, float *details, size_t stride, size_t h, size_t w) {
     for (size_t y = 0; y < h; y++) {
         const float *horizontal = right + 2 * y * w, *vertical = left + (2 * y + 1) * w, *diagonal = horizontal + w;
-        float *to = details + y * w * DETAILS;
-        for (size_t i = 0; i < w; i++, to += DETAILS) to[0] = horizontal[i], to[1] = vertical[i], to[2] = diagonal[i];
+        float *to = details + y * w * stride;
+        for (size_t i = 0; i < w; i++, to += stride) to[0] = horizontal[i], to[1] = vertical[i], to[2] = diagonal[i];
     }
 }
 
@@ -77,28 +78,30 @@ void rndl_split(const float *x, float *low, float *details, float scale, size_t 
         apart(FORTH, x + plane * 4 * h * w, left, right, h, w);
         for (size_t y = 0; y < h; y++)
             for (size_t i = 0; i < w; i++) low[(plane * h + y) * w + i] = left[2 * y * w + i] * scale;
-        details_of(left, right, details + 3 * plane, h, w);
+        details_of(left, right, details + BANDS * plane, BANDS * COLOURS, h, w);
     }
 }
 
-void rndl_pulled(const float *x, float *details, size_t h, size_t w, void *scratch) {
+void rndl_pulled(const float *x, float *details, size_t planes, size_t h, size_t w, void *scratch) {
     float *left = scratch, *right = left + 2 * h * w;
-    for (size_t plane = 0; plane < COLOURS; plane++) {
+    for (size_t plane = 0; plane < planes; plane++) {
         apart(PULL, x + plane * 4 * h * w, left, right, h, w);
-        details_of(left, right, details + 3 * plane, h, w);
+        details_of(left, right, details + BANDS * plane, BANDS * planes, h, w);
     }
 }
 
-void rndl_joined(const float *low, const float *details, float *x, float scale, size_t h, size_t w, void *scratch) {
+void rndl_joined(const float *low, const float *details, float *x, float scale, size_t planes, size_t h, size_t w,
+                 void *scratch) {
     float *left = scratch, *right = left + 2 * h * w, *even = right + 2 * h * w, *odd = even + w;
-    for (size_t plane = 0; plane < COLOURS; plane++) {
+    size_t stride = BANDS * planes;
+    for (size_t plane = 0; plane < planes; plane++) {
         for (size_t y = 0; y < h; y++) {
             const float *l = low + (plane * h + y) * w;
             float *horizontal = right + 2 * y * w, *vertical = left + (2 * y + 1) * w, *diagonal = horizontal + w;
             for (size_t i = 0; i < w; i++) left[2 * y * w + i] = l[i] / scale;
             if (details) {
-                const float *from = details + y * w * DETAILS + 3 * plane;
-                for (size_t i = 0; i < w; i++, from += DETAILS)
+                const float *from = details + y * w * stride + BANDS * plane;
+                for (size_t i = 0; i < w; i++, from += stride)
                     horizontal[i] = from[0], vertical[i] = from[1], diagonal[i] = from[2];
             } else
                 for (size_t i = 0; i < w; i++) vertical[i] = 0;

@@ -14,10 +14,12 @@ void rndl_opponent(const float *pixels, const float *matrix, float grey, float *
 /* x (3, 2h, 2w) to low (3, h, w), times `scale`, and details (h, w, 9). */
 void rndl_split(const float *x, float *low, float *details, float scale, size_t h, size_t w, void *scratch);
 
-/* The inverse: low, divided by `scale` first, and details to x; they are 0 where they are NULL. */
-void rndl_joined(const float *low, const float *details, float *x, float scale, size_t h, size_t w, void *scratch);
+/* The inverse, of so many planes: low (planes, h, w), divided by `scale` first, and details (h, w, 3 * planes) to x; they
+   are 0 where they are NULL. */
+void rndl_joined(const float *low, const float *details, float *x, float scale, size_t planes, size_t h, size_t w,
+                 void *scratch);
 
-/* Of the transpose of rndl_joined, x (3, 2h, 2w) to details. */
-void rndl_pulled(const float *x, float *details, size_t h, size_t w, void *scratch);
+/* Of the transpose of rndl_joined, x to details. */
+void rndl_pulled(const float *x, float *details, size_t planes, size_t h, size_t w, void *scratch);
 
 #endif

@@ -226,17 +226,17 @@ static PyObject *split(PyObject *self, PyObject *const *args, Py_ssize_t nargs) 
 }
 
 static PyObject *pulled(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
-    Py_ssize_t n[2];
+    Py_ssize_t n[3]; /* h, w, planes */
     Py_buffer v[MOST];
     (void)self;
-    if (numbers(args, nargs, 2, 2, n)) return NULL;
-    Py_ssize_t area = n[0] * n[1], sizes[] = {12 * area, 9 * area};
-    if (!area || area > 1 << 28) return PyErr_Format(PyExc_ValueError, "a size is out of range");
+    if (numbers(args, nargs, 2, 3, n)) return NULL;
+    Py_ssize_t area = n[0] * n[1], sizes[] = {4 * n[2] * area, 3 * n[2] * area};
+    if (!area || area > 1 << 28 || n[2] > 3) return PyErr_Format(PyExc_ValueError, "a size is out of range");
     if (open_all(args, v, 2, sizes, (const int[]){4, 4}, 1)) return NULL;
     void *scratch = PyMem_RawMalloc(rndl_lifting_bytes((size_t)n[0], (size_t)n[1]));
     if (scratch) {
         Py_BEGIN_ALLOW_THREADS
-        rndl_pulled(v[0].buf, v[1].buf, (size_t)n[0], (size_t)n[1], scratch);
+        rndl_pulled(v[0].buf, v[1].buf, (size_t)n[2], (size_t)n[0], (size_t)n[1], scratch);
         Py_END_ALLOW_THREADS
     }
     PyMem_RawFree(scratch);
@@ -245,14 +245,17 @@ static PyObject *pulled(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
 }
 
 static PyObject *joined(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
-    Py_ssize_t n[2];
+    Py_ssize_t n[2], planes;
     Py_buffer v[MOST];
     float scale;
     void *scratch;
     (void)self;
-    if (open_level(args, nargs, (const int[]){3, -9, 12}, 2, v, &scale, n, &scratch)) return NULL;
+    if (numbers(args, nargs, 6, 1, &planes)) return NULL;
+    if (planes > 3) return PyErr_Format(PyExc_ValueError, "a size is out of range");
+    const int sizes[] = {(int)planes, -3 * (int)planes, 4 * (int)planes};
+    if (open_level(args, nargs, sizes, 2, v, &scale, n, &scratch)) return NULL;
     Py_BEGIN_ALLOW_THREADS
-    rndl_joined(v[0].buf, v[1].buf, v[2].buf, scale, (size_t)n[0], (size_t)n[1], scratch);
+    rndl_joined(v[0].buf, v[1].buf, v[2].buf, scale, (size_t)planes, (size_t)n[0], (size_t)n[1], scratch);
     Py_END_ALLOW_THREADS
     PyMem_RawFree(scratch);
     close_all(v, 3);
@@ -279,8 +282,8 @@ static PyObject *opponent(PyObject *self, PyObject *const *args, Py_ssize_t narg
 PyMethodDef rndl_wavelet_functions[] = {
     {"opponent", (PyCFunction)(void (*)(void))opponent, METH_FASTCALL, "opponent(pixels, matrix, out, grey, n)"},
     {"split", (PyCFunction)(void (*)(void))split, METH_FASTCALL, "split(x, low, details, scale, h, w)"},
-    {"pulled", (PyCFunction)(void (*)(void))pulled, METH_FASTCALL, "pulled(x, details, h, w)"},
-    {"joined", (PyCFunction)(void (*)(void))joined, METH_FASTCALL, "joined(low, details or None, x, scale, h, w)"},
+    {"pulled", (PyCFunction)(void (*)(void))pulled, METH_FASTCALL, "pulled(x, details, h, w, planes)"},
+    {"joined", (PyCFunction)(void (*)(void))joined, METH_FASTCALL, "joined(low, details or None, x, scale, h, w, planes)"},
     {"merge", (PyCFunction)(void (*)(void))merge, METH_FASTCALL, "merge(low, details, out, h, w)"},
     {"rgb", (PyCFunction)(void (*)(void))rgb, METH_FASTCALL, "rgb(opponent, samples, pixels, n)"},
     {"repair", (PyCFunction)(void (*)(void))repair, METH_FASTCALL, "repair(samples, corrections, pixels, gain, n)"},
