@@ -38,14 +38,14 @@ class Feedback:
     def targets(self, group: Group) -> NDArray[np.float32]:
         """What to code instead of a part's coefficients, (h, w, C), where a group of it comes next."""
         if group.part != self._part:
-            wrong = self._errors * self._steps[self._part]
+            wrong = _times(self._errors, self._steps[self._part])
             self._low = joined(self._low, wrong) if self._part else np.ascontiguousarray(wrong.transpose(2, 0, 1))
             self._part, y = group.part, self._y[group.part]
             self._target = y - self._pulled(joined(self._low, None))
         elif group.fields == BLACK:
-            wrong = self._errors * self._steps[self._part][:BANDS]
-            y = self._y[self._part][..., :BANDS]
-            self._target[..., :BANDS] = y - self._pulled(joined(self._low[:1], wrong))
+            wrong = _times(self._errors, self._steps[self._part][:BANDS])
+            own = self._pulled(joined(self._low[:1], wrong))
+            np.subtract(self._y[self._part][..., :BANDS], own, out=self._target[..., :BANDS])
         return self._target
 
     def low(self, group: Group, values: NDArray[np.number[Any]]) -> None:
@@ -64,5 +64,11 @@ class Feedback:
 
     def _pulled(self, wrong: NDArray[np.float32]) -> NDArray[np.float32]:
         """What errors of pictures (C, H, W) are to the coefficients of the part, in their steps."""
-        planes = len(wrong)
-        return pulled(wrong) / (self._steps[self._part][: BANDS * planes] * np.tile(np.array(LENGTHS, np.float32), planes))
+        lengths = np.tile(np.array(LENGTHS, np.float32), len(wrong))
+        return _times(pulled(wrong), 1 / (self._steps[self._part][: lengths.size] * lengths))
+
+
+def _times(x: NDArray[np.float32], factors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """x (h, w, C) times factors (C,), a row at a time: NumPy is slow where the last axis is short."""
+    height, width, _ = x.shape
+    return (x.reshape(height, -1) * np.tile(factors, width)).reshape(x.shape)
