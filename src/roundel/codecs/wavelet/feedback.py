@@ -65,7 +65,7 @@ class Feedback:
     def _pulled(self, wrong: NDArray[np.float32]) -> NDArray[np.float32]:
         """What errors of pictures (C, H, W) are to the coefficients of the part, in their steps."""
         lengths = np.tile(np.array(LENGTHS, np.float32), len(wrong))
-        return _times(pulled(wrong), 1 / (self._steps[self._part][: lengths.size] * lengths))
+        return _times(pulled(wrong), np.float32(1) / (self._steps[self._part][: lengths.size] * lengths))
 
 
 def _times(x: NDArray[np.float32], factors: NDArray[np.float32]) -> NDArray[np.float32]:
