@@ -178,8 +178,9 @@ def test_synthesis_is_the_inverse_of_analysis() -> None:
     """Within what whole numbers of 1/32 can say; of a flat picture exactly."""
     rng = np.random.default_rng(0)
     for pixels in (rng.integers(0, 256, (64, 96, 3)), np.full((64, 64, 3), 200)):
-        parts = analysis.analysis(pixels.astype(np.float32), 5)
-        whole = [np.rint(p * 32).astype(np.int16).transpose(2, 0, 1) for p in parts]
+        factors = [np.full(channels, 32, np.float32) for channels in (3, 9, 9, 9, 9, 9)]
+        parts = analysis.analysis(pixels.astype(np.float32), factors)
+        whole = [np.rint(p).astype(np.int16).transpose(2, 0, 1) for p in parts]
         drawn = synthesis.draw(synthesis.synthesis(whole))
         assert np.abs(drawn.samples / 32 + 127.5 - pixels).max() < 0.5
         assert np.abs(drawn.pixels.astype(int) - pixels).max() <= (1 if pixels.std() else 0)

@@ -4,10 +4,13 @@ The C core does each level where it is built, with the same roundings.
 """
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from roundel.codecs.wavelet.walk import BANDS
 from roundel.coding import compiled
 
 _ALPHA, _BETA, _GAMMA, _DELTA = (
@@ -28,18 +31,21 @@ _OPPONENT = np.array(
 )
 
 
-def analysis(pixels: NDArray[np.float32], levels: int) -> list[NDArray[np.float32]]:
+def analysis(pixels: NDArray[np.float32], factors: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
     """Pixels (H, W, 3) of 0 … 255, sides multiples of 2^levels, to the coefficients that `synthesis` turns into them.
 
+    Args:
+        factors: (C,) of every part: how many units of a coefficient there are to a pixel value.
+
     Returns:
-        In pixel values: (h, w, 3) of the low band, then (2^k·h, 2^k·w, 9) of the details of level k.
+        (h, w, 3) of the low band, then (2^k·h, 2^k·w, 9) of the details of level k.
     """
     low = _colours(pixels)
     parts: list[NDArray[np.float32]] = []
-    for _ in range(levels):
-        low, details = split(low)
+    for own in reversed(factors[1:]):
+        low, details = split(low, own)
         parts.append(details)
-    return [np.ascontiguousarray(low.transpose(1, 2, 0)), *reversed(parts)]
+    return [np.ascontiguousarray(low.transpose(1, 2, 0)) * factors[0], *reversed(parts)]
 
 
 def _colours(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -54,20 +60,20 @@ def _colours(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.stack([red * r + green * g + blue * b for r, g, b in _OPPONENT])
 
 
-def split(x: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One level: (3, H, W) to the low band (3, H/2, W/2) and details (H/2, W/2, 9)."""
+def split(x: NDArray[np.float32], factors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """One level: (3, H, W) to the low band (3, H/2, W/2) and details (H/2, W/2, 9), times factors (9,)."""
     native = compiled.native()
     if native:
         height, width = x.shape[1] // 2, x.shape[2] // 2
         low, details = np.empty((3, height, width), np.float32), np.empty((height, width, 9), np.float32)
-        native.split(np.ascontiguousarray(x), low, details, _LOW_SCALE, height, width)
+        native.split(np.ascontiguousarray(x), factors, low, details, _LOW_SCALE, height, width)
         return low, details
     left, right = _forward(x[:, :, 0::2], x[:, :, 1::2], 2)
     low, vertical = _forward(left[:, 0::2], left[:, 1::2], 1)
     horizontal, diagonal = _forward(right[:, 0::2], right[:, 1::2], 1)
     details = np.stack([horizontal, vertical, diagonal], 1)
     height, width = low.shape[1:]
-    return low * _LOW_SCALE, np.ascontiguousarray(details.reshape(9, height, width).transpose(1, 2, 0))
+    return low * _LOW_SCALE, np.ascontiguousarray(details.reshape(9, height, width).transpose(1, 2, 0)) * factors
 
 
 def _forward(
@@ -94,36 +100,58 @@ def _around(x: NDArray[np.float32], axis: int, step: int) -> NDArray[np.float32]
     return out
 
 
-def pulled(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Of the transpose of `joined`, but for the borders, the details (h, w, 3·C). Args: x: (C, H, W)."""
-    native, planes = compiled.native(), len(x)
-    if native:
-        height, width = x.shape[1] // 2, x.shape[2] // 2
-        details = np.empty((height, width, 3 * planes), np.float32)
-        native.pulled(np.ascontiguousarray(x), details, height, width, planes)
-        return details
-    left, right = _transposed(x[:, :, 0::2], x[:, :, 1::2], 2)
-    _, vertical = _transposed(left[:, 0::2], left[:, 1::2], 1)
-    horizontal, diagonal = _transposed(right[:, 0::2], right[:, 1::2], 1)
-    found = np.stack([horizontal, vertical, diagonal], 1).reshape(3 * planes, *vertical.shape[1:])
-    return np.ascontiguousarray(found.transpose(1, 2, 0))
+class Coded(NamedTuple):
+    """What was chosen of a level's coefficients, and what they are."""
+
+    values: NDArray[np.int16]
+    """(h, w, 9)."""
+    y: NDArray[np.float32]
+    """(h, w, 9)."""
+    white: bool
+    """Whether only values of the chessboard's white fields are there."""
 
 
-def joined(low: NDArray[np.float32], details: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    """The inverse of `split`, of C colours: the low band (C, h, w) and details (h, w, 3·C), None for zeros, to
-    (C, 2h, 2w)."""
+def joined(low: NDArray[np.float32], coded: Coded | None, factors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Errors in the picture that a level makes, (C, 2h, 2w): those of a low band (C, h, w), and of what is coded.
+
+    Args:
+        coded: None if nothing is; of its channels the first 3·C count. factors: (9,) pixel values of its units.
+    """
     planes, height, width = low.shape
     native = compiled.native()
     if native:
         out = np.empty((planes, 2 * height, 2 * width), np.float32)
-        own = None if details is None else np.ascontiguousarray(details)
-        native.joined(low, own, out, _LOW_SCALE, height, width, planes)
+        values, y, white = coded or (None, None, False)
+        native.joined(low, values, y, factors, out, _LOW_SCALE, height, width, planes, white)
         return out
-    if details is None:
-        details = np.zeros((height, width, 3 * planes), np.float32)
-    bands = details.transpose(2, 0, 1).reshape(planes, 3, height, width)
+    bands = np.zeros((planes, BANDS, height, width), np.float32)
+    if coded:
+        wrong = (coded.values - coded.y) * factors
+        if coded.white:
+            wrong[np.indices((height, width)).sum(0) % 2 == 1] = 0
+        bands = wrong.transpose(2, 0, 1)[: BANDS * planes].reshape(bands.shape)
     left, right = _inverse(low / _LOW_SCALE, bands[:, 1], 1), _inverse(bands[:, 0], bands[:, 2], 1)
     return _inverse(left, right, 2)
+
+
+def pulled(
+    x: NDArray[np.float32], factors: NDArray[np.float32], y: NDArray[np.float32], out: NDArray[np.float32]
+) -> None:
+    """Coefficients y (h, w, 9) less what the transpose of `joined`, but for the borders, makes of x (C, 2h, 2w).
+
+    Args:
+        factors: (3·C,) of that. out: (h, w, 9) receives the first 3·C channels.
+    """
+    native, planes = compiled.native(), len(x)
+    height, width, _ = y.shape
+    if native:
+        native.pulled(x, factors, y, out, height, width, planes)
+        return
+    left, right = _transposed(x[:, :, 0::2], x[:, :, 1::2], 2)
+    _, vertical = _transposed(left[:, 0::2], left[:, 1::2], 1)
+    horizontal, diagonal = _transposed(right[:, 0::2], right[:, 1::2], 1)
+    found = np.stack([horizontal, vertical, diagonal], 1).reshape(BANDS * planes, height, width).transpose(1, 2, 0)
+    out[..., : BANDS * planes] = y[..., : BANDS * planes] - found * factors
 
 
 def _inverse(low: NDArray[np.float32], high: NDArray[np.float32], axis: int) -> NDArray[np.float32]:

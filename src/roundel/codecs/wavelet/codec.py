@@ -138,14 +138,14 @@ class WaveletModel:
                 for start, length in ((window.top, window.height), (window.left, window.width))
             )
             x[near] += prefilter.change(padded[near])
-        found = analysis.analysis(x, self.passes)
+        found = analysis.analysis(x, self._per_step(quality))
         top, left = window.top // cell, window.left // cell
         rows, columns = -(-window.height // cell), -(-window.width // cell)
         parts = []
-        for part, steps in zip(found, self._per_step(quality), strict=True):
+        for part in found:
             scale = part.shape[0] * cell // x.shape[0]
             own = part[top * scale : (top + rows) * scale, left * scale : (left + columns) * scale]
-            parts.append(own * steps)
+            parts.append(np.ascontiguousarray(own))
         return parts
 
     def _near(self, pixels: np.ndarray, window: Window) -> tuple[np.ndarray, Window]:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from roundel.codecs.wavelet.analysis import joined, pulled
-from roundel.codecs.wavelet.walk import BANDS, BLACK, DETAILS, WHITE, Group, pick, put
+from roundel.codecs.wavelet.analysis import Coded, joined, pulled
+from roundel.codecs.wavelet.walk import BLACK, WHITE, Group, pick, put
 
 LENGTHS = (1.0227, 1.0227, 0.6198)
 """Squared lengths of what a unit coefficient of a level's bands adds to the picture that the level makes."""
@@ -30,45 +30,35 @@ class Feedback:
 
     def __init__(self, y: Sequence[NDArray[np.float32]], steps: Sequence[NDArray[np.float32]]) -> None:
         self._y, self._steps = y, steps
-        self._part, self._target, self._errors = 0, y[0], np.zeros_like(y[0])
-        """The part that is coded, what to code of it, and its errors so far."""
-        self._low: NDArray[np.float32] = np.empty(0, np.float32)
+        self._part = 0
+        self._coded: Coded | None = None
+        """What is chosen so far of the part that is coded, none of the low band."""
+        self._target = y[0]
+        self._low = np.zeros((y[0].shape[2], *y[0].shape[:2]), np.float32)
         """The errors of all parts before in pixel values, as opponent colours (3, h, w) of this part's size."""
 
     def targets(self, group: Group) -> NDArray[np.float32]:
         """What to code instead of a part's coefficients, (h, w, C), where a group of it comes next."""
         if group.part != self._part:
-            wrong = _times(self._errors, self._steps[self._part])
-            self._low = joined(self._low, wrong) if self._part else np.ascontiguousarray(wrong.transpose(2, 0, 1))
-            self._part, y = group.part, self._y[group.part]
-            self._target = y - self._pulled(joined(self._low, None))
+            if self._part:
+                self._low = joined(self._low, self._coded, self._steps[self._part])
+            self._part, self._target = group.part, np.empty_like(self._y[group.part])
+            self._pull(joined(self._low, None, self._steps[self._part]))
         elif group.fields == BLACK:
-            wrong = _times(self._errors, self._steps[self._part][:BANDS])
-            own = self._pulled(joined(self._low[:1], wrong))
-            np.subtract(self._y[self._part][..., :BANDS], own, out=self._target[..., :BANDS])
+            self._pull(joined(self._low[:1], self._coded, self._steps[self._part]))
         return self._target
 
     def low(self, group: Group, values: NDArray[np.number[Any]]) -> None:
         """Take note of what was chosen of the low band: the values (N, 3) of a group."""
-        put(self._errors, group, (values - pick(self._y[0], group)).astype(np.float32))
+        wrong = ((values - pick(self._y[0], group)) * self._steps[0]).astype(np.float32)
+        put(self._low.transpose(1, 2, 0), group, wrong)
 
-    def taken(self, group: Group, values: NDArray[np.number[Any]]) -> None:
-        """The same of details: the values (h, w, 9) of a group's part so far."""
-        y = self._y[group.part]
-        if group.channels.stop == DETAILS:
-            if group.part < len(self._y) - 1:  # else nothing follows
-                self._errors = (values - y).astype(np.float32, copy=False)
-        elif group.fields == WHITE:
-            self._errors = (values[..., :BANDS] - y[..., :BANDS]).astype(np.float32, copy=False)
-            self._errors[0::2, 1::2] = self._errors[1::2, 0::2] = 0
+    def taken(self, group: Group, values: NDArray[np.int16]) -> None:
+        """The same of details: the values (h, w, 9) of a group's part so far; they are looked at later."""
+        self._coded = Coded(values, self._y[group.part], group.fields == WHITE)
 
-    def _pulled(self, wrong: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What errors of pictures (C, H, W) are to the coefficients of the part, in their steps."""
+    def _pull(self, wrong: NDArray[np.float32]) -> None:
+        """Targets of the part from errors of pictures (C, H, W): its coefficients less what they are to these."""
         lengths = np.tile(np.array(LENGTHS, np.float32), len(wrong))
-        return _times(pulled(wrong), np.float32(1) / (self._steps[self._part][: lengths.size] * lengths))
-
-
-def _times(x: NDArray[np.float32], factors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """x (h, w, C) times factors (C,), a row at a time: NumPy is slow where the last axis is short."""
-    height, width, _ = x.shape
-    return (x.reshape(height, -1) * np.tile(factors, width)).reshape(x.shape)
+        factors = np.float32(1) / (self._steps[self._part][: lengths.size] * lengths)
+        pulled(wrong, factors, self._y[self._part], self._target)

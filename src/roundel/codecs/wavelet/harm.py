@@ -37,13 +37,12 @@ def harms(x: NDArray[np.uint8], prefilter: Filter, per_step: Sequence[NDArray[np
 
 def _share(pixels: Sequence[NDArray[np.uint8]], prefilter: Filter, per_step: Sequence[NDArray[np.float32]]) -> float:
     """Squared error with the pre-filter to that without it."""
-    lost = [0.0, 0.0]
+    lost, factors = [0.0, 0.0], [per * np.float32(PLAIN) for per in per_step]
     for x in pixels:
         own = x.astype(np.float32)
-        plain, prepared = (analysis.analysis(p, len(per_step) - 1) for p in (own, own + prefilter.change(x)))
-        for unchanged, other, per in zip(plain, prepared, per_step, strict=True):
-            for k, part in enumerate((unchanged, other)):
-                steps = part * (per * np.float32(PLAIN))
-                rounded = np.where(np.abs(steps) < DEAD_ZONE, 0, np.rint(steps)) / (per * np.float32(PLAIN))
-                lost[k] += float(np.square(rounded - unchanged).sum())
+        plain, prepared = (analysis.analysis(p, factors) for p in (own, own + prefilter.change(x)))
+        for unchanged, other, per in zip(plain, prepared, factors, strict=True):
+            for k, steps in enumerate((unchanged, other)):
+                rounded = np.where(np.abs(steps) < DEAD_ZONE, 0, np.rint(steps))
+                lost[k] += float(np.square((rounded - unchanged) / per).sum())
     return lost[1] / max(lost[0], 1e-9)

@@ -6,7 +6,7 @@
 static const float ALPHA = -1.586134342059924f, BETA = -0.052980118572961f, GAMMA = 0.882911075530934f,
                    DELTA = 0.443506852043971f;
 
-enum { COLOURS = 3, BANDS = 3 };
+enum { COLOURS = 3, BANDS = 3, DETAILS = COLOURS * BANDS };
 
 /* to[i] += c * (from[i] + its neighbour), mirrored at the end: n rows of m numbers, `apart` from one to the next. */
 WIDEST static void step_rows(float *to, const float *from, int ahead, float c, size_t n, size_t m, size_t apart) {
@@ -63,54 +63,75 @@ static void apart(const lifting *by, const float *x, float *left, float *right, 
     lift_rows(by, right, h, w);
 }
 
-/* Bands of a plane to details, which lie `stride` apart. */
-static void details_of(const float *left, const float *right, float *details, size_t stride, size_t h, size_t w) {
-    for (size_t y = 0; y < h; y++) {
-        const float *horizontal = right + 2 * y * w, *vertical = left + (2 * y + 1) * w, *diagonal = horizontal + w;
-        float *to = details + y * w * stride;
-        for (size_t i = 0; i < w; i++, to += stride) to[0] = horizontal[i], to[1] = vertical[i], to[2] = diagonal[i];
-    }
-}
-
-void rndl_split(const float *x, float *low, float *details, float scale, size_t h, size_t w, void *scratch) {
+void rndl_split(const float *x, const float *factors, float *low, float *details, float scale, size_t h, size_t w,
+                void *scratch) {
     float *left = scratch, *right = left + 2 * h * w;
     for (size_t plane = 0; plane < COLOURS; plane++) {
+        const float *by = factors + BANDS * plane;
         apart(FORTH, x + plane * 4 * h * w, left, right, h, w);
-        for (size_t y = 0; y < h; y++)
+        for (size_t y = 0; y < h; y++) {
+            const float *horizontal = right + 2 * y * w, *vertical = left + (2 * y + 1) * w, *diagonal = horizontal + w;
+            float *to = details + y * w * DETAILS + BANDS * plane;
             for (size_t i = 0; i < w; i++) low[(plane * h + y) * w + i] = left[2 * y * w + i] * scale;
-        details_of(left, right, details + BANDS * plane, BANDS * COLOURS, h, w);
+            for (size_t i = 0; i < w; i++, to += DETAILS)
+                to[0] = horizontal[i] * by[0], to[1] = vertical[i] * by[1], to[2] = diagonal[i] * by[2];
+        }
     }
 }
 
-void rndl_pulled(const float *x, float *details, size_t planes, size_t h, size_t w, void *scratch) {
+void rndl_pulled(const float *x, const float *factors, const float *y, float *to, size_t planes, size_t h, size_t w,
+                 void *scratch) {
     float *left = scratch, *right = left + 2 * h * w;
     for (size_t plane = 0; plane < planes; plane++) {
+        const float *by = factors + BANDS * plane;
         apart(PULL, x + plane * 4 * h * w, left, right, h, w);
-        details_of(left, right, details + BANDS * plane, BANDS * planes, h, w);
+        for (size_t row = 0; row < h; row++) {
+            const float *horizontal = right + 2 * row * w, *vertical = left + (2 * row + 1) * w,
+                        *diagonal = horizontal + w;
+            size_t at = row * w * DETAILS + BANDS * plane;
+            for (size_t i = 0; i < w; i++, at += DETAILS) {
+                to[at] = y[at] - horizontal[i] * by[0];
+                to[at + 1] = y[at + 1] - vertical[i] * by[1];
+                to[at + 2] = y[at + 2] - diagonal[i] * by[2];
+            }
+        }
     }
 }
 
-void rndl_joined(const float *low, const float *details, float *x, float scale, size_t planes, size_t h, size_t w,
-                 void *scratch) {
+/* A row of errors of three bands, from the first in steps of `step` places; the others are 0. */
+static void errors_of(const int16_t *values, const float *y, const float *by, float *horizontal, float *vertical,
+                      float *diagonal, size_t first, size_t step, size_t w) {
+    if (step > 1)
+        for (size_t i = 0; i < w; i++) horizontal[i] = vertical[i] = diagonal[i] = 0;
+    for (size_t i = first; i < w; i += step) {
+        const int16_t *v = values + i * DETAILS;
+        const float *own = y + i * DETAILS;
+        horizontal[i] = ((float)v[0] - own[0]) * by[0];
+        vertical[i] = ((float)v[1] - own[1]) * by[1];
+        diagonal[i] = ((float)v[2] - own[2]) * by[2];
+    }
+}
+
+void rndl_joined(const float *low, const int16_t *values, const float *y, const float *factors, float *x, float scale,
+                 size_t planes, int white, size_t h, size_t w, void *scratch) {
     float *left = scratch, *right = left + 2 * h * w, *even = right + 2 * h * w, *odd = even + w;
-    size_t stride = BANDS * planes;
     for (size_t plane = 0; plane < planes; plane++) {
-        for (size_t y = 0; y < h; y++) {
-            const float *l = low + (plane * h + y) * w;
-            float *horizontal = right + 2 * y * w, *vertical = left + (2 * y + 1) * w, *diagonal = horizontal + w;
-            for (size_t i = 0; i < w; i++) left[2 * y * w + i] = l[i] / scale;
-            if (details) {
-                const float *from = details + y * w * stride + BANDS * plane;
-                for (size_t i = 0; i < w; i++, from += stride)
-                    horizontal[i] = from[0], vertical[i] = from[1], diagonal[i] = from[2];
+        for (size_t row = 0; row < h; row++) {
+            const float *l = low + (plane * h + row) * w;
+            float *horizontal = right + 2 * row * w, *vertical = left + (2 * row + 1) * w;
+            for (size_t i = 0; i < w; i++) left[2 * row * w + i] = l[i] / scale;
+            if (values) {
+                size_t at = row * w * DETAILS + BANDS * plane;
+                errors_of(values + at, y + at, factors + BANDS * plane, horizontal, vertical, horizontal + w,
+                          white ? row % 2 : 0, white ? 2 : 1, w);
             } else
                 for (size_t i = 0; i < w; i++) vertical[i] = 0;
         }
         lift_rows(BACK, left, h, w);
-        if (details) lift_rows(BACK, right, h, w);
-        for (size_t y = 0; y < 2 * h; y++) {
-            float *to = x + (plane * 2 * h + y) * 2 * w;
-            for (size_t i = 0; i < w; i++) even[i] = left[y * w + i], odd[i] = details ? right[y * w + i] : 0;
+        if (values) lift_rows(BACK, right, h, w);
+        for (size_t row = 0; row < 2 * h; row++) {
+            float *to = x + (plane * 2 * h + row) * 2 * w;
+            for (size_t i = 0; i < w; i++) even[i] = left[row * w + i], odd[i] = values ? right[row * w + i] : 0;
             lift_row(BACK, even, odd, w);
             for (size_t i = 0; i < w; i++) to[2 * i] = even[i], to[2 * i + 1] = odd[i];
         }

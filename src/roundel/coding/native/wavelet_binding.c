@@ -2,8 +2,6 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
-#include <string.h>
-
 #include "lifting.h"
 #include "wavelet.h"
 
@@ -179,87 +177,79 @@ static PyObject *places(PyObject *self, PyObject *const *args, Py_ssize_t nargs)
     Py_RETURN_NONE;
 }
 
-/* A level in floating point: arguments are arrays of so many times h * w, then scale, h, w. The second array may be
-   empty where `planes` says so by a negative number; then its buffer is NULL. */
-static int open_level(PyObject *const *args, Py_ssize_t nargs, const int *planes, int written, Py_buffer *v, float *scale,
-                      Py_ssize_t *n, void **scratch) {
-    if (nargs < 6) {
-        PyErr_SetString(PyExc_TypeError, "expected three arrays, scale, h, w");
-        return -1;
-    }
-    *scale = (float)PyFloat_AsDouble(args[3]);
-    if (PyErr_Occurred() || numbers(args, 6, 4, 2, n)) return -1;
-    Py_ssize_t area = n[0] * n[1], sizes[3];
-    if (!area || area > 1 << 28) {
-        PyErr_SetString(PyExc_ValueError, "a size is out of range");
-        return -1;
-    }
-    for (int i = 0; i < 3; i++) sizes[i] = (planes[i] < 0 ? -planes[i] : planes[i]) * area;
-    int empty = planes[1] < 0 && args[1] == Py_None;
-    PyObject *const given[] = {args[0], empty ? args[0] : args[1], args[2]};
-    if (empty) sizes[1] = sizes[0];
-    if (open_all(given, v, 3, sizes, (const int[]){4, 4, 4}, written)) return -1;
-    if (empty) {
-        PyBuffer_Release(&v[1]);
-        memset(&v[1], 0, sizeof v[1]);
-    }
-    *scratch = PyMem_RawMalloc(rndl_lifting_bytes((size_t)n[0], (size_t)n[1]));
-    if (*scratch) return 0;
-    close_all(v, 3);
-    PyErr_NoMemory();
-    return -1;
+/* Working memory of a level with a low band (h, w), or NULL with an exception set. */
+static void *scratch_of(Py_ssize_t h, Py_ssize_t w) {
+    if (!h || !w || h > (1 << 28) / w) return PyErr_Format(PyExc_ValueError, "a size is out of range");
+    void *scratch = PyMem_RawMalloc(rndl_lifting_bytes((size_t)h, (size_t)w));
+    return scratch ? scratch : PyErr_NoMemory();
 }
 
 static PyObject *split(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Py_ssize_t n[2];
     Py_buffer v[MOST];
-    float scale;
-    void *scratch;
     (void)self;
-    if (open_level(args, nargs, (const int[]){12, 3, 9}, 1, v, &scale, n, &scratch)) return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    rndl_split(v[0].buf, v[1].buf, v[2].buf, scale, (size_t)n[0], (size_t)n[1], scratch);
-    Py_END_ALLOW_THREADS
+    if (numbers(args, nargs, 5, 2, n)) return NULL;
+    float scale = (float)PyFloat_AsDouble(args[4]);
+    if (PyErr_Occurred()) return NULL;
+    void *scratch = scratch_of(n[0], n[1]);
+    if (!scratch) return NULL;
+    Py_ssize_t area = n[0] * n[1], sizes[] = {12 * area, 9, 3 * area, 9 * area};
+    int wrong = open_all(args, v, 4, sizes, (const int[]){4, 4, 4, 4}, 2);
+    if (!wrong) {
+        Py_BEGIN_ALLOW_THREADS
+        rndl_split(v[0].buf, v[1].buf, v[2].buf, v[3].buf, scale, (size_t)n[0], (size_t)n[1], scratch);
+        Py_END_ALLOW_THREADS
+        close_all(v, 4);
+    }
     PyMem_RawFree(scratch);
-    close_all(v, 3);
-    Py_RETURN_NONE;
+    return wrong ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *pulled(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Py_ssize_t n[3]; /* h, w, planes */
     Py_buffer v[MOST];
     (void)self;
-    if (numbers(args, nargs, 2, 3, n)) return NULL;
-    Py_ssize_t area = n[0] * n[1], sizes[] = {4 * n[2] * area, 3 * n[2] * area};
-    if (!area || area > 1 << 28 || n[2] > 3) return PyErr_Format(PyExc_ValueError, "a size is out of range");
-    if (open_all(args, v, 2, sizes, (const int[]){4, 4}, 1)) return NULL;
-    void *scratch = PyMem_RawMalloc(rndl_lifting_bytes((size_t)n[0], (size_t)n[1]));
-    if (scratch) {
+    if (numbers(args, nargs, 4, 3, n)) return NULL;
+    if (n[2] > 3) return PyErr_Format(PyExc_ValueError, "a size is out of range");
+    void *scratch = scratch_of(n[0], n[1]);
+    if (!scratch) return NULL;
+    Py_ssize_t area = n[0] * n[1], sizes[] = {4 * n[2] * area, 3 * n[2], 9 * area, 9 * area};
+    int wrong = open_all(args, v, 4, sizes, (const int[]){4, 4, 4, 4}, 3);
+    if (!wrong) {
         Py_BEGIN_ALLOW_THREADS
-        rndl_pulled(v[0].buf, v[1].buf, (size_t)n[2], (size_t)n[0], (size_t)n[1], scratch);
+        rndl_pulled(v[0].buf, v[1].buf, v[2].buf, v[3].buf, (size_t)n[2], (size_t)n[0], (size_t)n[1], scratch);
         Py_END_ALLOW_THREADS
+        close_all(v, 4);
     }
     PyMem_RawFree(scratch);
-    close_all(v, 2);
-    return scratch ? Py_NewRef(Py_None) : PyErr_NoMemory();
+    return wrong ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *joined(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
-    Py_ssize_t n[2], planes;
+    Py_ssize_t n[4]; /* h, w, planes, white */
     Py_buffer v[MOST];
-    float scale;
-    void *scratch;
     (void)self;
-    if (numbers(args, nargs, 6, 1, &planes)) return NULL;
-    if (planes > 3) return PyErr_Format(PyExc_ValueError, "a size is out of range");
-    const int sizes[] = {(int)planes, -3 * (int)planes, 4 * (int)planes};
-    if (open_level(args, nargs, sizes, 2, v, &scale, n, &scratch)) return NULL;
-    Py_BEGIN_ALLOW_THREADS
-    rndl_joined(v[0].buf, v[1].buf, v[2].buf, scale, (size_t)planes, (size_t)n[0], (size_t)n[1], scratch);
-    Py_END_ALLOW_THREADS
+    if (numbers(args, nargs, 6, 4, n)) return NULL;
+    float scale = (float)PyFloat_AsDouble(args[5]);
+    if (PyErr_Occurred()) return NULL;
+    if (n[2] > 3) return PyErr_Format(PyExc_ValueError, "a size is out of range");
+    void *scratch = scratch_of(n[0], n[1]);
+    if (!scratch) return NULL;
+    int silent = args[1] == Py_None, count = silent ? 2 : 5;
+    Py_ssize_t area = n[0] * n[1], whole[] = {n[2] * area, 9 * area, 9 * area, 9, 4 * n[2] * area};
+    Py_ssize_t bare[] = {whole[0], whole[4]};
+    PyObject *const alone[] = {args[0], args[4]};
+    int wrong = open_all(silent ? alone : args, v, count, silent ? bare : whole,
+                         silent ? (const int[]){4, 4} : (const int[]){4, 2, 4, 4, 4}, count - 1);
+    if (!wrong) {
+        Py_BEGIN_ALLOW_THREADS
+        rndl_joined(v[0].buf, silent ? NULL : v[1].buf, silent ? NULL : v[2].buf, silent ? NULL : v[3].buf,
+                    v[count - 1].buf, scale, (size_t)n[2], n[3] != 0, (size_t)n[0], (size_t)n[1], scratch);
+        Py_END_ALLOW_THREADS
+        close_all(v, count);
+    }
     PyMem_RawFree(scratch);
-    close_all(v, 3);
-    Py_RETURN_NONE;
+    return wrong ? NULL : Py_NewRef(Py_None);
 }
 
 static PyObject *opponent(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
@@ -281,9 +271,9 @@ static PyObject *opponent(PyObject *self, PyObject *const *args, Py_ssize_t narg
 
 PyMethodDef rndl_wavelet_functions[] = {
     {"opponent", (PyCFunction)(void (*)(void))opponent, METH_FASTCALL, "opponent(pixels, matrix, out, grey, n)"},
-    {"split", (PyCFunction)(void (*)(void))split, METH_FASTCALL, "split(x, low, details, scale, h, w)"},
-    {"pulled", (PyCFunction)(void (*)(void))pulled, METH_FASTCALL, "pulled(x, details, h, w, planes)"},
-    {"joined", (PyCFunction)(void (*)(void))joined, METH_FASTCALL, "joined(low, details or None, x, scale, h, w, planes)"},
+    {"split", (PyCFunction)(void (*)(void))split, METH_FASTCALL, "split(x, factors, low, details, scale, h, w)"},
+    {"pulled", (PyCFunction)(void (*)(void))pulled, METH_FASTCALL, "pulled(x, factors, y, out, h, w, planes)"},
+    {"joined", (PyCFunction)(void (*)(void))joined, METH_FASTCALL, "joined(low, values or None, y, factors, x, scale, h, w, planes, white)"},
     {"merge", (PyCFunction)(void (*)(void))merge, METH_FASTCALL, "merge(low, details, out, h, w)"},
     {"rgb", (PyCFunction)(void (*)(void))rgb, METH_FASTCALL, "rgb(opponent, samples, pixels, n)"},
     {"repair", (PyCFunction)(void (*)(void))repair, METH_FASTCALL, "repair(samples, corrections, pixels, gain, n)"},
