@@ -31,7 +31,7 @@ FILTER_PX = 8
 """Sides of what the filter sees are multiples of this."""
 FILTERED = 16
 """Of a tile's settings byte: its filter is on; the tuning's number is below."""
-PREPARED_PX = 64
+PREPARED_PX = 32
 """How far around a tile the pre-filter is in what its coefficients see."""
 ALLOWED_FOR_THE_EYE = 1.3
 """Times the squared error without it."""
