@@ -19,7 +19,7 @@ from roundel.codecs.wavelet import analysis, stored, synthesis
 from roundel.codecs.wavelet.codec import FILTERED, UNITS, WaveletModel
 from roundel.codecs.wavelet.folding import LATENTS, fold, planar, unfold
 from roundel.codecs.wavelet.places import FLAG_TABLES, RUN, TABLE_OF, TILTS, Places
-from roundel.codecs.wavelet.symbols import SYMBOL_MAX, Reading, Writing
+from roundel.codecs.wavelet.symbols import SYMBOL_MAX, Reading
 from roundel.codecs.wavelet.walk import ALL, BLACK, WHITE, Group, Level, Symbols, pick, put, signed
 from roundel.errors import FormatError, ModelError
 from roundel.training.wavelet.tunings import TUNINGS
@@ -61,8 +61,7 @@ def test_no_coefficient_is_erased(model: WaveletModel, tuning: str, quality: int
     pixels = rng.choice(np.array([0, 255], np.uint8), (64, 64, 3))  # nothing that a net could guess
     plain = model.tuned(tuning).at_effort(0)
     window = Window(0, 0, 64, 64)
-    drawn = plain.chosen(pixels, window, quality, Writing).drawn
-    y = plain.coefficients(pixels, window, quality, prepared=not drawn)
+    y = plain.coefficients(plain.tile(pixels, window, quality))
     decoded = model.decode(plain.encode(pixels, window, quality).passes, 64, 64, quality)
     found, multipliers = unfold(decoded.latents), model.stored.multipliers(plain.tuning, quality)
     for number, (part, own, per_step) in enumerate(zip(y, found, multipliers, strict=True)):

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from roundel.codecs.wavelet.eye import Eye
 from roundel.training.perceptual import colour_error, ms_ssim_loss, score, ssimulacra2
 
 Y, X = np.mgrid[:256, :264]
@@ -68,3 +69,16 @@ def test_a_small_lost_colour_counts_more_than_the_same_error_spread_thin() -> No
     spot[:, 0, 90:98, 90:98] += 0.3
     wide[:, 0] += 0.3 * 8 / 192  # the same sum of squares
     assert colour_error(grey, spot).item() > 2 * colour_error(grey, wide).item()
+
+
+def test_an_encoders_eye_sees_the_same() -> None:
+    """Without PyTorch, by hand: distance and slope, but for what lies around the picture."""
+    original, decoded = PICTURE[:, :256], np.ascontiguousarray(coded(30)[:, :256])
+    distance, slope = Eye(original).look(decoded)
+    second = tensor(decoded).requires_grad_()
+    wanted = ssimulacra2(tensor(original), second)
+    (found,) = torch.autograd.grad(wanted.sum(), second)
+    assert distance == pytest.approx(wanted.item(), rel=0.1)
+    inside = slice(64, -64)
+    own, other = (x[inside, inside].ravel() for x in (slope, found[0].permute(1, 2, 0).numpy()))
+    assert np.corrcoef(own, other)[0, 1] > 0.98

@@ -9,33 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# XYB, the opponent space of JPEG XL: absorbance of three cones, their bias, and cube roots.
-_CONES = ((0.30, 0.622, 0.078), (0.23, 0.692, 0.078), (0.24342268924547819, 0.20476744424496821, 0.55180986650955360))
-_BIAS = 0.0037930732552754493
-_C2 = 0.0009
+from roundel.codecs.wavelet.eye import BIAS, C2, CONES, MEAN, SCALES, WEIGHTS, B, X, Y
 
-X, Y, B = 0, 1, 2
-MEAN, FOURTH = 0, 1
-STRUCTURE, ARTIFACT, LOST = 0, 1, 2
-WEIGHTS = {
-    (0, Y): ((FOURTH, STRUCTURE, 7.466890), (FOURTH, LOST, 17.445834)),
-    (1, X): ((FOURTH, STRUCTURE, 1.104173),),
-    (1, Y): ((FOURTH, STRUCTURE, 6.683678), (FOURTH, LOST, 1.027890)),
-    (2, X): ((FOURTH, STRUCTURE, 1.842246), (FOURTH, ARTIFACT, 11.441173)),
-    (2, Y): ((MEAN, STRUCTURE, 225.205153), (FOURTH, STRUCTURE, 19.213238)),
-    (3, X): ((FOURTH, STRUCTURE, 1.878759), (FOURTH, ARTIFACT, 10.949070)),
-    (3, Y): ((MEAN, STRUCTURE, 176.393176), (FOURTH, STRUCTURE, 24.433010), (FOURTH, ARTIFACT, 0.285208)),
-    (3, B): ((FOURTH, STRUCTURE, 8.826983), (FOURTH, ARTIFACT, 23.192433)),
-    (4, X): ((MEAN, ARTIFACT, 0.967794), (FOURTH, ARTIFACT, 0.998177)),
-    (4, Y): ((FOURTH, STRUCTURE, 34.779063), (FOURTH, ARTIFACT, 44.835625)),
-    (4, B): ((MEAN, STRUCTURE, 95.108050), (MEAN, ARTIFACT, 0.986398), (MEAN, LOST, 0.983438),
-             (FOURTH, ARTIFACT, 171.266726), (FOURTH, LOST, 0.980786)),
-}  # fmt: skip
-"""SSIMULACRA2 at (scale, channel): (norm, term, weight); the 73 weights below 0.01 are left out.
-
-Source: Sneyers 2022, SSIMULACRA 2.1.
-"""
-_SCALES = 5
 _REACH = 5
 _MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 
@@ -47,7 +22,7 @@ def ssimulacra2(first: Tensor, second: Tensor) -> Tensor:
     """
     a, b = linear(first), linear(second)
     total = a.new_zeros(len(a))
-    for scale in range(_SCALES):
+    for scale in range(SCALES):
         channels = [c for c in (X, Y, B) if (scale, c) in WEIGHTS]
         terms = _terms(xyb(a)[:, channels], xyb(b)[:, channels])
         for place, channel in enumerate(channels):
@@ -56,7 +31,7 @@ def ssimulacra2(first: Tensor, second: Tensor) -> Tensor:
                 # The root of a power has no slope at nothing.
                 mean = found.mean(1) if norm == MEAN else (found.square().square().mean(1) + 1e-20) ** 0.25
                 total = total + weight * mean
-        if scale < _SCALES - 1:
+        if scale < SCALES - 1:
             a, b = (F.avg_pool2d(x, 2, ceil_mode=True, count_include_pad=False) for x in (a, b))
     return total
 
@@ -114,8 +89,8 @@ def linear(srgb: Tensor) -> Tensor:
 
 def xyb(light: Tensor) -> Tensor:
     """Linear RGB to X (red–green, × 14), Y and B − Y, shifted to be positive as SSIMULACRA2 does."""
-    cones = torch.einsum("oc,bchw->bohw", light.new_tensor(_CONES), light) + _BIAS
-    long, middle, short = (cones.clamp_min(1e-5) ** (1 / 3) - _BIAS ** (1 / 3)).unbind(1)
+    cones = torch.einsum("oc,bchw->bohw", light.new_tensor(CONES), light) + BIAS
+    long, middle, short = (cones.clamp_min(1e-5) ** (1 / 3) - BIAS ** (1 / 3)).unbind(1)
     y = (long + middle) / 2
     return torch.stack([(long - middle) * 7 + 0.42, y + 0.01, short - y + 0.55], 1)
 
@@ -125,7 +100,7 @@ def _terms(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     n = len(a)
     mu_a, mu_b, squares, products = _blur(torch.cat([a, b, a * a + b * b, a * b]), pad=True).split(n)
     covariance, variances = products - mu_a * mu_b, squares - mu_a * mu_a - mu_b * mu_b
-    structure = 1 - (1 - (mu_a - mu_b).square()) * (2 * covariance + _C2) / (variances + _C2)
+    structure = 1 - (1 - (mu_a - mu_b).square()) * (2 * covariance + C2) / (variances + C2)
     edges = (1 + (b - mu_b).abs()) / (1 + (a - mu_a).abs()) - 1
     return structure.clamp_min(0), edges.clamp_min(0), (-edges).clamp_min(0)
 

@@ -4,7 +4,6 @@ import copy
 import zlib
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +17,9 @@ from roundel.codecs.wavelet.folding import LATENTS, fold, planar, unfold
 from roundel.codecs.wavelet.masking import price_maps
 from roundel.codecs.wavelet.places import LEVELS
 from roundel.codecs.wavelet.reduced import REACH, ReducedWavelet
+from roundel.codecs.wavelet.refining import Shown, refined
 from roundel.codecs.wavelet.symbols import Reading, Writing
+from roundel.codecs.wavelet.tile import CELL_PX, Chosen, Tile, W
 from roundel.codecs.wavelet.trial import helps
 from roundel.codecs.wavelet.walk import walk
 from roundel.codecs.weights import Weights
@@ -27,6 +28,8 @@ from roundel.errors import FormatError, ModelError
 
 USUAL_EFFORT = 1
 """Effort 0 looks for the nearest values, from 1 on for the best by rate and distortion."""
+ROUNDS = 2
+"""For each effort above, see `refining`."""
 FILTER_PX = 8
 """Sides of what the filter sees are multiples of this."""
 FILTERED = 16
@@ -39,18 +42,6 @@ UNITS = float(synthesis.UNIT << synthesis.MULTIPLIER_SHIFT)
 """Of a multiplier, to a pixel value."""
 
 
-W = TypeVar("W", bound=Writing)
-
-
-class Chosen(NamedTuple, Generic[W]):
-    """What an encoder decided of a tile."""
-
-    writing: W
-    parts: list[NDArray[np.int16]]
-    drawn: bool
-    """Whether it looks drawn, or is better left as it is: nothing is done to it before."""
-
-
 class WaveletModel:
     """Wavelet coefficients, coded coarse to fine; the finest that a prefix of the passes lacks are zero.
 
@@ -61,7 +52,7 @@ class WaveletModel:
     kind = Kind.LOSSY
     effort = USUAL_EFFORT
     passes = levels = LEVELS
-    latent_px = align_px = 2**LEVELS
+    latent_px = align_px = CELL_PX
 
     def __init__(self, model: stored.Stored, *, name: str, model_id: int) -> None:
         self.stored, self.name, self.id = model, name, model_id
@@ -101,52 +92,62 @@ class WaveletModel:
     def encode(self, pixels: np.ndarray, window: Window, quality: int) -> Encoded:
         """See `Model.encode`."""
         pixels, window = self._near(pixels, window)
-        chosen = self.chosen(pixels, window, quality, Writing)
-        settings = self.tuning | (FILTERED if self._filter_helps(chosen, pixels, window, quality) else 0)
-        passes = chosen.writing.passes()
-        return Encoded([bytes([settings]) + passes[0], *passes[1:]], _crc(settings, chosen.parts))
+        tile = self.tile(pixels, window, quality)
+        chosen = self.choose(tile, Writing)
+        rounds = ROUNDS * (self.effort - USUAL_EFFORT)
+        if rounds > 0 and not tile.drawn:
+            chosen = refined(self, tile, chosen, rounds, eye=self._for_the_eye)
+        settings = self.tuning | (FILTERED if self._filter_helps(chosen, tile) else 0)
+        return Encoded([bytes([settings]) + chosen.passes[0], *chosen.passes[1:]], _crc(settings, chosen.parts))
 
-    def chosen(self, pixels: np.ndarray, window: Window, quality: int, writing: type[W]) -> "Chosen[W]":
-        """The values of a tile, decided and written. Args: writing: by what. Others as of `encode`."""
-        tuning, stored = self.tuning, self.stored
+    def tile(self, pixels: np.ndarray, window: Window, quality: int) -> Tile:
+        """A tile of pixels (H, W, 3), prepared for what the tuning wants."""
         # What is drawn is to come back as it is; what the eye forgives was learned from photographs.
         drawn = is_drawn(pixels[window.top :, window.left :][: window.height, : window.width]) or self._harms(pixels)
-        price, maps = stored.bit_price(tuning), None if drawn else self.price_maps(pixels, window)
-        y = self.coefficients(pixels, window, quality, prepared=not drawn)
-        feedback = None
-        if self.effort:
-            feedback = Feedback(y, [np.float32(1) / per_step for per_step in self._per_step(quality)])
-        own = writing(y, stored.limits(tuning, quality), stored.tables, price if self.effort else 0.0, maps, feedback)
-        height, width = y[0].shape[:2]
-        return Chosen(own, walk(stored.contexts(tuning, quality), own, height, width, self.passes), drawn)
-
-    def coefficients(
-        self, pixels: np.ndarray, window: Window, quality: int, *, prepared: bool = True
-    ) -> list[NDArray[np.float32]]:
-        """Of a tile, in rounding steps, (h, w, C) for each part.
-
-        Args:
-            prepared: whether what the tuning does to pictures before is done. Others as of `encode`.
-        """
-        cell = self.latent_px
         padded = self._padded(pixels)
-        x = padded.astype(np.float32)
-        prefilter = self.stored.prefilter(self.tuning, quality) if prepared else None
-        if prefilter:
-            near = tuple(
-                slice(max(start - PREPARED_PX, 0), start + length + PREPARED_PX)
-                for start, length in ((window.top, window.height), (window.left, window.width))
-            )
-            x[near] += prefilter.change(padded[near])
-        found = analysis.analysis(x, self._per_step(quality))
-        top, left = window.top // cell, window.left // cell
-        rows, columns = -(-window.height // cell), -(-window.width // cell)
+        x, maps = padded.astype(np.float32), None
+        if not drawn:
+            maps = self.price_maps(pixels, window)
+            prefilter = self.stored.prefilter(self.tuning, quality)
+            if prefilter:
+                near = tuple(
+                    slice(max(start - PREPARED_PX, 0), start + length + PREPARED_PX)
+                    for start, length in ((window.top, window.height), (window.left, window.width))
+                )
+                x[near] += prefilter.change(padded[near])
+        return Tile(padded, x, window, quality, maps, drawn)
+
+    def choose(self, tile: Tile, writing: type[W]) -> Chosen[W]:
+        """The values of a tile, decided and written. Args: writing: by what."""
+        tuning, stored, y = self.tuning, self.stored, self.coefficients(tile)
+        price, feedback = stored.bit_price(tuning), None
+        if self.effort:
+            feedback = Feedback(y, [np.float32(1) / per_step for per_step in self._per_step(tile.quality)])
+        else:
+            price = 0.0
+        own = writing(y, stored.limits(tuning, tile.quality), stored.tables, price, tile.maps, feedback)
+        height, width = y[0].shape[:2]
+        parts = walk(stored.contexts(tuning, tile.quality), own, height, width, self.passes)
+        return Chosen(own, parts, own.passes())
+
+    def coefficients(self, tile: Tile) -> list[NDArray[np.float32]]:
+        """Of a tile, in rounding steps, (h, w, C) for each part."""
         parts = []
-        for part in found:
-            scale = part.shape[0] * cell // x.shape[0]
-            own = part[top * scale : (top + rows) * scale, left * scale : (left + columns) * scale]
-            parts.append(np.ascontiguousarray(own))
+        for part in analysis.analysis(tile.x, self._per_step(tile.quality)):
+            top, left, height, width = (n * part.shape[0] // tile.x.shape[0] for n in tile.place)
+            parts.append(np.ascontiguousarray(part[top : top + height, left : left + width]))
         return parts
+
+    def shown(self, chosen: Chosen[Writing], tile: Tile) -> Shown:
+        """What a tile is decoded to by itself, with the filter."""
+        drawn = self.unfiltered(chosen.parts, tile.quality)
+        repair = self.stored.filter(self.tuning, tile.quality)
+        pixels = synthesis.repaired(drawn.samples, repair.corrections(drawn.pixels), repair.gain)
+        return Shown(drawn.samples.astype(np.float32) * np.float32(1 / synthesis.UNIT) + analysis.GREY, pixels)
+
+    @property
+    def _for_the_eye(self) -> bool:
+        return bool(self.stored.masking(self.tuning))
 
     def _near(self, pixels: np.ndarray, window: Window) -> tuple[np.ndarray, Window]:
         """The pixels that a tile's coefficients depend on, and the tile in them."""
@@ -242,11 +243,11 @@ class WaveletModel:
             raise FormatError(f"a tile's settings are {data[0]}, which names no tuning; the file is damaged")
         return data[0]
 
-    def _filter_helps(self, chosen: "Chosen[Writing]", pixels: np.ndarray, window: Window, quality: int) -> bool:
+    def _filter_helps(self, chosen: Chosen[Writing], tile: Tile) -> bool:
         """Whether the filter is worth it; one for the eye may draw texture that squared error does not like."""
-        decoded, wanted = self.unfiltered(chosen.parts, quality), cut(pixels, window).astype(np.float32)
-        allowed = ALLOWED_FOR_THE_EYE if self.stored.masking(self.tuning) and not chosen.drawn else 1.0
-        return helps(self.stored.filter(self.tuning, quality), decoded, wanted, allowed, drawn=chosen.drawn)
+        decoded, wanted = self.unfiltered(chosen.parts, tile.quality), cut(tile.pixels, tile.window).astype(np.float32)
+        allowed = ALLOWED_FOR_THE_EYE if self._for_the_eye and not tile.drawn else 1.0
+        return helps(self.stored.filter(self.tuning, tile.quality), decoded, wanted, allowed, drawn=tile.drawn)
 
 
 def _alike(settings: np.ndarray, window: Window, cell_px: int) -> Iterator[tuple[Window, int]]:

@@ -134,7 +134,7 @@ def refitted(model: WaveletModel, pictures: NDArray[np.uint8], prior: Tables) ->
     for number, picture in enumerate(pictures):
         quality = (number * 37 + 5) % QUALITIES
         own = model.tuned(model.stored.tunings[number % len(TUNINGS)])
-        counts += own.chosen(picture, Window(0, 0, *picture.shape[:2]), quality, Counting).writing.counts
+        counts += own.choose(own.tile(picture, Window(0, 0, *picture.shape[:2]), quality), Counting).writing.counts
     pmfs, escapes = [], []
     for start, end in zip(tables.starts[:-1], tables.starts[1:], strict=True):
         mass = counts[start:end] + PRIOR_COUNT * (family.frequencies[start:end] / 2**24)

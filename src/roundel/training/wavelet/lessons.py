@@ -102,10 +102,11 @@ def lessons(model: WaveletModel, crops: Batches, count: int, side: int, generato
 def lesson(model: WaveletModel, pixels: NDArray[np.uint8], quality: int) -> Lesson:
     """What a model does with a crop (S, S, 3), S a multiple of 32."""
     side = pixels.shape[0]
-    chosen = model.chosen(pixels, Window(0, 0, side, side), quality, Recording)
+    tile = model.tile(pixels, Window(0, 0, side, side), quality)
+    chosen = model.choose(tile, Recording)
     decoded = model.unfiltered(chosen.parts, quality)
     repair = model.stored.filter(model.tuning, quality)
-    prefilter = None if chosen.drawn else model.stored.prefilter(model.tuning, quality)
+    prefilter = None if tile.drawn else model.stored.prefilter(model.tuning, quality)
     prepared = np.zeros(pixels.shape, np.float32) if prefilter is None else prefilter.change(pixels)
     odd = chosen.writing.odd
     low, *levels = (part.astype(np.int32) for part in chosen.parts)
