@@ -34,6 +34,7 @@ HERE = Path(__file__).parent
 LARGEST_PX = 768
 LADDERS: dict[str, tuple[float, ...]] = {
     "roundel": (15, 30, 45, 60, 75, 88),
+    "roundel-effort-9": (15, 30, 45, 60, 75, 88),
     "roundel-psnr": (15, 30, 45, 60, 75, 88),
     "avif": (12, 25, 40, 55, 70, 85),
     "avif-psnr": (6, 18, 30, 44, 58, 74),
@@ -54,12 +55,11 @@ Row = dict[str, Any]
 @click.option("--every", type=click.IntRange(1), default=1, show_default=True, help="Take every so many-th picture.")
 @click.option("--settings", type=click.IntRange(1), default=1, show_default=True, help="… and setting.")
 @click.option("--model", help="Of roundel: name or weights file [the default].")
-@click.option("--effort", type=click.IntRange(0, 9), help="Of roundel.")
 @click.option("--afresh", is_flag=True, help="Forget what was measured of these codecs.")
 @click.option("--table", is_flag=True, help="Measure nothing, print BD-rates.")
 @click.option("--results", type=click.Path(path_type=Path), default=HERE / "results", help="Folder for the results.")
 def main(
-    folder: Path, names: tuple[str, ...], every: int, settings: int, model: str | None, effort: int | None,
+    folder: Path, names: tuple[str, ...], every: int, settings: int, model: str | None,
     afresh: bool, table: bool, results: Path,
 ) -> None:  # fmt: skip
     try:
@@ -74,7 +74,7 @@ def main(
             files = pictures_in(folder)[::every]
             known = {(row["picture"], row["codec"], row["setting"]) for row in rows}
             with store.open("a", encoding="utf-8") as out:
-                for row in measured(files, wanted, settings, known, model, effort):
+                for row in measured(files, wanted, settings, known, model):
                     print(json.dumps(row), file=out, flush=True)
                     rows.append(row)
         rates = bd_rates(rows)
@@ -89,14 +89,13 @@ def main(
 
 
 def measured(
-    files: Iterable[Path], names: Iterable[str], settings: int, known: set[tuple[str, str, float]], model: str | None,
-    effort: int | None,
-) -> Iterable[Row]:  # fmt: skip
+    files: Iterable[Path], names: Iterable[str], settings: int, known: set[tuple[str, str, float]], model: str | None
+) -> Iterable[Row]:
     """Rows of what is not known yet."""
     for file in files:
         pixels = middle(image.reduce_depth(image.read(file)).pixels)
         for name in names:
-            encode, decode = codec(name, model, effort)
+            encode, decode = codec(name, model)
             for setting in LADDERS[name][::settings]:
                 if (file.name, name, setting) in known:
                     continue
@@ -110,7 +109,7 @@ def measured(
 
 
 def codec(
-    name: str, model: str | None = None, effort: int | None = None
+    name: str, model: str | None = None
 ) -> tuple[Callable[[np.ndarray, float], bytes], Callable[[bytes], np.ndarray]]:
     """Encoder and decoder of a codec by its name."""
     if not name.startswith("roundel"):
@@ -119,10 +118,10 @@ def codec(
     import roundel
 
     tune = "psnr" if name.endswith("psnr") else "ssimulacra2"
-    options: dict[str, Any] = {} if effort is None else {"effort": effort}
+    effort = int(name[-1]) if name[-1].isdigit() else None
 
     def encode(pixels: np.ndarray, setting: float) -> bytes:
-        return roundel.encode(pixels, quality=int(setting), model=model, tune=tune, **options)
+        return roundel.encode(pixels, quality=int(setting), model=model, tune=tune, effort=effort)
 
     def decode(data: bytes) -> np.ndarray:
         pixels = roundel.decode_array(data, model=model) if model else roundel.decode_array(data)

@@ -60,7 +60,7 @@ def encode(
             named.
         lossless: keep every bit.
         effort: 0 … 9, for models that know several: more gives a better picture at a quality, and a smaller file at a
-            target; lossy ones know 0 and the rest. With `lossless` and no model: 0 takes the quickest, 9 the one that
+            target; the usual one of lossy ones is 1. With `lossless` and no model: 0 takes the quickest, 9 the one that
             suits the picture. None for the usual.
         tune: what a lossy model encodes for, "ssimulacra2" (the usual) or "psnr"; decoders see no difference.
         model: a loaded model, or the name, id or path of one, instead of the default.
