@@ -2,7 +2,7 @@
 
 import copy
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -94,10 +94,10 @@ class WaveletModel:
         pixels, window = self._near(pixels, window)
         tile = self.tile(pixels, window, quality)
         chosen = self.choose(tile, Writing)
+        settings = self.tuning | (FILTERED if self._filter_helps(chosen, tile) else 0)
         rounds = ROUNDS * (self.effort - USUAL_EFFORT)
         if rounds > 0 and not tile.drawn:
-            chosen = refined(self, tile, chosen, rounds, eye=self._for_the_eye)
-        settings = self.tuning | (FILTERED if self._filter_helps(chosen, tile) else 0)
+            chosen = refined(tile, chosen, self.choose, self._showing(tile, settings), rounds, eye=self._for_the_eye)
         return Encoded([bytes([settings]) + chosen.passes[0], *chosen.passes[1:]], _crc(settings, chosen.parts))
 
     def tile(self, pixels: np.ndarray, window: Window, quality: int) -> Tile:
@@ -138,12 +138,24 @@ class WaveletModel:
             parts.append(np.ascontiguousarray(part[top : top + height, left : left + width]))
         return parts
 
-    def shown(self, chosen: Chosen[Writing], tile: Tile) -> Shown:
-        """What a tile is decoded to by itself, with the filter."""
-        drawn = self.unfiltered(chosen.parts, tile.quality)
-        repair = self.stored.filter(self.tuning, tile.quality)
-        pixels = synthesis.repaired(drawn.samples, repair.corrections(drawn.pixels), repair.gain)
-        return Shown(drawn.samples.astype(np.float32) * np.float32(1 / synthesis.UNIT) + analysis.GREY, pixels)
+    def _showing(self, tile: Tile, settings: int) -> Callable[[Chosen[Writing]], Shown]:
+        """Shows what a tile is decoded to, if those around it are coded without loss."""
+        around = analysis.analysis(
+            tile.x, [np.full(part.size, synthesis.UNIT, np.float32) for part in self._per_step(0)]
+        )
+        planes = [np.rint(part).astype(np.int16).transpose(2, 0, 1) for part in around]
+        multipliers, place = self.stored.multipliers(self.tuning, tile.quality), tile.place
+        rows, columns = slice(place.top, place.top + place.height), slice(place.left, place.left + place.width)
+
+        def show(chosen: Chosen[Writing]) -> Shown:
+            for plane, own in zip(planes, planar(chosen.parts, multipliers), strict=True):
+                top, left, height, width = (n * plane.shape[1] // tile.x.shape[0] for n in place)
+                plane[:, top : top + height, left : left + width] = own
+            drawn = synthesis.draw(synthesis.synthesis(planes))
+            plain = drawn.samples[rows, columns].astype(np.float32) * np.float32(1 / synthesis.UNIT) + analysis.GREY
+            return Shown(plain, self._finished(drawn, place, settings, tile.quality))
+
+        return show
 
     @property
     def _for_the_eye(self) -> bool:

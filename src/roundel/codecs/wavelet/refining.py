@@ -4,12 +4,12 @@ Decoders see nothing of it. For the eye it moves along the slope of SSIMULACRA2,
 PSNR what the filter adds need not be coded: it is taken away before, by and by, since it changes with what is coded.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from roundel.codecs.protocol import Window
 from roundel.codecs.wavelet.eye import Eye
 from roundel.codecs.wavelet.symbols import Writing
 from roundel.codecs.wavelet.tile import Chosen, Tile
@@ -22,8 +22,6 @@ ERROR = 0.04
 """The part of its error that a pixel moves back by."""
 FILTERED = 0.3
 """The part of the way that a round goes to a picture without what the filter adds."""
-EDGE_PX = 16
-"""So near to other tiles nothing moves: what is decoded there depends on them."""
 BYTES = 1.1
 """That tile is better whose distance, times its bytes to this power, is smaller: so steep are curves of photographs."""
 
@@ -36,19 +34,21 @@ class Shown(NamedTuple):
     pixels: NDArray[np.uint8]
 
 
-class Encoder(Protocol):
-    """What can be asked of an encoder at a tuning."""
+class Choose(Protocol):
+    """Decides the values of a tile, and writes them."""
 
-    def choose(self, tile: Tile, writing: type[Writing]) -> Chosen[Writing]:
-        """The values of a tile, decided and written."""
-        ...
-
-    def shown(self, chosen: Chosen[Writing], tile: Tile) -> Shown:
-        """What they are decoded to."""
-        ...
+    def __call__(self, tile: Tile, writing: type[Writing]) -> Chosen[Writing]: ...
 
 
-def refined(encoder: Encoder, tile: Tile, first: Chosen[Writing], rounds: int, *, eye: bool) -> Chosen[Writing]:
+def refined(
+    tile: Tile,
+    first: Chosen[Writing],
+    choose: Choose,
+    show: Callable[[Chosen[Writing]], Shown],
+    rounds: int,
+    *,
+    eye: bool,
+) -> Chosen[Writing]:
     """The best of what was chosen first and in so many rounds.
 
     Each goes on from the best so far, half as far where the one before did not help.
@@ -56,23 +56,19 @@ def refined(encoder: Encoder, tile: Tile, first: Chosen[Writing], rounds: int, *
     Args:
         eye: whether the tile is to look like the original; else squared error counts.
     """
-    place = tile.place
-    rows, columns = slice(place.top, place.top + place.height), slice(place.left, place.left + place.width)
+    top, left, height, width = tile.place
+    rows, columns = slice(top, top + height), slice(left, left + width)
     own = np.ascontiguousarray(tile.pixels[rows, columns])
     moves = _ForTheEye(own) if eye else _ForSquares(own)
-    loose = free(place, tile.pixels.shape[:2])
-
-    def judged(chosen: Chosen[Writing], x: Map) -> tuple[float, Map]:
-        cost, change = moves.judged(encoder.shown(chosen, tile), x[rows, columns])
-        return cost * sum(map(len, chosen.passes)) ** BYTES, change * loose
-
     best, x, stride = first, tile.x, np.float32(1)
-    least, change = judged(best, x)
+    distance, change = moves.judged(show(first), x[rows, columns])
+    least = distance * first.size**BYTES
     for _ in range(rounds):
         moved = x.copy()
         moved[rows, columns] += stride * change
-        chosen = encoder.choose(tile._replace(x=moved), Writing)
-        cost, other = judged(chosen, moved)
+        chosen = choose(tile._replace(x=moved), Writing)
+        distance, other = moves.judged(show(chosen), moved[rows, columns])
+        cost = distance * chosen.size**BYTES
         if cost < least:
             best, x, least, change = chosen, moved, cost, other
         else:
@@ -101,15 +97,3 @@ class _ForSquares:
         """The same by squared error."""
         wanted = self._own - (shown.pixels - shown.plain)
         return float(np.square(self._own - shown.pixels).mean()), np.float32(FILTERED) * (wanted - x)
-
-
-def free(place: Window, size: tuple[int, ...]) -> Map:
-    """(h, w, 1): 1 where what is coded may move, 0 near other tiles."""
-    free = np.ones((place.height, place.width, 1), np.float32)
-    free[: EDGE_PX if place.top else 0] = 0
-    free[:, : EDGE_PX if place.left else 0] = 0
-    if place.top + place.height < size[0]:
-        free[-EDGE_PX:] = 0
-    if place.left + place.width < size[1]:
-        free[:, -EDGE_PX:] = 0
-    return free

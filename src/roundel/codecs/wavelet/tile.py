@@ -43,3 +43,8 @@ class Chosen(NamedTuple, Generic[W]):
     writing: W
     parts: list[NDArray[np.int16]]
     passes: list[bytes]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all passes."""
+        return sum(map(len, self.passes))
