@@ -38,7 +38,8 @@ _ABOVE_ZERO = Number(min=0, min_open=True)
     "--effort",
     type=click.IntRange(0, MAX_EFFORT),
     help="0 quickest, 9 slowest. Lossy: 0 rounds to the nearest values and needs 14 to 25 % more than 1, the usual; "
-    "each above takes two more rounds. With --lossless: 0 takes the quickest model, 9 the one that suits the picture.",
+    "each above takes two more rounds, for a picture that looks better. With --lossless: 0 takes the quickest model, 9 "
+    "the one that suits the picture.",
 )
 @click.option("--tune", metavar="NAME", help="What a lossy model encodes for: ssimulacra2 or psnr.")
 @streams.model_option
