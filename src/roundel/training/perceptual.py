@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from roundel.codecs.wavelet.eye import BIAS, C2, CONES, MEAN, SCALES, WEIGHTS, B, X, Y
+from roundel.codecs.wavelet.eye import BIAS, C2, CONES, MEAN, RED_GREEN, SCALES, SHIFTS, WEIGHTS, B, X, Y
 
 _REACH = 5
 _MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
@@ -92,7 +92,8 @@ def xyb(light: Tensor) -> Tensor:
     cones = torch.einsum("oc,bchw->bohw", light.new_tensor(CONES), light) + BIAS
     long, middle, short = (cones.clamp_min(1e-5) ** (1 / 3) - BIAS ** (1 / 3)).unbind(1)
     y = (long + middle) / 2
-    return torch.stack([(long - middle) * 7 + 0.42, y + 0.01, short - y + 0.55], 1)
+    parts = (long - middle) * (RED_GREEN / 2), y, short - y
+    return torch.stack([part + shift for part, shift in zip(parts, SHIFTS, strict=True)], 1)
 
 
 def _terms(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor, Tensor]:

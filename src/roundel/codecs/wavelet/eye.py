@@ -3,23 +3,22 @@
 Only encoders that take their time ask. At all borders lies black, where the original has mirrors above and below.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 Map = NDArray[np.float32]
+F = TypeVar("F", bound=np.floating)
 
-CONES = np.array(
-    [[0.30, 0.622, 0.078], [0.23, 0.692, 0.078], [0.24342268924547819, 0.20476744424496821, 0.55180986650955360]],
-    np.float32,
-)
+CONES = ((0.30, 0.622, 0.078), (0.23, 0.692, 0.078), (0.24342268924547819, 0.20476744424496821, 0.55180986650955360))
 """What three cones absorb of linear RGB: the opponent space of JPEG XL, XYB, is made of their cube roots."""
 BIAS = 0.0037930732552754493
 SHIFTS = 0.42, 0.01, 0.55
 """What makes X, which counts `RED_GREEN` times, Y and B − Y positive."""
 RED_GREEN = 14
 C2 = 0.0009
+"""Keeps ratios of variances finite: next to it they count as none."""
 TAPS = np.exp(-(np.arange(6) ** 2) / (2 * 1.5**2)) / np.exp(-(np.arange(-5, 6) ** 2) / (2 * 1.5**2)).sum()
 """Of a Gaussian of σ = 1.5, its middle and one side."""
 
@@ -95,7 +94,7 @@ class Eye:
         middle = (y - blue) / 2
         red_green = x * np.float32(RED_GREEN / 2)
         cones = np.stack([middle + red_green, middle - red_green, blue]) / (3 * np.square(roots))
-        return distance, np.tensordot(CONES.T, cones, 1)
+        return distance, np.tensordot(_CONES.T, cones, 1)
 
 
 def _compared(a: _Original, b: Map, weights: tuple[tuple[int, int, float], ...]) -> tuple[float, Map]:
@@ -130,7 +129,7 @@ def _known(own: Map) -> _Original:
 
 def _xyb(light: Map) -> tuple[Map, Map]:
     """Linear light (3, h, w) to X, Y and B − Y, and the cube roots that they are made of."""
-    roots = np.cbrt(np.tensordot(CONES, light, 1) + np.float32(BIAS))
+    roots = np.cbrt(np.tensordot(_CONES, light, 1) + np.float32(BIAS))
     long, middle, short = roots
     y = (long + middle) / 2
     parts = (long - middle) * np.float32(RED_GREEN / 2), y - np.float32(BIAS ** (1 / 3)), short - y
@@ -149,14 +148,20 @@ def _blurred(x: Map) -> Map:
     return x
 
 
+def linear(srgb: NDArray[F]) -> NDArray[F]:
+    """sRGB to linear light, both in [0, 1]."""
+    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+
+
 def _halved(light: Map) -> Map:
     """Means of 2 × 2, (3, h, w)."""
     rows = light[:, 0::2] + light[:, 1::2]
     return (rows[:, :, 0::2] + rows[:, :, 1::2]) * QUARTER
 
 
+_CONES = np.array(CONES, np.float32)
 _SRGB: NDArray[np.float64] = np.arange(256) / 255
-_LIGHT: Map = np.where(_SRGB <= 0.04045, _SRGB / 12.92, ((_SRGB + 0.055) / 1.055) ** 2.4).astype(np.float32)
+_LIGHT: Map = linear(_SRGB).astype(np.float32)
 _BRIGHTENING = np.where(_SRGB <= 0.04045, 1 / 12.92, 2.4 / 1.055 * ((_SRGB + 0.055) / 1.055) ** 1.4)
 _LIGHT_SLOPE: Map = (_BRIGHTENING / 255).astype(np.float32)
 

@@ -9,18 +9,15 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from roundel.codecs.wavelet.eye import BIAS, C2, CONES, linear
 from roundel.codecs.wavelet.places import LEVELS
 
-CONTRAST = 0.0009
-"""Variance of Y that counts as none: C2 of SSIMULACRA2."""
 RANGE = (0.2, 4.0)
 """Least and greatest of the factors."""
 HALVINGS = (2, COARSEST := 3)
 """Contrast is that of a picture halved so often: the finer one's for the finer levels, the other for the rest."""
 COARSE_LEVELS = 2
 _REACH = 2
-_LONG_MIDDLE = ((0.30, 0.622, 0.078), (0.23, 0.692, 0.078))
-_BIAS = 0.0037930732552754493
 
 
 def price_maps(pixels: NDArray[np.uint8], power: float) -> list[NDArray[np.float32]]:
@@ -58,20 +55,20 @@ def _halved(x: NDArray[np.uint16]) -> NDArray[np.uint16]:
 def _light(count: int) -> NDArray[np.float32]:
     """(255·count + 1,) linear light of the mean of so many samples, by their sum."""
     srgb = np.arange(255 * count + 1, dtype=np.float32) / np.float32(255 * count)
-    return np.where(srgb <= 0.04045, srgb / 12.92, ((srgb + 0.055) / 1.055) ** 2.4)
+    return linear(srgb)
 
 
 def _factors(light: NDArray[np.float32], power: float) -> NDArray[np.float32]:
     y = _y(light)
     mean = _box(y)
     variance = np.maximum(_box(y * y) - mean * mean, 0)
-    weight = 1 / (2 * variance + CONTRAST)
+    weight = 1 / (2 * variance + C2)  # so small a variance counts as none
     return np.clip((weight / weight.mean()) ** -power, *RANGE).astype(np.float32)
 
 
 def _y(light: NDArray[np.floating]) -> NDArray[np.floating]:
     """Y of XYB: what the eye's cones say of lightness."""
-    cones = np.cbrt(np.maximum(light @ np.array(_LONG_MIDDLE).T + _BIAS, 0)) - np.cbrt(_BIAS)
+    cones = np.cbrt(np.maximum(light @ np.array(CONES[:2]).T + BIAS, 0)) - np.cbrt(BIAS)
     return cones.mean(2)
 
 
