@@ -9,6 +9,7 @@ from roundel.codecs import zoo
 from roundel.codecs.protocol import Window
 from roundel.codecs.wavelet.codec import WaveletModel
 from roundel.codecs.wavelet.eye import Eye
+from roundel.codecs.wavelet.masking import repriced
 from roundel.codecs.wavelet.refining import BYTES
 
 SIDE = 256
@@ -69,6 +70,18 @@ def test_tiles_know_what_is_around_them() -> None:
         coded = roundel.encode(pixels, quality=80, effort=effort, tile_px=128)
         costs.append(eye.look(roundel.decode_array(coded))[0] * len(coded) ** BYTES)
     assert costs[1] < costs[0]
+
+
+def test_a_bit_may_cost_less_where_errors_count_more() -> None:
+    rng = np.random.default_rng(0)
+    error = rng.normal(size=(SIDE, SIDE, 3)).astype(np.float32)
+    counts = np.where(np.arange(SIDE) < SIDE // 2, 4, 1).astype(np.float32)  # squared error, four times on the left
+    maps = [np.ones((SIDE >> k, SIDE >> k), np.float32) for k in (5, 4, 3, 2, 1)]
+    for own in repriced(maps, counts[:, None] * error, error):
+        left, right = own[:, : own.shape[1] // 4], own[:, -(own.shape[1] // 4) :]
+        assert np.median(left) < 0.8 * np.median(right)
+        assert own.min() >= 0.5
+        assert own.max() <= 2
 
 
 def test_effort_for_psnr_has_less_error_for_its_bytes() -> None:

@@ -1,25 +1,29 @@
 """Encoding harder: in rounds, what is coded moves until what is decoded is nearer to the original.
 
-Decoders see nothing of it. For the eye it moves along the slope of SSIMULACRA2, and a little towards the original. For
-PSNR what the filter adds need not be coded: it is taken away before, by and by, since it changes with what is coded.
+Decoders see nothing of it. For the eye it moves along the slope of SSIMULACRA2, and a little towards the original; and
+what a bit may cost moves once, by how much errors were seen to count. For PSNR what the filter adds need not be coded:
+it is taken away before, by and by, since it changes with what is coded.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from roundel.codecs.wavelet.eye import Eye
+from roundel.codecs.wavelet.masking import repriced
 from roundel.codecs.wavelet.symbols import Writing
 from roundel.codecs.wavelet.tile import Chosen, Tile
 
 Map = NDArray[np.float32]
 
-SLOPE, STEEPEST = 0.05, 2.5
+SLOPE, STEEPEST = 0.05, 4.0
 """A round's step along the slope, to the error, both as root mean squares; and the most of a slope, to its own."""
-ERROR = 0.04
+ERROR = 0.01
 """The part of its error that a pixel moves back by."""
+LAST = 0.25
+"""How far the last round would go, to the first."""
 FILTERED = 0.3
 """The part of the way that a round goes to a picture without what the filter adds."""
 BYTES = 1.1
@@ -40,6 +44,17 @@ class Choose(Protocol):
     def __call__(self, tile: Tile, writing: type[Writing]) -> Chosen[Writing]: ...
 
 
+class Looked(NamedTuple):
+    """What was seen of a decoded tile."""
+
+    distance: float
+    """From the original."""
+    change: Map
+    """By what to change what is coded, (h, w, 3)."""
+    maps: Sequence[Map] | None
+    """What a bit should cost, as in `Tile`."""
+
+
 def refined(
     tile: Tile,
     first: Chosen[Writing],
@@ -49,9 +64,7 @@ def refined(
     *,
     eye: bool,
 ) -> Chosen[Writing]:
-    """The best of what was chosen first and in so many rounds.
-
-    Each goes on from the best so far, half as far where the one before did not help.
+    """The best of what was chosen first and in so many rounds, of which each goes on from the one before.
 
     Args:
         eye: whether the tile is to look like the original; else squared error counts.
@@ -60,19 +73,17 @@ def refined(
     rows, columns = slice(top, top + height), slice(left, left + width)
     own = np.ascontiguousarray(tile.pixels[rows, columns])
     moves = _ForTheEye(own) if eye else _ForSquares(own)
-    best, x, stride = first, tile.x, np.float32(1)
-    distance, change = moves.judged(show(first), x[rows, columns])
-    least = distance * first.size**BYTES
-    for _ in range(rounds):
-        moved = x.copy()
-        moved[rows, columns] += stride * change
-        chosen = choose(tile._replace(x=moved), Writing)
-        distance, other = moves.judged(show(chosen), moved[rows, columns])
-        cost = distance * chosen.size**BYTES
+    x = tile.x.copy()
+    looked = moves.looked(show(first), x[rows, columns], tile.maps)
+    best, least = first, looked.distance * first.size**BYTES
+    tile = tile._replace(x=x, maps=looked.maps)
+    for number in range(rounds):
+        x[rows, columns] += np.float32(LAST ** (number / rounds)) * looked.change
+        chosen = choose(tile, Writing)
+        looked = moves.looked(show(chosen), x[rows, columns], None)
+        cost = looked.distance * chosen.size**BYTES
         if cost < least:
-            best, x, least, change = chosen, moved, cost, other
-        else:
-            stride /= 2
+            best, least = chosen, cost
     return best
 
 
@@ -80,20 +91,21 @@ class _ForTheEye:
     def __init__(self, own: NDArray[np.uint8]) -> None:
         self._own, self._eye = own.astype(np.float32), Eye(own)
 
-    def judged(self, shown: Shown, x: Map) -> tuple[float, Map]:
-        """How far a decoded tile is from the original, and by what to change what is coded."""
+    def looked(self, shown: Shown, x: Map, maps: Sequence[Map] | None) -> Looked:
+        """Distance, change, and what becomes of maps."""
         distance, slope = self._eye.look(shown.pixels)
-        error = self._own - shown.pixels
-        slope /= np.sqrt(np.square(slope).mean()) + np.float32(1e-12)
-        step = np.float32(SLOPE) * np.sqrt(np.square(error).mean())
-        return distance, np.float32(ERROR) * error - step * slope.clip(-STEEPEST, STEEPEST)
+        wrong = shown.pixels - self._own
+        steepest, size = (np.sqrt(np.square(part).mean()) + np.float32(1e-12) for part in (slope, wrong))
+        change = np.float32(-SLOPE) * size * (slope / steepest).clip(-STEEPEST, STEEPEST) - np.float32(ERROR) * wrong
+        return Looked(distance, change, maps and repriced(maps, slope, wrong))
 
 
 class _ForSquares:
     def __init__(self, own: NDArray[np.uint8]) -> None:
         self._own = own.astype(np.float32)
 
-    def judged(self, shown: Shown, x: Map) -> tuple[float, Map]:
+    def looked(self, shown: Shown, x: Map, maps: Sequence[Map] | None) -> Looked:
         """The same by squared error."""
         wanted = self._own - (shown.pixels - shown.plain)
-        return float(np.square(self._own - shown.pixels).mean()), np.float32(FILTERED) * (wanted - x)
+        distance = float(np.square(self._own - shown.pixels).mean())
+        return Looked(distance, np.float32(FILTERED) * (wanted - x), maps)
