@@ -66,8 +66,10 @@ def draw(found: list[dict[str, Any]], path: Path) -> None:
     colours = dict(zip(kinds, COLOURS, strict=False))
     for result in found:
         prior = result["of"]["prior"]
-        axes = panels[int(prior["shared"])]
-        axes.plot(*_curve(result, MIXED), marker="o", markersize=4, color=colours[prior["kind"]], label=prior["kind"])
+        axes, kind = panels[int(prior["shared"])], prior["kind"]
+        named = kind in axes.get_legend_handles_labels()[1]  # by another seed
+        label = None if named else kind
+        axes.plot(*_curve(result, MIXED), marker="o", markersize=4, color=colours[kind], label=label)
     for kind in kinds:
         curve = _published().get(PUBLISHED.get(kind, ""))
         if curve is not None:
