@@ -20,7 +20,7 @@ Map = NDArray[np.float32]
 
 SLOPE, STEEPEST = 0.05, 4.0
 """A round's step along the slope, to the error, both as root mean squares; and the most of a slope, to its own."""
-ERROR = 0.01
+ERROR = 0.025
 """The part of its error that a pixel moves back by."""
 LAST = 0.25
 """How far the last round would go, to the first."""
