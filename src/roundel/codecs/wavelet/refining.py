@@ -20,8 +20,8 @@ Map = NDArray[np.float32]
 
 SLOPE, STEEPEST = 0.05, 4.0
 """A round's step along the slope, to the error, both as root mean squares; and the most of a slope, to its own."""
-ERROR = 0.025
-"""The part of its error that a pixel moves back by."""
+ERROR = 0.16
+"""The part of its error that a pixel moves back by, over all rounds."""
 LAST = 0.25
 """How far the last round would go, to the first."""
 FILTERED = 0.3
@@ -72,7 +72,7 @@ def refined(
     top, left, height, width = tile.place
     rows, columns = slice(top, top + height), slice(left, left + width)
     own = np.ascontiguousarray(tile.pixels[rows, columns])
-    moves = _ForTheEye(own) if eye else _ForSquares(own)
+    moves = _ForTheEye(own, np.float32(ERROR / rounds)) if eye else _ForSquares(own)
     x = tile.x.copy()
     looked = moves.looked(show(first), x[rows, columns], tile.maps)
     best, least = first, looked.distance * first.size**BYTES
@@ -88,15 +88,15 @@ def refined(
 
 
 class _ForTheEye:
-    def __init__(self, own: NDArray[np.uint8]) -> None:
-        self._own, self._eye = own.astype(np.float32), Eye(own)
+    def __init__(self, own: NDArray[np.uint8], back: np.float32) -> None:
+        self._own, self._eye, self._back = own.astype(np.float32), Eye(own), back
 
     def looked(self, shown: Shown, x: Map, maps: Sequence[Map] | None) -> Looked:
         """Distance, change, and what becomes of maps."""
         distance, slope = self._eye.look(shown.pixels)
         wrong = shown.pixels - self._own
         steepest, size = (np.sqrt(np.square(part).mean()) + np.float32(1e-12) for part in (slope, wrong))
-        change = np.float32(-SLOPE) * size * (slope / steepest).clip(-STEEPEST, STEEPEST) - np.float32(ERROR) * wrong
+        change = np.float32(-SLOPE) * size * (slope / steepest).clip(-STEEPEST, STEEPEST) - self._back * wrong
         return Looked(distance, change, maps and repriced(maps, slope, wrong))
 
 
