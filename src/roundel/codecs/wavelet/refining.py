@@ -95,8 +95,8 @@ class _ForTheEye:
         """Distance, change, and what becomes of maps."""
         distance, slope = self._eye.look(shown.pixels)
         wrong = shown.pixels - self._own
-        steepest, size = (np.sqrt(np.square(part).mean()) + np.float32(1e-12) for part in (slope, wrong))
-        change = np.float32(-SLOPE) * size * (slope / steepest).clip(-STEEPEST, STEEPEST) - self._back * wrong
+        usual, size = (np.sqrt(np.square(part).mean()) + np.float32(1e-12) for part in (slope, wrong))
+        change = np.float32(-SLOPE) * size * (slope / usual).clip(-STEEPEST, STEEPEST) - self._back * wrong
         return Looked(distance, change, maps and repriced(maps, slope, wrong))
 
 
