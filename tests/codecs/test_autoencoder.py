@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -107,6 +108,29 @@ def test_training_goes_on_from_weights(shape: AutoencoderShape, tmp_path: Path) 
         recipes.start(DiscreteAutoencoder(replace(shape, levels=(5,))), first, "fsq")
     with pytest.raises(ModelError, match="such as the configuration"):
         recipes.start(DiscreteAutoencoder(replace(shape, widths=tuple(2 * w for w in shape.widths))), first, "fsq")
+
+
+@pytest.mark.parametrize("grown", [{}, {"widths": (12,), "blocks": 3, "prior_width": 6}])
+def test_floats_go_on_from_weights(grown: dict[str, Any], tmp_path: Path) -> None:
+    """Wider and deeper ones, too: what is new says nothing at first."""
+    torch.manual_seed(0)
+    small = replace(GRID, widths=(8,), prior="coset", prior_width=4)
+    published = DiscreteAutoencoder(replace(small, net="integer-grid"))
+    for name, parameter in published.named_parameters():
+        if name.endswith("bias") or name.startswith("prior"):
+            torch.nn.init.normal_(parameter, std=0.3)
+    export.save(published, tmp_path / "w.safetensors", {})
+    model = DiscreteAutoencoder(replace(small, **grown))
+    recipes.start(model, tmp_path / "w.safetensors", "fsq")
+    x = torch.rand(4, 3, 64, 64)
+    codes = published.encode(x)
+    assert (model.encode(x) != codes).float().mean() < 0.05
+    assert (model.decode(codes, 64, 64) - published.decode(codes, 64, 64)).abs().max() < 3 / 255
+    position = codes.float()
+    assert (model.prior(codes, position)[0] - published.prior(codes, position)[0]).abs().mean() < 0.02
+    narrower = DiscreteAutoencoder(replace(small, widths=(4,)))
+    with pytest.raises(ModelError, match="more than the configuration"):
+        recipes.start(narrower, tmp_path / "w.safetensors", "fsq")
 
 
 @pytest.mark.parametrize("shape", INTEGER)

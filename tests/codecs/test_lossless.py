@@ -10,7 +10,7 @@ from safetensors.numpy import load_file, save_file
 from roundel.codecs import zoo
 from roundel.codecs.protocol import Reducing, Window
 from roundel.codecs.pyramid import webp
-from roundel.codecs.pyramid.codec import Mode, PyramidModel
+from roundel.codecs.pyramid.codec import Mode, PyramidModel, is_uneven
 from roundel.codecs.pyramid.plain_cell import NEIGHBOURS
 from roundel.codecs.pyramid.symbols import Expected, Reading, Recording
 from roundel.codecs.pyramid.walk import PASSES, RANGES, Group, Prediction, Space, level_count, pass_of, walk
@@ -114,6 +114,16 @@ def test_one_plane_is_coded_as_three_equal_ones_are(model: PyramidModel, kind: s
     decoded = model.decode(coded.passes, 33, 20, 0)
     assert decoded.crc == coded.crc
     assert np.array_equal(model.render(decoded.latents, window, 0), np.repeat(plane, 3, axis=2))
+
+
+def test_luma_has_seen_colours_where_some_of_its_values_are_rare(model: PyramidModel) -> None:
+    """Elsewhere they would save next to nothing, and take their time."""
+    soft = np.random.default_rng(0).normal(0, 20, (128, 128, 1))
+    for stretch, uneven in ((1.0, False), (1.5, True)):
+        grey = np.clip(np.floor(np.round(soft) * stretch) + 128, 0, 255).astype(np.uint8)
+        assert is_uneven(to_ycocg(grey[None])[:, 0]) == uneven
+        first = model.encode(grey, Window(0, 0, 128, 128), 0).passes[0]
+        assert (first[0] == Mode.GREY_LEARNED and bool(first[1] & 1)) == uneven
 
 
 def test_a_batch_is_coded_together_and_decoded_alone_or_not_at_all(model: PyramidModel) -> None:

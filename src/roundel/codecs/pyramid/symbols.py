@@ -49,6 +49,11 @@ class Recording:
         self._x = x
         self._groups: list[Told] = []
 
+    @property
+    def luma(self) -> NDArray[np.int16]:
+        """(B, H, W)."""
+        return self._x[:, 0]
+
     def first(self, colour: int, count: int) -> Array:
         """See `Samples.first`."""
         return self._x[:, colour, 0, 0].astype(np.int32)

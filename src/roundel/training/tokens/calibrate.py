@@ -34,6 +34,8 @@ QUANTILES = (0.9999, 0.9995, 0.999, 0.9975, 0.995, 0.99, 0.98, 0.96)
 """Of |activation|: where its integers may end."""
 HEADROOM = 1.1
 """Or this, times the largest."""
+PEAK = 8.0
+"""What the largest integer of a layer becomes in floats that are made of integers: of the order of trained ones."""
 SAMPLES = 20000
 """Of a channel, at most, that quantiles are of."""
 
@@ -149,6 +151,51 @@ def _branch(branch: nn.Sequential, x: Tensor, blocks: nn.ModuleList, top: int, i
         put(own.inner, *real(block.conv1), scale, inside)
         put(own.outer, *real(block.conv2), inside, scale)
     return scale
+
+
+@torch.no_grad()
+def reals(twin: IntegerGrid, net: GridAutoencoder) -> None:
+    """Make a net of floats compute what a net of integers does but for rounding, the inverse of `integer_twin`.
+
+    Of the scales that calibration gave each channel nothing is left: all channels get those of `PEAK`.
+    """
+    side, offset = net.token_px, (ZERO - 127.5) / 255
+    order = torch.argsort(torch.arange(3 * side**2).view(3, side, side).permute(1, 2, 0).flatten())
+    middles = twin.middles.flatten()
+
+    def take(layer: nn.Module, own: ExactSum, seen: Tensor | float, said: float) -> tuple[Tensor, Tensor]:
+        weight, bias = real(layer)
+        weight.copy_(own.weights[0] * (own.unit if own.scaled else 1) / said)
+        weight.mul_((torch.as_tensor(seen) * torch.ones(weight.shape[1]))[:, None, None])
+        bias.copy_(own.bias * own.unit / said)
+        return weight, bias
+
+    def pixels_in(layer: nn.Module, own: ExactSum, said: float) -> None:
+        weight, bias = take(layer, own, 255, said)
+        weight.copy_(weight[:, order])
+        bias.sub_(offset * weight.sum((1, 2, 3)))
+
+    for branch, back, top, inner_top in (
+        (net.analysis_branch, twin.encoder, FINE_MAX, FINE_MAX), (net.synthesis_branch, twin.decoder, SIGNED[1], 255)
+    ):  # fmt: skip
+        scale, inside = top / PEAK, inner_top / PEAK
+        for block, own in zip((b for b in branch if isinstance(b, ResidualBlock)), back.blocks, strict=True):
+            assert isinstance(own, Block | FineBlock)
+            take(block.conv1, own.inner, scale, inside)
+            take(block.conv2, own.outer, inside, scale)
+    pixels_in(net.analysis_branch.get_submodule("enter"), twin.encoder.enter, FINE_MAX / PEAK)
+    take(net.analysis_branch.get_submodule("leave"), twin.encoder.leave, FINE_MAX / PEAK, LATENT_UNIT)
+    pixels_in(net.analysis_linear.linear, twin.encoder.shortcut.linear, LATENT_UNIT)
+    take(net.synthesis_branch.get_submodule("enter"), twin.decoder.enter, middles, SIGNED[1] / PEAK)
+    for layer, own, said in (
+        (net.synthesis_branch.get_submodule("leave"), twin.decoder.leave, 255),
+        (net.synthesis_linear.linear, twin.decoder.shortcut.linear, 255 * PIXEL_UNIT),
+    ):
+        seen = middles if said > 255 else SIGNED[1] / PEAK
+        weight, bias = take(layer, own, seen, said)
+        weight.copy_(weight[order])
+        bias.copy_(bias[order])
+    real(net.synthesis_linear.linear)[1].add_(offset)
 
 
 def _vector(net: VectorAutoencoder, twin: IntegerVector, x: Tensor, values: Tensor) -> None:
