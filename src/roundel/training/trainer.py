@@ -18,6 +18,7 @@ from roundel.errors import ModelError
 from roundel.training import optim
 from roundel.training.progress import Progress
 from roundel.training.quantizers.codes import NotFiniteError
+from roundel.training.revival import restart, revive
 from roundel.training.stopping import Stopping
 
 CHECKPOINT, WEIGHTS, LOG = "checkpoint.pt", "weights.safetensors", "log.jsonl"
@@ -44,7 +45,14 @@ class Schedule:
     crops: tuple[tuple[float, int, int], ...] = ((0.0, 128, 8),)
     seed: int = 0
     bf16: bool = True
+    revive_every: int = 0
+    """Give dead hidden channels of residual blocks a new start after so many steps, before the first and until six
+    tenths of the training; 0 never does. For nets that were grown."""
     validate_every: int = 1000
+
+    def revives(self, step: int) -> bool:
+        """Whether dead channels start anew before a step."""
+        return bool(self.revive_every) and step % self.revive_every == 0 and step < 0.6 * self.steps
 
     def crop(self, step: int) -> tuple[int, int]:
         """(side, batch size) at a step."""
@@ -135,6 +143,16 @@ class Trainer:
         except (KeyError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
             reason = str(error).splitlines()[0]
             raise ModelError(f"{self.checkpoint}: cannot resume from this checkpoint: {reason}") from error
+
+    def revive(self) -> int:
+        """Give dead hidden channels a new start; returns how many there were."""
+        side, count = self.schedule.crop(self.step)
+        torch.manual_seed(self.schedule.seed * 1_000_003 + self.step)
+        x = self.task.batch(count, side, np.random.default_rng([self.schedule.seed, self.step]))
+        x = x.to(self.device, memory_format=torch.channels_last).float().div_(255)
+        changed = revive(self.model, lambda: self.task.loss(self.model, x, 0.0))
+        restart(changed, self.model, self.average, self.optimizers)
+        return sum(len(r.channels) for r in changed if r.axis == 1)
 
     def advance(self, model: nn.Module, rank: int) -> dict[str, float]:
         """One step; `model` is the network as the forward pass sees it. Returns what to log.
@@ -227,6 +245,10 @@ def train(task: Task, schedule: Schedule, out: Path, *, resume: bool = False, fo
     shown = Progress(trainer.step, schedule.steps, shown=progress and rank == 0)
     with shown, Stopping() as stopping:
         while trainer.step < schedule.steps:
+            if schedule.revives(trainer.step):
+                revived = trainer.revive()
+                if log is not None:
+                    log.write(trainer.step, {"revived": revived})
             values = trainer.advance(model, rank)
             done, elapsed_s = trainer.step, time.monotonic() - begun
             shown.step(done, values)

@@ -34,5 +34,9 @@ class ResidualBlock(nn.Module):
         self.conv1 = relu_conv(channels, channels)
         self.conv2 = zero_conv(channels, channels)
 
+    def branches(self) -> list[tuple[nn.Conv2d, nn.Conv2d]]:
+        """See `revival.Residual`."""
+        return [(self.conv1, self.conv2)]
+
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv2(F.relu(self.conv1(x)))

@@ -98,6 +98,10 @@ class Step(nn.Module):
             self.enter.weights[0].mul_(2)
             start_from_nearest(linear.weights[0], known)
 
+    def branches(self) -> list[tuple[ExactSum, ExactSum]]:
+        """See `revival.Residual`."""
+        return list(zip(self.inner, self.outer, strict=True))  # type: ignore[arg-type]
+
     def features(self, known: Tensor, carried: Tensor | None) -> Tensor:
         """Features of this step, (B, width, h, w).
 
