@@ -1,7 +1,7 @@
 """Codes to bytes and back: one coder for each prior."""
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +14,8 @@ from roundel.errors import FormatError
 
 Guess = Callable[[int, NDArray[np.float32]], NDArray[np.int32]]
 """Number of a net of the prior and its inputs (n, N), to table indices (N,)."""
+
+Told = tuple[int, NDArray[np.int32], NDArray[np.int32]]
 
 
 class TokenCoder(Protocol):
@@ -68,18 +70,20 @@ class CosetCoder:
 
     def encode(self, codes: Codes) -> list[bytes]:
         """See `TokenCoder.encode`."""
+        writers = [Writer() for _ in range(self.passes)]
+        for channel, values, index in self.told(codes):
+            put(writers[channel], values, index, self.tables)
+        return [writer.close() for writer in writers]
+
+    def told(self, codes: Codes) -> Iterator[Told]:
+        """Channel, codes and table indices of one group after the other."""
         around = Neighbours(_shape(codes), self.levels)
-        passes = []
         for channel in range(self.passes):
-            writer = Writer()
             for phase, (row, column) in enumerate(PHASES):
                 part = codes[:, channel, row::2, column::2]
                 if part.size:
-                    index = self.guess(channel * len(PHASES) + phase, around.of(channel, phase))
-                    put(writer, part.ravel(), index, self.tables)
+                    yield channel, part.ravel(), self.guess(channel * len(PHASES) + phase, around.of(channel, phase))
                     around.learn(channel, phase, part)
-            passes.append(writer.close())
-        return passes
 
     def decode(self, passes: Sequence[bytes], shape: Shape) -> Codes:
         """See `TokenCoder.decode`."""
@@ -111,12 +115,18 @@ class ChainCoder:
 
     def encode(self, codes: Codes) -> list[bytes]:
         """See `TokenCoder.encode`."""
-        before, writer = Forerunners(codes[:, 0].size, self.levels), Writer()
+        writer = Writer()
+        for _, values, index in self.told(codes):
+            put(writer, values, index, self.tables)
+        return [writer.close()]
+
+    def told(self, codes: Codes) -> Iterator[Told]:
+        """Channel, codes and table indices of one channel after the other."""
+        before = Forerunners(codes[:, 0].size, self.levels)
         for channel in range(len(self.levels)):
             flat = codes[:, channel].ravel()
-            put(writer, flat, self.guess(channel, before.of(channel)), self.tables)
+            yield channel, flat, self.guess(channel, before.of(channel))
             before.learn(channel, flat)
-        return [writer.close()]
 
     def decode(self, passes: Sequence[bytes], shape: Shape) -> Codes:
         """See `TokenCoder.decode`."""

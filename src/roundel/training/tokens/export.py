@@ -12,12 +12,14 @@ from torch import nn
 from roundel.codecs.tokens import stored
 from roundel.codecs.tokens.nets import Guesses, Nets
 from roundel.codecs.tokens.symbols import ChainCoder, CosetCoder, FactorizedCoder, TokenCoder
+from roundel.codecs.weights import read
 from roundel.coding import Tables
 from roundel.engine import Graph
 from roundel.errors import ModelError
 from roundel.training import weights
 from roundel.training.entropy.bounded import tables_for
 from roundel.training.entropy.categorical import CategoricalPrior
+from roundel.training.entropy.counts import Counts
 from roundel.training.entropy.guessed import GuessedPrior
 from roundel.training.quantizers.fsq import FSQ
 from roundel.training.tokens.calibrate import has_twin, integer_twin
@@ -31,6 +33,10 @@ from roundel.training.trainer import Task
 ARCHITECTURE = "tokens/1"
 CALIBRATION_PX, CALIBRATION_PIXELS = 192, 2**20
 """Of the training pictures that say how large integers get."""
+COUNTED_BATCHES, COUNTED_PIXELS = 48, 2**20
+"""Of those that tables are refitted to."""
+PRIOR_COUNT = 100.0
+"""Weight of a table's original shape, in codes."""
 
 
 def export(model: nn.Module, task: Task, path: Path, notes: dict[str, str]) -> None:
@@ -40,21 +46,30 @@ def export(model: nn.Module, task: Task, path: Path, notes: dict[str, str]) -> N
     """
     assert isinstance(model, DiscreteAutoencoder)
     assert isinstance(task, FSQTask)
-    if isinstance(model.net, IntegerGrid | IntegerVector):
-        save(model, path, notes)
-    elif has_twin(model):
-        side = min(CALIBRATION_PX, task.validation.shape[3])
-        pictures = task.batch(CALIBRATION_PIXELS // side**2, side, np.random.default_rng(0))
-        save(integer_twin(model, pictures), path, notes)
-    else:
+    side = min(CALIBRATION_PX, task.validation.shape[3])
+    if has_twin(model):
+        model = integer_twin(model, task.batch(CALIBRATION_PIXELS // side**2, side, np.random.default_rng(0)))
+    if not isinstance(model.net, IntegerGrid | IntegerVector):
         save_file({k: v.contiguous() for k, v in model.state_dict().items()}, path, notes)
+        return
+    save(model, path, notes)
+    if not isinstance(model.prior, GuessedPrior):
+        return  # its tables are learned
+    nets, coder, _ = stored.load(read(path))
+    assert isinstance(coder, CosetCoder | ChainCoder)
+    counts = Counts(coder.tables)
+    for number in range(COUNTED_BATCHES):
+        pictures = task.batch(COUNTED_PIXELS // side**2, side, np.random.default_rng(number + 1))
+        for _, codes, index in coder.told(nets.analyse(pictures.permute(0, 2, 3, 1).contiguous().numpy())):
+            counts.add(codes, index)
+    save(model, path, notes, counts.refitted(PRIOR_COUNT))
 
 
-def save(model: DiscreteAutoencoder, path: Path, notes: Mapping[str, str]) -> None:
+def save(model: DiscreteAutoencoder, path: Path, notes: Mapping[str, str], tables: Tables | None = None) -> None:
     """Write a weights file; the same inputs give the same bytes.
 
     Args:
-        notes: free text for the file's metadata, such as the commit.
+        notes: free text for the file's metadata, such as the commit. tables: refitted ones, instead of the family's.
 
     Raises:
         ModelError: the model is not in integers, or a layer is not exact.
@@ -68,7 +83,7 @@ def save(model: DiscreteAutoencoder, path: Path, notes: Mapping[str, str]) -> No
     graphs = {"analysis": analysis_graph(net), "synthesis": synthesis_graph(net, levels)}
     if isinstance(model.prior, GuessedPrior):
         graphs["prior"] = prior_graph(model.prior.net)
-    tables = tables_of(model.prior)
+    tables = tables or tables_of(model.prior)
     nets = Nets(
         Graph(graphs["analysis"]), Graph(graphs["synthesis"]), levels, steps,
         token_px=net.token_px, joined=net.reach > 0,
@@ -80,7 +95,7 @@ def save(model: DiscreteAutoencoder, path: Path, notes: Mapping[str, str]) -> No
 
 
 def tables_of(prior: CategoricalPrior | GuessedPrior) -> Tables:
-    """The tables of a prior, made once, at export: they are what codes are coded with from then on."""
+    """The tables of a prior before any refit, made once, at export."""
     return tables_for(prior.levels) if isinstance(prior, GuessedPrior) else prior.tables()
 
 
