@@ -29,7 +29,7 @@ CUSTOM_ID = 0xFFFF
 class Entry(NamedTuple):
     """One published model. An id is never given to other weights, not even after its model is gone: files name it.
 
-    Ids 1 … 23, 26 … 28, 30, 32 … 35 and 37 … 42 are such: models that were there before the first release.
+    Ids 1 … 23, 26 … 28, 30, 32 … 42, 45 and 46 are such: models that were there before the first release.
     """
 
     id: int
@@ -54,11 +54,11 @@ class Entry(NamedTuple):
 ENTRIES = (
     Entry(44, "photo-wavelet", Kind.LOSSY, "photos and other pictures"),
     Entry(25, "photo-fast", Kind.LOSSLESS, "the quickest: encode --lossless --effort 0"),
-    Entry(45, "cifar", Kind.LOSSLESS, "packs of pictures of 32 × 32 pixels"),
+    Entry(47, "cifar", Kind.LOSSLESS, "packs of pictures of 32 × 32 pixels"),
     Entry(24, "photo", Kind.LOSSLESS, "photos and other pictures"),
     Entry(43, "histology", Kind.LOSSLESS, "slides of stained tissue"),
-    Entry(46, "photo-tokens", Kind.TOKENS, "integers for learning from photos"),
-    Entry(36, "cifar-tokens", Kind.TOKENS, "integers for pictures of 32 × 32 pixels"),
+    Entry(48, "photo-tokens", Kind.TOKENS, "integers for learning from photos"),
+    Entry(49, "cifar-tokens", Kind.TOKENS, "integers for pictures of 32 × 32 pixels"),
 )
 DEFAULTS = {Kind.LOSSY: "photo-wavelet", Kind.LOSSLESS: "photo", Kind.TOKENS: "photo-tokens"}
 
