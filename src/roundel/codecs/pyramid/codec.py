@@ -109,7 +109,7 @@ class PyramidModel:
             return _stored(*packed, zlib.crc32(rgb(held).data))
         recording = Recording(to_ycocg(held))
         walk(self.nets, recording, *held.shape[:3], colour=not grey)
-        luma = len(held) > 1 or is_uneven(recording.luma)
+        luma = self.learns and (len(held) > 1 or is_uneven(recording.luma))
         head, passes = shortest(recording, self.tables, colours=1 if grey else 3, learns=self.learns, luma=luma)
         length = sum(map(len, passes))
         if packed is None and repeats(rgb(held), min(length, held.size)):
